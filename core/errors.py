@@ -1,0 +1,143 @@
+"""Everything that can go wrong in the pipeline, as one small tree.
+
+    ChildFaceError
+    ├── InputError                   what somebody sent cannot be used; they can mend it
+    │   ├── PhotoError
+    │   │   ├── EmptyPhoto           zero bytes
+    │   │   ├── NotAPicture          text, an archive, noise …
+    │   │   ├── UnsupportedPicture   a picture or film in a format we do not draw from (SVG, MP4 …)
+    │   │   ├── DamagedPhoto         truncated or corrupt
+    │   │   └── PhotoTooLarge        too many bytes or pixels
+    │   ├── FaceError
+    │   │   ├── NoFace
+    │   │   ├── SeveralFaces         carries the boxes, so that a chat can ask which
+    │   │   ├── FaceTooSmall
+    │   │   └── FaceTurned
+    │   ├── SettingError             an age, mix, size … outside its range
+    │   └── LatentMismatch           a latent made by another generator or encoder
+    ├── MissingWeights               set-up has not been run, or a file was changed
+    └── Cancelled                    somebody asked us to stop
+
+An error carries facts, not a sentence: the chat adapter or the command line turns `code` and `facts()` into words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels of the upright photo."""
+
+
+class ChildFaceError(Exception):
+    """Root of the tree. `code` is the snake_case class name; keyword arguments become facts."""
+
+    code: ClassVar[str] = "child_face_error"
+
+    def __init_subclass__(cls) -> None:
+        """Derive the code from the class name, so that the two cannot drift apart."""
+        super().__init_subclass__()
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower().replace("not_apicture", "not_a_picture")
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(self.code, facts)
+        self._facts = facts
+
+    def facts(self) -> dict[str, Any]:
+        """The facts as JSON-able values."""
+        return dict(self._facts)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name}={value}" for name, value in self._facts.items())
+        return f"{self.code}: {told}" if told else self.code
+
+
+class InputError(ChildFaceError):
+    """What was sent cannot be used; the sender can mend it."""
+
+
+class PhotoError(InputError):
+    """The bytes are not a photo we can use."""
+
+
+class EmptyPhoto(PhotoError):
+    """Zero bytes."""
+
+
+class NotAPicture(PhotoError):
+    """Not a picture at all."""
+
+
+class UnsupportedPicture(PhotoError):
+    """A picture or film in a format that we do not take."""
+
+    def __init__(self, *, found: str) -> None:
+        super().__init__(found=found)
+
+
+class DamagedPhoto(PhotoError):
+    """Begins like a picture but cannot be read to its end."""
+
+
+class PhotoTooLarge(PhotoError):
+    """More bytes or pixels than we take."""
+
+    def __init__(self, *, what: str, size: int, limit: int) -> None:
+        super().__init__(what=what, size=size, limit=limit)
+
+
+class FaceError(InputError):
+    """A photo, but not one usable face."""
+
+
+class NoFace(FaceError):
+    """No face was found, even by the more sensitive pass."""
+
+
+class SeveralFaces(FaceError):
+    """More than one face and nobody said which."""
+
+    def __init__(self, *, boxes: Sequence[Box]) -> None:
+        super().__init__(boxes=[list(box) for box in boxes])
+        self.boxes = list(boxes)
+
+
+class FaceTooSmall(FaceError):
+    """The face has too few pixels to tell who it is."""
+
+    def __init__(self, *, pixels: int, needed: int) -> None:
+        super().__init__(pixels=pixels, needed=needed)
+
+
+class FaceTurned(FaceError):
+    """The head is turned too far away from the camera."""
+
+    def __init__(self, *, yaw: float, limit: float) -> None:
+        super().__init__(yaw=round(yaw, 1), limit=limit)
+
+
+class SettingError(InputError):
+    """A wish outside its range."""
+
+    def __init__(self, *, name: str, value: Any, allowed: str) -> None:
+        super().__init__(name=name, value=str(value), allowed=allowed)
+
+
+class LatentMismatch(InputError):
+    """A latent of another generator, encoder or shape."""
+
+    def __init__(self, *, expected: str, found: str) -> None:
+        super().__init__(expected=expected, found=found)
+
+
+class MissingWeights(ChildFaceError):
+    """A weight file is absent or its hash is wrong."""
+
+    def __init__(self, *, name: str, path: str) -> None:
+        super().__init__(name=name, path=path)
+
+
+class Cancelled(ChildFaceError):
+    """Somebody asked us to stop."""
