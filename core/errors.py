@@ -39,7 +39,7 @@ class ChildFaceError(Exception):
     def __init_subclass__(cls) -> None:
         """Derive the code from the class name, so that the two cannot drift apart."""
         super().__init_subclass__()
-        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower().replace("not_apicture", "not_a_picture")
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(self.code, facts)
