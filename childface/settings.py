@@ -1,0 +1,159 @@
+"""Every setting of the program in one typed object.
+
+Built once in `main()` and handed down: nothing is read when a module is imported. Each field can be set by
+an environment variable (`CHILDFACE_` and the field's name in capitals) or in a file named `.env`.
+docs/settings.md is written by `python -m childface.settings`; a test keeps it true.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "CHILDFACE_"
+
+
+def _home(variable: str, fallback: str) -> Path:
+    """A folder of the user's, by the XDG convention."""
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "childface"
+
+
+class Settings(BaseSettings):
+    """What can be set. The defaults need no server: SQLite, an in-memory broker, files in the home folder."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"),
+        description="Database, encrypted pictures and their key, unless the settings below say otherwise.",
+    )
+    weights_dir: Path = Field(
+        default_factory=lambda: _home("XDG_CACHE_HOME", ".cache"),
+        description="Weights fetched by `childface weights fetch`.",
+    )
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy address, `postgresql+psycopg://...`. Empty: `childface.sqlite3` in data_dir.",
+    )
+    broker_url: str = Field(
+        "memory://",
+        description="Celery broker such as `redis://...`. `memory://`: a worker thread in the same process.",
+    )
+    blobs_dir: Path | None = Field(
+        None, description="Folder of the encrypted pictures. Empty: `blobs` in data_dir."
+    )
+    key_file: Path | None = Field(
+        None,
+        description="File of the key that encrypts pictures, made with mode 600. Empty: `key` in data_dir.",
+    )
+    pictures_dir: Path = Field(
+        Path("out"), description="Where `childface chat` saves the pictures it was answered with."
+    )
+    ttl_photo: timedelta = Field(
+        timedelta(hours=24),
+        description="Longest life of a photo without a latent. (Others go as soon as the latent exists.)",
+    )
+    ttl_latent: timedelta = Field(timedelta(days=30), description="Life of a latent after its last use.")
+    ttl_result: timedelta = Field(timedelta(days=7), description="Life of a finished picture.")
+    refine: bool = Field(
+        True, description="Send a better picture after the first one, unless the user chose otherwise."
+    )
+    refine_seconds: float = Field(25.0, gt=0, description="Longest refinement of one parent.")
+    threads: int | None = Field(
+        None, ge=1, description="Threads of one model. Empty: as many as there are cores."
+    )
+    soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
+    hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")
+    visibility_timeout: int = Field(
+        3600,
+        gt=0,
+        description="Seconds after which Redis hands a lost worker's task to another. Well above hard_limit.",
+    )
+    max_attempts: int = Field(5, ge=1, description="How often a job is tried when something passing fails.")
+    telegram_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("TELEGRAM_TOKEN", f"{PREFIX}TELEGRAM_TOKEN"),
+        description="From @BotFather. Needed by `childface bot telegram`.",
+    )
+    telegram_api_root: str = Field(
+        "https://api.telegram.org", description="Another Bot API server, for example one of your own."
+    )
+    discord_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DISCORD_TOKEN", f"{PREFIX}DISCORD_TOKEN"),
+        description="Needed by `childface bot discord`.",
+    )
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        """Derive what follows from data_dir, and refuse limits that contradict each other."""
+        self.data_dir = self.data_dir.expanduser()
+        self.weights_dir = self.weights_dir.expanduser()
+        self.blobs_dir = self.blobs_dir or self.data_dir / "blobs"
+        self.key_file = self.key_file or self.data_dir / "key"
+        self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'childface.sqlite3'}"
+        if self.soft_limit >= self.hard_limit:
+            raise ValueError("soft_limit must be below hard_limit")
+        if self.visibility_timeout <= self.hard_limit:
+            # Redis would hand the task to a second worker while the first one is still at it.
+            raise ValueError("visibility_timeout must be above hard_limit")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether tasks run on a thread of this process."""
+        return self.broker_url.startswith("memory:")
+
+    @property
+    def blob_folder(self) -> Path:
+        """`blobs_dir`, filled in."""
+        assert self.blobs_dir is not None
+        return self.blobs_dir
+
+    @property
+    def key_path(self) -> Path:
+        """`key_file`, filled in."""
+        assert self.key_file is not None
+        return self.key_file
+
+
+def variable(name: str) -> str:
+    """The environment variable that sets a field."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return PREFIX + name.upper()
+
+
+def settings_page() -> str:
+    """docs/settings.md: one row for each field."""
+    rows = [
+        "# Settings",
+        "",
+        "Written by `python -m childface.settings > docs/settings.md`. Set them in the environment or in a",
+        "file named `.env` where the program starts. Durations are seconds or ISO 8601 (`P30D`).",
+        "",
+        "| variable | default | what it does |",
+        "|---|---|---|",
+    ]
+    homes = {"data_dir": "~/.local/share/childface", "weights_dir": "~/.cache/childface"}
+    for name, field in Settings.model_fields.items():
+        default = homes.get(name, field.default)
+        if isinstance(default, timedelta):
+            default = f"{default.total_seconds():.0f} s"
+        shown = "" if default in (None, "") else f"`{default}`"
+        rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(settings_page())
