@@ -1,0 +1,100 @@
+"""Opens SQLite or PostgreSQL so that the same code is safe on both, with several threads and processes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.errors import UnsupportedDatabase
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An engine and two makers of sessions: one that may write and one that only reads."""
+
+    engine: Engine
+    session_factory: sessionmaker[Session]
+    reader_factory: sessionmaker[Session]
+
+    def close(self) -> None:
+        """Give all connections back; call when the process ends or before it forks."""
+        self.engine.dispose()
+
+    def scrub(self) -> None:
+        """Make deleted rows leave SQLite's write-ahead file as well; nothing to do on PostgreSQL.
+
+        Deleted cells are zeroed in the main file (secure_delete), but their old pages stay readable in the write-ahead
+        file until it is emptied.
+        """
+        if self.engine.dialect.name == "sqlite":
+            raw = self.engine.raw_connection()  # a checkpoint cannot run inside a transaction
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                raw.close()
+
+
+def open_database(url: str) -> Database:
+    """Connect lazily to `sqlite:///file` or `postgresql://…`; raises `UnsupportedDatabase` for anything else.
+
+    Does not create tables: `storage.migrate.upgrade` does.
+    """
+    engine = open_engine(url)
+    reader = engine.execution_options(sqlite_begin="BEGIN", postgresql_readonly=True)
+    return Database(engine, sessionmaker(engine), sessionmaker(reader))
+
+
+def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """The bare engine. Migrations switch foreign keys off, because SQLite changes a table by replacing it."""
+    address = normal_url(url)
+    if address.get_backend_name() == "postgresql":
+        return create_engine(address, pool_pre_ping=True)
+    assert address.database is not None
+    _create_private_file(Path(address.database))
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        connection.execute("PRAGMA secure_delete = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails at once when another writer came between, without
+        # waiting. Asking for the write lock at the beginning makes it wait its turn instead.
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def normal_url(url: str) -> URL:
+    """The address with the driver we ship; raises `UnsupportedDatabase`."""
+    address = make_url(url)
+    match address.get_backend_name():
+        case "postgresql" | "postgres":
+            return address.set(drivername="postgresql+psycopg")
+        case "sqlite" if address.database and address.database != ":memory:":
+            return address.set(drivername="sqlite+pysqlite")
+        case "sqlite":
+            # Every thread would get an empty database of its own.
+            raise UnsupportedDatabase(found="sqlite in memory")
+        case other:
+            raise UnsupportedDatabase(found=other)
+
+
+def _create_private_file(path: Path) -> None:
+    """SQLite gives its side files the mode of the main one, so it is enough to make that one private."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

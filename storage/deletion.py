@@ -1,0 +1,95 @@
+"""How people's data leaves: at once when they ask, and by itself when its time is over.
+
+`delete_user` is for /delete_my_data; `purge_expired` runs on a schedule. Both may run twice, at the same time, and
+while workers work: a worker that comes back with a latent or a picture of somebody who is gone gets `NotFound`, because
+the row it would hang on is not there. The queries are in `repositories/removal.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from storage.repositories.removal import DeletionReport, Removal
+from storage.unit import Store
+
+BATCH = 100
+"""Rows per transaction: small enough that nobody waits for a purge."""
+
+KEEP_HANDLED = timedelta(days=30)
+"""How long finished jobs and idle conversations stay when the caller says nothing else; they hold no picture."""
+
+GRACE = timedelta(hours=1)
+"""A blob this young may belong to a unit of work that has not committed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """How much a purge removed."""
+
+    photos: int = 0
+    latents: int = 0
+    results: int = 0
+    jobs: int = 0
+    conversations: int = 0
+    orphans: int = 0
+    """Files that no row named: remains of crashes."""
+
+
+def delete_user(store: Store, user_id: str) -> DeletionReport:
+    """Delete everything of one person and say how much that was; all zero when they are gone already.
+
+    Also goes: what other people's jobs drew from this person's photos. Such a job that was still to be done or
+    delivered ends as failed with the code "photo_gone". Raises `StorageUnavailable`, and then nothing has happened.
+    """
+    with store.unit() as unit:
+        report = unit.removal.remove_user(user_id)
+        unit.commit()
+    store.database.scrub()
+    return report
+
+
+def purge_expired(
+    store: Store, now: datetime | None = None, *, keep_handled: timedelta = KEEP_HANDLED, grace: timedelta = GRACE
+) -> PurgeReport:
+    """Delete what has outlived its time (as of `now`, or the store's clock), then files that no row names.
+
+    Pictures and latents go when they expire, whatever waits for them. The row of a photo stays as handle of a parent
+    while a latent or an unfinished job needs it.
+    """
+    now = now or store.clock()
+    report = PurgeReport(
+        photos=_in_batches(store, lambda removal: removal.remove_photo_data(now, BATCH)),
+        latents=_in_batches(store, lambda removal: removal.remove_latents(now, BATCH)),
+        results=_in_batches(store, lambda removal: removal.remove_results(now, BATCH)),
+        jobs=_in_batches(store, lambda removal: removal.remove_jobs(now - keep_handled, BATCH)),
+        conversations=_in_batches(store, lambda removal: removal.remove_conversations(now - keep_handled, BATCH)),
+        orphans=_remove_orphans(store, now - grace),
+    )
+    _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))
+    store.database.scrub()
+    return report
+
+
+def _in_batches(store: Store, remove: Callable[[Removal], int]) -> int:
+    total = 0
+    while True:
+        with store.unit() as unit:
+            removed = remove(unit.removal)
+            unit.commit()
+        total += removed
+        if removed < BATCH:
+            return total
+
+
+def _remove_orphans(store: Store, written_before: datetime) -> int:
+    """Look at the disk first and at the rows second: a blob whose row is committed in between is then safe."""
+    removed = store.blobs.delete_unfinished(written_before=written_before)
+    found = store.blobs.keys(written_before=written_before)
+    while keys := list(islice(found, BATCH)):
+        with store.view() as unit:
+            orphans = unit.removal.unnamed(keys)
+        removed += sum(store.blobs.delete(key) for key in orphans)
+    return removed

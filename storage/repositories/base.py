@@ -1,0 +1,97 @@
+"""What all repositories share: the tools of their unit of work, and the step from row to record."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from sqlalchemy import CursorResult, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import UpdateBase
+
+from storage.clock import Clock
+from storage.errors import NotFound
+from storage.models import Base
+
+
+class BlobPort(Protocol):
+    """The part of a blob store that takes part in a transaction."""
+
+    def put(self, data: bytes) -> str:
+        """Store, return the key."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The bytes."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove, once the transaction is through."""
+        ...
+
+
+class _Record(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+R = TypeVar("R", bound=_Record)
+RowT = TypeVar("RowT", bound=Base)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Session, blobs and clock of one unit of work."""
+
+    session: Session
+    blobs: BlobPort
+    clock: Clock
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.clock()
+
+    def rows(self, query: Select[RowT]) -> list[RowT]:
+        """Rows as they are in the database now, whatever the session saw before."""
+        return list(self.session.scalars(query.execution_options(populate_existing=True)))
+
+    def row(self, query: Select[RowT]) -> RowT | None:
+        """The one row, or None."""
+        return self.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+    def change(self, statement: UpdateBase) -> int:
+        """Run a conditional change; returns how many rows it hit, which tells who won a race."""
+        result = self.session.execute(statement, execution_options={"synchronize_session": False})
+        assert isinstance(result, CursorResult)
+        return int(result.rowcount)
+
+    def insert_unless_there(self, model: type[Base], **values: Any) -> bool:
+        """Insert; False, and no error, when a row with the same key exists. One statement, so no race."""
+        table = model.__table__
+        assert isinstance(table, Table)
+        dialect = self.session.get_bind().dialect.name
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        return self.change(insert(table).values(**values).on_conflict_do_nothing()) == 1
+
+    @contextmanager
+    def owner_must_exist(self, what: str, id: str) -> Iterator[None]:
+        """Turn a broken foreign key into `NotFound`: the owner was deleted while we worked."""
+        try:
+            yield
+        except IntegrityError as error:
+            raise NotFound(what=what, id=id) from error
+
+
+def new_id() -> str:
+    """A fresh id."""
+    return uuid.uuid4().hex
+
+
+def record_of(kind: type[R], row: Base) -> R:
+    """Copy a row into its record; their fields bear the same names."""
+    return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})

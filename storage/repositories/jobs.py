@@ -1,0 +1,206 @@
+"""Work and its delivery. The row is the truth; a queue message is only a hint to look at it.
+
+    queued ──start──▶ running ──finish / fail / cancel──▶ done / failed / cancelled ──claim, deliver──▶ delivered
+       ▲                 │
+       └──retry_later────┘        a worker that dies lets its lease run out: start() succeeds again
+
+Every change of state is one conditional UPDATE whose row count tells who won, so two workers (or couriers) that were
+given the same job cannot both have it, on either database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+
+from storage.errors import NotFound
+from storage.models import JobRow
+from storage.records import Job, JobKind, JobState, Quality
+from storage.repositories.base import Tools, new_id, record_of
+
+ACTIVE: tuple[JobState, ...] = ("queued", "running")
+FINISHED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+
+class Jobs:
+    """Repository of jobs."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def add(
+        self,
+        kind: JobKind,
+        user_id: str,
+        platform: str,
+        chat_id: str,
+        *,
+        photo_id: str | None = None,
+        mom_photo_id: str | None = None,
+        dad_photo_id: str | None = None,
+        wish: Mapping[str, Any] | None = None,
+        quality: Quality = "fast",
+        follows_job_id: str | None = None,
+        reply: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """A new queued job. Raises `NotFound` when the user, a photo or the job before it was deleted."""
+        now = self._tools.now()
+        row = JobRow(
+            id=new_id(),
+            kind=kind,
+            user_id=user_id,
+            platform=platform,
+            chat_id=chat_id,
+            photo_id=photo_id,
+            mom_photo_id=mom_photo_id,
+            dad_photo_id=dad_photo_id,
+            wish=dict(wish or {}),
+            quality=quality,
+            state="queued",
+            stage="",
+            progress=0.0,
+            error_facts={},
+            result={},
+            attempts=0,
+            cancel_requested=False,
+            follows_job_id=follows_job_id,
+            reply=dict(reply or {}),
+            created_at=now,
+            queued_at=now,
+            delivery_attempts=0,
+        )
+        with self._tools.owner_must_exist("user or photo", user_id):
+            self._tools.session.add(row)
+            self._tools.session.flush()
+        return self.get(row.id)
+
+    def get(self, job_id: str) -> Job:
+        """Raises `NotFound`."""
+        return record_of(Job, self._row(job_id))
+
+    def start(self, job_id: str, lease: timedelta) -> Job | None:
+        """Take the job for `lease`. None when somebody else has it, it is finished, or it was deleted."""
+        now = self._tools.now()
+        free = or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.claimed_until < now))
+        won = self._change(
+            job_id,
+            free,
+            state="running",
+            claimed_until=now + lease,
+            attempts=JobRow.attempts + 1,
+            started_at=func.coalesce(JobRow.started_at, now),
+        )
+        return self.get(job_id) if won else None
+
+    def report(self, job_id: str, stage: str, progress: float, *, lease: timedelta | None = None) -> None:
+        """Say how far a running job is (0..1); with `lease`, also that its worker lives on for that long."""
+        values: dict[str, Any] = {"stage": stage, "progress": min(max(progress, 0.0), 1.0)}
+        if lease is not None:
+            values["claimed_until"] = self._tools.now() + lease
+        self._change(job_id, JobRow.state == "running", **values)
+
+    def finish(self, job_id: str, result: Mapping[str, Any]) -> bool:
+        """Done. False when it was not running (any more): then leave the unit without commit."""
+        return self._end(job_id, "done", JobRow.state == "running", result=dict(result), progress=1.0)
+
+    def fail(self, job_id: str, code: str, facts: Mapping[str, Any] | None = None) -> bool:
+        """Failed for good, with the code and facts of the error. False when it was already finished."""
+        return self._end(job_id, "failed", JobRow.state.in_(ACTIVE), error_code=code, error_facts=dict(facts or {}))
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancelled. False when it was already finished."""
+        return self._end(job_id, "cancelled", JobRow.state.in_(ACTIVE), cancel_requested=True)
+
+    def retry_later(self, job_id: str) -> bool:
+        """Hand a running job back to the queue after a passing fault. False when it was not running."""
+        return self._change(
+            job_id, JobRow.state == "running", state="queued", claimed_until=None, queued_at=self._tools.now()
+        )
+
+    def request_cancel(self, job_id: str) -> bool:
+        """Ask for an end: a queued job is cancelled at once, a running one when its worker looks. False: too late."""
+        if self._end(job_id, "cancelled", JobRow.state == "queued", cancel_requested=True):
+            return True
+        return self._change(job_id, JobRow.state == "running", cancel_requested=True)
+
+    def is_cancel_requested(self, job_id: str) -> bool:
+        """Also True when the job was deleted: its owner wants nothing of it any more."""
+        row = self._tools.row(select(JobRow).where(JobRow.id == job_id))
+        return row is None or row.cancel_requested
+
+    def set_reply(self, job_id: str, **facts: Any) -> Job:
+        """Add facts of the chat adapter, e.g. the number of the progress message. Raises `NotFound`."""
+        row = self._row(job_id, lock=True)
+        row.reply = {**row.reply, **facts}
+        self._tools.session.flush()
+        return record_of(Job, row)
+
+    def active_for(self, user_id: str) -> list[Job]:
+        """Queued and running jobs of one person, the oldest first."""
+        query = select(JobRow).where(JobRow.user_id == user_id, JobRow.state.in_(ACTIVE))
+        return self._records(query.order_by(JobRow.created_at, JobRow.id))
+
+    def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
+        """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""
+        query = select(JobRow).where(JobRow.platform == platform, JobRow.state.in_(FINISHED), self._deliverable())
+        return self._records(query.order_by(JobRow.finished_at, JobRow.id).limit(limit))
+
+    def claim_delivery(self, job_id: str, lease: timedelta) -> bool:
+        """Take the telling for `lease`; False when another courier has it or it was told."""
+        return self._change(
+            job_id,
+            and_(JobRow.state.in_(FINISHED), self._deliverable()),
+            delivery_claimed_until=self._tools.now() + lease,
+            delivery_attempts=JobRow.delivery_attempts + 1,
+        )
+
+    def release_delivery(self, job_id: str, *, wait: timedelta = timedelta(0)) -> bool:
+        """Could not tell now; let somebody try again after `wait`. False when it was told meanwhile."""
+        return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._tools.now() + wait)
+
+    def mark_delivered(self, job_id: str) -> bool:
+        """Told. False when it was told before."""
+        return self._change(
+            job_id,
+            and_(JobRow.state.in_(FINISHED), JobRow.delivered_at.is_(None)),
+            delivered_at=self._tools.now(),
+            delivery_claimed_until=None,
+        )
+
+    def stale(self, older_than: timedelta, limit: int = 100) -> list[Job]:
+        """Jobs that nobody works on: queued longer ago than that, or running with a lease that ran out."""
+        now = self._tools.now()
+        lost = and_(JobRow.state == "queued", JobRow.queued_at < now - older_than)
+        dropped = and_(JobRow.state == "running", JobRow.claimed_until < now)
+        return self._records(
+            select(JobRow).where(or_(lost, dropped)).order_by(JobRow.queued_at, JobRow.id).limit(limit)
+        )
+
+    def requeued(self, job_id: str) -> bool:
+        """Note that a new message for a stale job is on its way; False when somebody works on it after all."""
+        now = self._tools.now()
+        free = or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.claimed_until < now))
+        return self._change(job_id, free, state="queued", claimed_until=None, queued_at=now)
+
+    def _deliverable(self) -> ColumnElement[bool]:
+        free = or_(JobRow.delivery_claimed_until.is_(None), JobRow.delivery_claimed_until <= self._tools.now())
+        return and_(JobRow.delivered_at.is_(None), free)
+
+    def _end(self, job_id: str, state: JobState, condition: ColumnElement[bool], **values: Any) -> bool:
+        return self._change(job_id, condition, state=state, finished_at=self._tools.now(), claimed_until=None, **values)
+
+    def _change(self, job_id: str, condition: ColumnElement[bool], **values: Any) -> bool:
+        return self._tools.change(update(JobRow).where(JobRow.id == job_id, condition).values(**values)) == 1
+
+    def _row(self, job_id: str, *, lock: bool = False) -> JobRow:
+        query = select(JobRow).where(JobRow.id == job_id)
+        row = self._tools.row(query.with_for_update() if lock else query)
+        if row is None:
+            raise NotFound(what="job", id=job_id)
+        return row
+
+    def _records(self, query: Any) -> list[Job]:
+        return [record_of(Job, row) for row in self._tools.rows(query)]

@@ -1,0 +1,90 @@
+"""Cache of encoded faces, by owner, photo, face, encoder and quality: the second child needs no encoding."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select, update
+
+from storage.errors import BlobMissing
+from storage.models import NO_FACE_CHOSEN, LatentRow
+from storage.records import Quality
+from storage.repositories.base import Tools, new_id
+
+
+class Latents:
+    """Repository of latents; their bytes are blobs."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def find(
+        self, owner_id: str, photo_sha256: str, face: int | None, encoder_version: str, quality: Quality
+    ) -> bytes | None:
+        """The latent, or None when it was never made or its time is over. Notes the use, so it needs `unit()`."""
+        row = self._tools.row(_one(owner_id, photo_sha256, face, encoder_version, quality))
+        now = self._tools.now()
+        if row is None or row.expires_at <= now:
+            return None
+        try:
+            data = self._tools.blobs.get(row.blob_key)
+        except BlobMissing:
+            return None  # a cache may lose things; `add` mends the row
+        self._tools.change(update(LatentRow).where(LatentRow.id == row.id).values(last_used_at=now))
+        return data
+
+    def add(
+        self,
+        owner_id: str,
+        photo_sha256: str,
+        face: int | None,
+        encoder_version: str,
+        quality: Quality,
+        data: bytes,
+        ttl: timedelta,
+    ) -> None:
+        """Keep a latent for `ttl`. A second one for the same key replaces the first, so a task may run twice.
+
+        Raises `NotFound` when the owner was deleted.
+        """
+        now = self._tools.now()
+        values: dict[str, Any] = {
+            "blob_key": self._tools.blobs.put(data),
+            "created_at": now,
+            "last_used_at": now,
+            "expires_at": now + ttl,
+        }
+        with self._tools.owner_must_exist("user", owner_id):
+            added = self._tools.insert_unless_there(
+                LatentRow,
+                id=new_id(),
+                owner_id=owner_id,
+                photo_sha256=photo_sha256,
+                face=NO_FACE_CHOSEN if face is None else face,
+                encoder_version=encoder_version,
+                quality=quality,
+                **values,
+            )
+        if not added:
+            row = self._tools.row(_one(owner_id, photo_sha256, face, encoder_version, quality).with_for_update())
+            if row is not None:
+                self._tools.blobs.delete(row.blob_key)
+                self._tools.change(update(LatentRow).where(LatentRow.id == row.id).values(**values))
+
+    def due_for_deletion(self, now: datetime, limit: int = 100) -> list[str]:
+        """Ids of latents whose time is over, the oldest first."""
+        query = select(LatentRow).where(LatentRow.expires_at <= now)
+        return [row.id for row in self._tools.rows(query.order_by(LatentRow.expires_at).limit(limit))]
+
+
+def _one(
+    owner_id: str, photo_sha256: str, face: int | None, encoder_version: str, quality: Quality
+) -> Select[LatentRow]:
+    return select(LatentRow).where(
+        LatentRow.owner_id == owner_id,
+        LatentRow.photo_sha256 == photo_sha256,
+        LatentRow.face == (NO_FACE_CHOSEN if face is None else face),
+        LatentRow.encoder_version == encoder_version,
+        LatentRow.quality == quality,
+    )

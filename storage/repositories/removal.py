@@ -1,0 +1,134 @@
+"""The queries behind deletion and purge, across all tables. Blobs go with their rows, at the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+
+from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
+from storage.repositories.base import Tools
+from storage.repositories.jobs import ACTIVE, FINISHED
+
+RowT = TypeVar("RowT", PhotoRow, LatentRow, ResultRow, JobRow)
+
+_PHOTO_COLUMNS = (JobRow.photo_id, JobRow.mom_photo_id, JobRow.dad_photo_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionReport:
+    """How much of one person's data was deleted."""
+
+    photos: int = 0
+    latents: int = 0
+    results: int = 0
+    jobs: int = 0
+    conversations: int = 0
+    settings: int = 0
+    """1 when we knew the person, else 0."""
+
+
+class Removal:
+    """Repository of what is to go."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def remove_user(self, user_id: str) -> DeletionReport:
+        """Remove a person's rows and blobs, and what others drew from their photos."""
+        # Locking the person first makes workers that are about to hang something on them wait, and then fail.
+        person = select(UserRow).where(UserRow.id == user_id)
+        if self._tools.row(person.with_for_update()) is None:
+            return DeletionReport()
+        own_photos = select(PhotoRow.id).where(PhotoRow.owner_id == user_id)
+        uses_photos = or_(*(column.in_(own_photos) for column in _PHOTO_COLUMNS))
+        shows_them = or_(JobRow.user_id == user_id, uses_photos)
+        self._tools.rows(select(JobRow).where(shows_them).order_by(JobRow.id).with_for_update())
+
+        results = self._remove_blobs_of(ResultRow, ResultRow.job_id.in_(select(JobRow.id).where(shows_them)))
+        self._end_jobs_of_others(and_(uses_photos, JobRow.user_id != user_id))
+        latents = self._remove_blobs_of(LatentRow, LatentRow.owner_id == user_id)
+        jobs = self._tools.change(delete(JobRow).where(JobRow.user_id == user_id))
+        photos = self._remove_blobs_of(PhotoRow, PhotoRow.owner_id == user_id)
+        conversations = self._tools.change(delete(ConversationRow).where(ConversationRow.user_id == user_id))
+        settings = self._tools.change(delete(UserRow).where(UserRow.id == user_id))
+        return DeletionReport(photos, latents, results, jobs, conversations, settings)
+
+    def remove_photo_data(self, now: datetime, limit: int) -> int:
+        """Pictures whose time is over go; their rows stay as handles."""
+        due = select(PhotoRow).where(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_not(None))
+        rows = self._tools.rows(due.order_by(PhotoRow.expires_at).limit(limit).with_for_update(skip_locked=True))
+        for row in rows:
+            self._tools.blobs.delete(str(row.blob_key))
+            row.blob_key, row.kind = None, "gone"
+        self._tools.session.flush()
+        return len(rows)
+
+    def remove_photo_handles(self, now: datetime, limit: int) -> int:
+        """Rows of photos go when no latent and no unfinished job needs them any more."""
+        same_photo = and_(LatentRow.owner_id == PhotoRow.owner_id, LatentRow.photo_sha256 == PhotoRow.sha256)
+        names_it = or_(*(column == PhotoRow.id for column in _PHOTO_COLUMNS))
+        needed = or_(exists().where(same_photo), exists().where(JobRow.state.in_(ACTIVE), names_it))
+        return self._remove_some(
+            PhotoRow, and_(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_(None), ~needed), limit
+        )
+
+    def remove_latents(self, now: datetime, limit: int) -> int:
+        """Latents whose time is over."""
+        return self._remove_some(LatentRow, LatentRow.expires_at <= now, limit)
+
+    def remove_results(self, now: datetime, limit: int) -> int:
+        """Pictures we drew whose time is over."""
+        return self._remove_some(ResultRow, ResultRow.expires_at <= now, limit)
+
+    def remove_jobs(self, finished_before: datetime, limit: int) -> int:
+        """Jobs that finished long ago and whose picture is gone."""
+        has_picture = exists().where(ResultRow.job_id == JobRow.id)
+        over = and_(JobRow.state.in_(FINISHED), JobRow.finished_at <= finished_before, ~has_picture)
+        return self._remove_some(JobRow, over, limit)
+
+    def remove_conversations(self, idle_since: datetime, limit: int) -> int:
+        """Dialogues that nobody went on with."""
+        idle = select(ConversationRow).where(ConversationRow.updated_at <= idle_since)
+        return self._delete(self._tools.rows(idle.limit(limit).with_for_update(skip_locked=True)))
+
+    def unnamed(self, keys: Iterable[str]) -> list[str]:
+        """Those of the blob keys that no row names."""
+        keys = list(keys)
+        named: set[str | None] = set()
+        for column in (PhotoRow.blob_key, LatentRow.blob_key, ResultRow.blob_key):
+            named.update(self._tools.session.scalars(select(column).where(column.in_(keys))))
+        return [key for key in keys if key not in named]
+
+    def _end_jobs_of_others(self, condition: ColumnElement[bool]) -> None:
+        """Whoever waits for such a picture gets a clear answer; facts about the face go in any case."""
+        self._tools.change(update(JobRow).where(condition).values(result={}, error_facts={}))
+        waiting = or_(JobRow.state.in_(ACTIVE), and_(JobRow.state == "done", JobRow.delivered_at.is_(None)))
+        ended = {
+            "state": "failed",
+            "error_code": "photo_gone",
+            "finished_at": func.coalesce(JobRow.finished_at, self._tools.now()),
+            "claimed_until": None,
+        }
+        self._tools.change(update(JobRow).where(condition, waiting).values(**ended))
+
+    def _remove_blobs_of(self, model: type[RowT], condition: ColumnElement[bool]) -> int:
+        return self._delete(self._tools.rows(select(model).where(condition).with_for_update()))
+
+    def _remove_some(self, model: type[RowT], condition: ColumnElement[bool], limit: int) -> int:
+        # Two purges at once share the work: neither waits for rows that the other has in hand.
+        some = select(model).where(condition).limit(limit).with_for_update(skip_locked=True)
+        return self._delete(self._tools.rows(some))
+
+    def _delete(self, rows: Iterable[PhotoRow | LatentRow | ResultRow | JobRow | ConversationRow]) -> int:
+        count = 0
+        for row in rows:
+            if isinstance(row, PhotoRow | LatentRow | ResultRow) and row.blob_key is not None:
+                self._tools.blobs.delete(row.blob_key)
+            self._tools.session.delete(row)
+            count += 1
+        self._tools.session.flush()
+        return count

@@ -1,0 +1,67 @@
+"""Pictures that jobs made, encrypted, for a limited time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from storage.errors import NotFound
+from storage.models import ResultRow
+from storage.records import Result
+from storage.repositories.base import Tools, new_id, record_of
+
+
+class Results:
+    """Repository of results, at most one per job."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def add(self, job_id: str, data: bytes, mime: str, width: int, height: int, ttl: timedelta) -> Result:
+        """Keep the picture of a job for `ttl`.
+
+        A job that already has one keeps it: the same seed draws the same child, and a courier may be reading the first.
+        Raises `NotFound` when the job was deleted.
+        """
+        there = self.for_job(job_id)
+        if there is not None:
+            return there
+        now = self._tools.now()
+        key = self._tools.blobs.put(data)
+        with self._tools.owner_must_exist("job", job_id):
+            added = self._tools.insert_unless_there(
+                ResultRow,
+                id=new_id(),
+                job_id=job_id,
+                blob_key=key,
+                mime=mime,
+                width=width,
+                height=height,
+                created_at=now,
+                expires_at=now + ttl,
+            )
+        if not added:  # somebody was quicker by a moment
+            self._tools.blobs.delete(key)
+        result = self.for_job(job_id)
+        if result is None:
+            raise NotFound(what="job", id=job_id)
+        return result
+
+    def for_job(self, job_id: str) -> Result | None:
+        """The picture of a job, or None when there is none (any more)."""
+        row = self._tools.row(select(ResultRow).where(ResultRow.job_id == job_id))
+        return None if row is None else record_of(Result, row)
+
+    def data(self, result_id: str) -> bytes:
+        """The encoded picture. Raises `NotFound`, `BlobMissing`."""
+        row = self._tools.row(select(ResultRow).where(ResultRow.id == result_id))
+        if row is None:
+            raise NotFound(what="result", id=result_id)
+        return self._tools.blobs.get(row.blob_key)
+
+    def due_for_deletion(self, now: datetime, limit: int = 100) -> list[Result]:
+        """Results whose time is over, the oldest first."""
+        query = select(ResultRow).where(ResultRow.expires_at <= now)
+        rows = self._tools.rows(query.order_by(ResultRow.expires_at).limit(limit))
+        return [record_of(Result, row) for row in rows]

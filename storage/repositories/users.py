@@ -1,0 +1,70 @@
+"""People, their settings and their consent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from sqlalchemy import select, update
+
+from storage.errors import NotFound
+from storage.models import UserRow
+from storage.records import User
+from storage.repositories.base import Tools, new_id, record_of
+
+
+class SettingChanges(TypedDict, total=False):
+    """What a person may change; None means "our default again" (for consent: withdrawn)."""
+
+    language: str | None
+    age: float | None
+    mix: float | None
+    sex: str | None
+    refine: bool | None
+    consent_at: datetime | None
+
+
+class Users:
+    """Repository of users."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def get_or_add(self, platform: str, platform_user_id: str, language: str | None = None) -> User:
+        """The user with this number on this platform; two bots that meet a person at once make one row."""
+        user = self.find(platform, platform_user_id)
+        if user is None:
+            self._tools.insert_unless_there(
+                UserRow,
+                id=new_id(),
+                platform=platform,
+                platform_user_id=platform_user_id,
+                language=language,
+                created_at=self._tools.now(),
+            )
+            user = self.find(platform, platform_user_id)
+            assert user is not None
+        return user
+
+    def find(self, platform: str, platform_user_id: str) -> User | None:
+        """The user with this number on this platform, if we know them."""
+        row = self._tools.row(
+            select(UserRow).where(UserRow.platform == platform, UserRow.platform_user_id == platform_user_id)
+        )
+        return None if row is None else record_of(User, row)
+
+    def get(self, user_id: str) -> User:
+        """Raises `NotFound`."""
+        row = self._tools.row(select(UserRow).where(UserRow.id == user_id))
+        if row is None:
+            raise NotFound(what="user", id=user_id)
+        return record_of(User, row)
+
+    def save_settings(self, user_id: str, **changes: Unpack[SettingChanges]) -> User:
+        """Change the named settings, leave the others. Raises `NotFound`."""
+        unknown = changes.keys() - SettingChanges.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"not a setting: {', '.join(sorted(unknown))}")
+        if changes:
+            self._tools.change(update(UserRow).where(UserRow.id == user_id).values(**changes))
+        return self.get(user_id)
