@@ -1,0 +1,114 @@
+"""Trains the encoder (`core.encoder`): first on latents, then on pictures.
+
+Stage one knows the answer: drawn pictures, spoilt as phones spoil them, and the latents they were drawn from.
+Stage two adds real photos, whose latents nobody knows: there the reconstruction, drawn by the preview generator, must
+look like the photo (pixels, face features, identity), while the drawn pairs keep the latents where they can be edited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.encoder import ENCODER_FILE, Encoder
+from core.identity import IdentityNetwork
+from core.weights import save_weights
+from training.augment import spoil
+from training.drawn import DrawnPairs, endless
+from training.log import TrainingLog, load_checkpoint, save_checkpoint
+from training.preview import warm_cosine
+
+
+@dataclass(frozen=True)
+class LatentStage:
+    """Stage one: latents of drawn pairs."""
+
+    steps: int = 2500
+    batch: int = 16  # beyond this a CPU is no faster per picture
+    learning_rate: float = 1e-3
+    backbone_rate: float = 0.3  # the backbone knows faces already
+    warmup: int = 100
+    weight_decay: float = 0.02
+    held_back: int = 300
+    seed: int = 2
+
+
+def train_on_latents(
+    identity: IdentityNetwork, w_mean: Tensor, pairs: DrawnPairs, folder: Path, settings: LatentStage = LatentStage()
+) -> Encoder:
+    """Run stage one; leaves checkpoints, a log and `encoder.safetensors` in `folder` and resumes from them."""
+    rng = torch.Generator().manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)
+    encoder = new_encoder(identity, w_mean, pairs)
+    optimiser = encoder_optimiser(encoder, settings.learning_rate, settings.backbone_rate, settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps))
+    train, check = pairs.split(settings.held_back)
+    rows = endless(train, generator=rng)
+    log = TrainingLog(folder, settings=asdict(settings))
+    checkpoint = folder / "latents.pt"
+    parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule}
+    start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
+    for step in range(start + 1, settings.steps + 1):
+        batch = torch.tensor([next(rows) for _ in range(settings.batch)])
+        faces = torch.stack([spoil(pairs.picture(int(row)), rng=rng) for row in batch])
+        loss = latent_loss(encoder, faces, pairs.latent(batch))
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        log.add(step, latent=loss.item())
+        if step % 250 == 0 or step == settings.steps:
+            log.note(step, **measure_latents(encoder, pairs, check))
+            save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
+            save_weights(encoder, folder / ENCODER_FILE)
+    return encoder
+
+
+def new_encoder(identity: IdentityNetwork, w_mean: Tensor, pairs: DrawnPairs) -> Encoder:
+    """An untrained encoder on a trained backbone, knowing where W lies and how wide it is."""
+    encoder = Encoder()
+    encoder.backbone.load_state_dict(identity.state_dict())
+    encoder.backbone.requires_grad_(True)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder.w_mean.copy_(w_mean)
+    encoder.w_scale.copy_(pairs.w[:, 0].std(dim=0))
+    return encoder
+
+
+def encoder_optimiser(encoder: Encoder, rate: float, backbone_rate: float, decay: float) -> torch.optim.AdamW:
+    """AdamW with a smaller rate for the backbone."""
+    backbone = list(encoder.backbone.parameters())
+    known = {id(p) for p in backbone}
+    head = [p for p in encoder.parameters() if id(p) not in known]
+    return torch.optim.AdamW(
+        [{"params": head, "lr": rate}, {"params": backbone, "lr": rate * backbone_rate}],
+        betas=(0.9, 0.99),
+        weight_decay=decay,
+    )
+
+
+def latent_loss(encoder: Encoder, faces: Tensor, latents: Tensor) -> Tensor:
+    """Mean squared error in units of W's spread: 1 is what the mean latent would score."""
+    wanted = (latents - encoder.w_mean) / encoder.w_scale
+    return (encoder.normalised(faces) - wanted).square().mean()
+
+
+@torch.inference_mode()
+def measure_latents(encoder: Encoder, pairs: DrawnPairs, rows: Tensor) -> dict[str, float]:
+    """The latent loss on clean held-back pictures, in all and for coarse, middle and fine style inputs."""
+    errors = []
+    for part in rows.split(20):
+        faces = torch.stack([pairs.picture(int(row)) for row in part])
+        wanted = (pairs.latent(part) - encoder.w_mean) / encoder.w_scale
+        errors.append((encoder.normalised(faces) - wanted).square().mean(dim=2))
+    error = torch.cat(errors).mean(dim=0)
+    return {
+        "check": error.mean().item(),
+        "check_coarse": error[:7].mean().item(),
+        "check_middle": error[7:13].mean().item(),
+        "check_fine": error[13:].mean().item(),
+    }
