@@ -4,11 +4,11 @@ In:  an upright photo, uint8 H×W×3 RGB (see `core.photo`).
 Out: a `Face` (box, 68 landmarks, pose) and from it an `AlignedFace` (uint8 size×size×3, warnings).
 Wrong: `NoFace`, `SeveralFaces` (with boxes), `FaceTooSmall`, `FaceTurned`; `MissingWeights` when loading.
 
-Coordinates are pixels of the photo, x to the right and y down; (0, 0) is the *centre* of the first pixel, as in dlib.
+Coordinates are pixels of the photo, x to the right and y down; (0, 0) is the centre of the first pixel.
 
-Detection: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, as trained in dlib.
+Detection: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005 (dlib's).
 Landmarks: Kazemi and Sullivan, "One Millisecond Face Alignment with an Ensemble of Regression Trees", CVPR 2014.
-Crop: Karras, Laine and Aila, "A Style-Based Generator Architecture for GANs", CVPR 2019, appendix A (FFHQ).
+Crop: Karras, Laine and Aila, "A Style-Based Generator Architecture for GANs", CVPR 2019 (FFHQ's recipe).
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dlib
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from core.errors import Box, FaceTooSmall, MissingWeights, NoFace, SettingError, SeveralFaces
+from core.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -35,59 +36,95 @@ RIGHT_EYE = slice(42, 48)
 MOUTH_CORNERS = [48, 54]
 
 SMALLEST_FACE = 36
-"""Width of a face in pixels below which it cannot be told who it is."""
+"""Side of a face's box in pixels below which nobody can tell who it is: the encoder would see 3.6 times as many."""
 
 RIVAL_SIZE = 0.5
-"""A second face counts when it is at least this much as wide as the largest one."""
+"""A face less than this times as wide as the largest one is a passer-by: the photo is not about it."""
+
+MOST_YAW = 40.0
+"""Degrees. About here the tip of the nose reaches the outline of the face, and half of the face is out of sight."""
 
 
 @dataclass(frozen=True)
-class Pass:
-    """One way of looking for faces: on a copy with this longest side, turned by this angle, above this score."""
+class Look:
+    """One way of looking for faces: on a grey copy of the photo, shrunk, turned or with a border around it."""
 
     side: int
     enlarge: float = 1.0
     angle: float = 0.0
-    threshold: float = 0.0
     border: float = 0.0
+    threshold: float = 0.0
 
 
-FIRST_PASS = Pass(side=640)
-SENSITIVE_PASSES = (
-    Pass(side=1280, enlarge=3.0, threshold=-0.1, border=0.15),
-    Pass(side=800, enlarge=2.0, angle=30.0, border=0.15),
-    Pass(side=800, enlarge=2.0, angle=-30.0, border=0.15),
-    Pass(side=640, enlarge=1.5, angle=90.0),
-    Pass(side=640, enlarge=1.5, angle=-90.0),
+FIRST_LOOK = Look(side=640)
+CLOSER_LOOKS = (
+    Look(side=1280, enlarge=3.0, border=0.15, threshold=-0.1),
+    Look(side=800, enlarge=2.0, border=0.15, angle=30.0),
+    Look(side=800, enlarge=2.0, border=0.15, angle=-30.0),
+    Look(side=640, enlarge=2.0, angle=90.0),
+    Look(side=640, enlarge=2.0, angle=-90.0),
+    Look(side=640, enlarge=2.0, angle=180.0),
 )
+"""Taken in turn until one finds something: small and cut-off faces, tilted heads, photos lying on their side.
+
+The detector wants 80 pixels: the first look finds faces of an eighth of the longest side, the second one half of that.
+"""
+
+LANDMARK_CUT, LANDMARK_BOX = 320, 200
+"""Landmarks are looked for in a cut of this size, in which the detector's box is this large."""
+
+JITTER = ((0.0, 0.0, 0.0), (0.04, 0.04, 0.0), (-0.04, -0.04, 0.0), (0.0, 0.0, 0.04), (0.0, 0.0, -0.04))
+"""Shifts to the right, down and outwards, in boxes: landmarks of all are averaged, which makes them steadier and finer
+than the predictor's whole pixels. On FFHQ's own crops the median error falls from 0.96 to 0.87 pixels of 256."""
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face in a photo; angles in degrees."""
+    """One face in a photo.
+
+    `landmarks` is float64 (68, 2); `size` the side of the detector's box before it was cut at the photo's edges;
+    angles are degrees: yaw is positive when the nose points to the picture's right, pitch when it points up, roll
+    when the head leans clockwise.
+    """
 
     box: Box
-    landmarks: Points  # (68, 2)
+    landmarks: Points
+    size: float
     score: float
-    yaw: float
-    pitch: float
-    roll: float
 
     @property
     def eye_distance(self) -> float:
         """Pixels between the centres of the eyes."""
-        left, right = self.landmarks[LEFT_EYE].mean(0), self.landmarks[RIGHT_EYE].mean(0)
-        return float(np.hypot(*(right - left)))
+        return float(np.hypot(*_between_eyes(self.landmarks)))
 
     @property
-    def width(self) -> int:
-        """Width of the box in pixels."""
-        return self.box[2] - self.box[0]
+    def roll(self) -> float:
+        """Angle of the line through the eyes."""
+        across = _between_eyes(self.landmarks)
+        return math.degrees(math.atan2(across[1], across[0]))
+
+    @property
+    def yaw(self) -> float:
+        """From how much nearer the nose's tip is to one edge of the jaw, a line fitted on 800 FFHQ portraits.
+
+        Against their labels: correlation 0.95, mean error 3 degrees; too small from 40 degrees on.
+        """
+        upright = _upright(self.landmarks)
+        tip = upright[30, 0]
+        left, right = tip - upright[0:5, 0].mean(), upright[12:17, 0].mean() - tip
+        return float(42.0 * (left - right) / (left + right))
+
+    @property
+    def pitch(self) -> float:
+        """From the heights of the nose's tip and the jaw's ends between eyes and mouth; correlation 0.80, error 4."""
+        upright = _upright(self.landmarks)
+        height = upright[MOUTH_CORNERS, 1].mean()
+        return float(13.2 - 30.3 * upright[30, 1] / height + 31.9 * upright[[0, 16], 1].mean() / height)
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedFace:
-    """The face, upright and centred, uint8 size×size×3, and what might spoil the likeness."""
+    """The face, upright and centred, uint8 size×size×3, and what might spoil the likeness (see `core.blemishes`)."""
 
     rgb: Pixels
     warnings: list[str] = field(default_factory=list)
@@ -95,7 +132,7 @@ class AlignedFace:
 
 @dataclass(frozen=True)
 class Square:
-    """An oriented square in a photo: its centre and the vector from the centre to the middle of the right side."""
+    """An oriented square in a photo: its centre, and the way from there to the middle of its right side."""
 
     centre: tuple[float, float]
     right: tuple[float, float]
@@ -105,22 +142,31 @@ class Square:
         """Length of a side in pixels."""
         return 2.0 * math.hypot(*self.right)
 
+    @property
+    def axes(self) -> tuple[Points, Points]:
+        """Half a side to the right and half a side down."""
+        x, y = self.right
+        return np.array([x, y]), np.array([-y, x])
+
     def corners(self) -> Points:
         """Four corners (4, 2), clockwise from the top left."""
-        centre, x = np.array(self.centre), np.array(self.right)
-        y = np.array([-x[1], x[0]])
+        centre, (x, y) = np.array(self.centre), self.axes
         return np.stack([centre - x - y, centre + x - y, centre + x + y, centre - x + y])
 
     def to_photo(self, points: Points, size: int) -> Points:
-        """Points of a size×size cut back into the photo."""
-        unit = (np.asarray(points, np.float64) + 0.5) * 2.0 / size - 1.0
-        x = np.array(self.right)
-        y = np.array([-x[1], x[0]])
-        return np.array(self.centre) + unit[:, :1] * x + unit[:, 1:] * y
+        """Points (N, 2) of a size×size cut, as points of the photo."""
+        unit = (points + 0.5) * 2.0 / size - 1.0
+        return np.array(self.centre) + unit @ np.stack(self.axes)
+
+    def from_photo(self, points: Points, size: int) -> Points:
+        """Points (N, 2) of the photo, as points of a size×size cut."""
+        axes = np.stack(self.axes)
+        unit = (points - np.array(self.centre)) @ axes.T / (axes[0] @ axes[0])
+        return np.asarray((unit + 1.0) * size / 2.0 - 0.5)
 
 
 class FaceFinder:
-    """Finds faces and their landmarks. Safe to share between threads: dlib's objects are not, so calls take turns."""
+    """Finds faces and their landmarks. Threads may share it: dlib's objects cannot be shared, so calls take turns."""
 
     def __init__(self, *, detector: Any, predictor: Any) -> None:
         self._detector = detector
@@ -130,163 +176,169 @@ class FaceFinder:
     @classmethod
     def load(cls, weights_dir: Path) -> FaceFinder:
         """Build from `weights_dir`; raises MissingWeights when the landmark file is absent or unreadable."""
-        import dlib
-
         path = Path(weights_dir) / LANDMARKS_FILE
         try:
             predictor = dlib.shape_predictor(str(path))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise MissingWeights(name=LANDMARKS_FILE, path=str(path)) from error
         return cls(detector=dlib.get_frontal_face_detector(), predictor=predictor)
 
     def find(self, rgb: Pixels) -> list[Face]:
-        """All faces, left to right; an empty list when there is none. Cost is bounded whatever the photo's size."""
-        for look in (FIRST_PASS, *SENSITIVE_PASSES):
-            if faces := self._look(rgb, look):
-                return sorted(faces, key=lambda face: face.box[0])
+        """All faces, left to right; an empty list when there is none. The cost is bounded whatever the size."""
+        for look in (FIRST_LOOK, *CLOSER_LOOKS):
+            if faces := self.look(rgb, look):
+                return sorted(faces, key=lambda face: face.box)
         return []
 
     def one_face(self, rgb: Pixels, *, choice: int | None = None) -> Face:
-        """The face the photo is about; `choice` is an index into the boxes of an earlier SeveralFaces.
+        """The face that the photo is about; `choice` is an index into the boxes of an earlier SeveralFaces.
 
-        A face less than half as wide as the largest one is taken for a passer-by and left out of the question.
+        Raises NoFace, SeveralFaces, FaceTooSmall, FaceTurned, and SettingError for a choice that does not exist.
         """
-        faces = self.find(rgb)
-        if not faces:
+        rivals = leave_out_passers_by(self.find(rgb))
+        if not rivals:
             raise NoFace()
-        largest = max(face.width for face in faces)
-        rivals = [face for face in faces if face.width >= RIVAL_SIZE * largest]
         if choice is None and len(rivals) > 1:
             raise SeveralFaces(boxes=[face.box for face in rivals])
         if choice is not None and not 0 <= choice < len(rivals):
             raise SettingError(name="face", value=choice, allowed=f"0 to {len(rivals) - 1}")
         face = rivals[choice or 0]
-        if face.width < SMALLEST_FACE:
-            raise FaceTooSmall(pixels=face.width, needed=SMALLEST_FACE)
+        if face.size < SMALLEST_FACE:
+            raise FaceTooSmall(pixels=round(face.size), needed=SMALLEST_FACE)
+        if abs(face.yaw) > MOST_YAW:
+            raise FaceTurned(yaw=face.yaw, limit=MOST_YAW)
         return face
 
-    def _look(self, rgb: Pixels, look: Pass) -> list[Face]:
+    def look(self, rgb: Pixels, look: Look) -> list[Face]:
+        """The faces that one look finds, in no order."""
         height, width = rgb.shape[:2]
-        longest = max(height, width) * (1.0 + 2.0 * look.border)
-        turn = math.radians(look.angle)
-        whole = Square(
-            ((width - 1) / 2, (height - 1) / 2),
-            (math.cos(turn) * longest / 2, math.sin(turn) * longest / 2),
-        )
-        size = int(min(look.side, longest * look.enlarge))
-        if look.angle == 0.0 and look.border == 0.0:
-            copy, place = _shrink(rgb, look.side)
+        reach = max(height, width) * (0.5 + look.border)
+        turn = np.array([math.cos(math.radians(look.angle)), math.sin(math.radians(look.angle))])
+        if look.angle or look.border:
+            view = _square((width - 1) / 2, (height - 1) / 2, reach * turn)
+            side = max(1, round(min(look.side, 2 * reach * look.enlarge)))
+            copy = np.asarray(_cut(rgb, view, side, grey=True, fine=1))
         else:
-            copy, place = np.asarray(_cut(rgb, whole, size).convert("L")), None
+            copy = _shrink(rgb, look.side)
+            ratio = width / copy.shape[1], height / copy.shape[0]
         with self._turn:
-            rectangles, scores, _ = self._detector.run(copy, 0, look.threshold)
+            boxes, scores, _ = self._detector.run(copy, 0, look.threshold)
         faces = []
-        for rectangle, score in zip(rectangles, scores, strict=True):
-            corners = np.array(
-                [[rectangle.left(), rectangle.top()], [rectangle.right(), rectangle.bottom()]], np.float64
-            )
-            side = corners[1, 0] - corners[0, 0]
-            middle = corners.mean(0, keepdims=True)
-            if place is not None:
-                centre, scale = (middle[0] + 0.5) * place - 0.5, float(place.mean())
+        for box, score in zip(boxes, scores, strict=True):
+            middle = np.array([[box.left() + box.right(), box.top() + box.bottom()]]) / 2
+            if look.angle or look.border:
+                (x, y), scale = view.to_photo(middle, side)[0], view.side / side
             else:
-                centre, scale = whole.to_photo(middle, size)[0], whole.side / size
-            faces.append(self._describe(rgb, centre, side * scale, turn, float(score)))
+                (x, y), scale = (middle[0] + 0.5) * ratio - 0.5, sum(ratio) / 2
+            if 0 <= x < width and 0 <= y < height:  # else it is a reflection in the border
+                faces.append(self._describe(rgb, _square(x, y, box.width() * scale / 2 * turn), score))
         return faces
 
-    def _describe(self, rgb: Pixels, centre: Points, side: float, turn: float, score: float) -> Face:
-        """Landmarks on a cut of fixed size: bounded cost, no aliasing, and dlib's whole numbers become fractions."""
-        import dlib
-
-        size, box = 480, 300
-        reach = side * size / box / 2
-        square = Square(
-            (float(centre[0]), float(centre[1])), (math.cos(turn) * reach, math.sin(turn) * reach)
-        )
-        cut = np.asarray(_cut(rgb, square, size))
-        low = (size - box) // 2
+    def _describe(self, rgb: Pixels, box: Square, score: float) -> Face:
+        """Landmarks from a cut of fixed size: its cost is bounded, and nothing aliases."""
+        cut_square = _square(*box.centre, box.axes[0] * LANDMARK_CUT / LANDMARK_BOX)
+        cut = np.asarray(_cut(rgb, cut_square, LANDMARK_CUT, grey=True, fine=1))
+        points = np.zeros((68, 2))
         with self._turn:
-            shape = self._predictor(cut, dlib.rectangle(low, low, low + box - 1, low + box - 1))
-        points = np.array([[part.x, part.y] for part in shape.parts()], np.float64)
-        landmarks = square.to_photo(points, size)
-        half = side / 2
-        box_in_photo = (
-            round(centre[0] - half),
-            round(centre[1] - half),
-            round(centre[0] + half),
-            round(centre[1] + half),
-        )
-        roll = math.degrees(math.atan2(*(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0))[::-1]))
-        return Face(box_in_photo, landmarks, score, yaw=0.0, pitch=0.0, roll=roll)
+            for across, down, outwards in JITTER:
+                low = (LANDMARK_CUT - LANDMARK_BOX) / 2 - outwards * LANDMARK_BOX
+                high = LANDMARK_CUT - 1 - low
+                x, y = across * LANDMARK_BOX, down * LANDMARK_BOX
+                frame = dlib.rectangle(*(round(edge) for edge in (low + x, low + y, high + x, high + y)))
+                points += [(part.x, part.y) for part in self._predictor(cut, frame).parts()]
+        landmarks = cut_square.to_photo(points / len(JITTER), LANDMARK_CUT)
+        height, width = rgb.shape[:2]
+        first, last = np.array(box.centre) - box.side / 2, np.array(box.centre) + box.side / 2
+        left, top = (int(n) for n in np.rint(first).clip(0, [width - 1, height - 1]))
+        right, bottom = (int(n) for n in np.rint(last).clip([left + 1, top + 1], [width, height]))
+        return Face((left, top, right, bottom), landmarks, box.side, float(score))
+
+
+def leave_out_passers_by(faces: list[Face]) -> list[Face]:
+    """The faces that a photo may be about: all at least half as wide as the largest one, order kept."""
+    largest = max((face.size for face in faces), default=0.0)
+    return [face for face in faces if face.size >= RIVAL_SIZE * largest]
+
+
+def _between_eyes(landmarks: Points) -> Points:
+    return np.asarray(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0))
+
+
+def _upright(landmarks: Points) -> Points:
+    """Landmarks with their origin between the eyes and the line through the eyes level, in eye distances."""
+    across = _between_eyes(landmarks)
+    middle = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
+    down = np.array([-across[1], across[0]])
+    return np.asarray((landmarks - middle) @ np.stack([across, down]).T / (across @ across))
+
+
+def _square(x: float, y: float, right: Points) -> Square:
+    return Square((float(x), float(y)), (float(right[0]), float(right[1])))
 
 
 def ffhq_square(landmarks: Points) -> Square:
-    """The square around a face that FFHQ uses, from 68 landmarks (68, 2)."""
-    left, right = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
-    eyes, across = (left + right) / 2, right - left
+    """The square around a face that FFHQ cuts out, from its 68 landmarks (68, 2)."""
+    across = _between_eyes(landmarks)
+    eyes = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
     down = landmarks[MOUTH_CORNERS].mean(0) - eyes
-    x = across + np.array([down[1], -down[0]])
-    x *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / np.hypot(*x)
+    right = across + np.array([down[1], -down[0]])
+    right *= max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) / np.hypot(*right)
     centre = eyes + down * 0.1
-    return Square((float(centre[0]), float(centre[1])), (float(x[0]), float(x[1])))
+    return _square(centre[0], centre[1], right)
 
 
 def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     """Cut `face` out of `rgb` as FFHQ does; where the square leaves the photo, blurred reflection fills it."""
-    return AlignedFace(np.asarray(_cut(rgb, ffhq_square(face.landmarks), size)))
+    return AlignedFace(np.array(_cut(rgb, ffhq_square(face.landmarks), size)))
 
 
-def _shrink(rgb: Pixels, side: int) -> tuple[Pixels, Points]:
-    """Grey copy with at most this longest side, and how many photo pixels one of its pixels is, (x, y)."""
+def _shrink(rgb: Pixels, side: int) -> Pixels:
+    """Grey copy whose longest side is at most `side`."""
     height, width = rgb.shape[:2]
-    ratio = min(1.0, side / max(height, width))
-    new = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    small = Image.fromarray(rgb).resize(new, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
-    return np.asarray(small), np.array([width / new[0], height / new[1]])
+    longest = max(height, width)
+    step = max(1, longest // (3 * side))  # of a huge photo every second or third pixel will do
+    ratio = min(1.0, side / longest)
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    coarse = Image.fromarray(np.ascontiguousarray(rgb[::step, ::step]))
+    return np.asarray(coarse.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L"))
 
 
-def _cut(rgb: Pixels, square: Square, size: int) -> Image.Image:
-    """`square` of the photo as a size×size picture, antialiased.
+def _cut(rgb: Pixels, square: Square, size: int, *, grey: bool = False, fine: float = 1.5) -> Image.Image:
+    """`square` of the photo as a size×size picture, antialiased; the cost does not grow with the photo.
 
-    The part of the photo under the square is first shrunk so that the square is about twice `size`, then turned at
-    that resolution and halved: the turning cannot alias, and the cost does not grow with the photo.
+    The part of the photo under the square is shrunk until the square is `fine` times `size`, turned at that
+    resolution and shrunk to the end. Measured against 8-fold oversampling, fine=1.5 gives 48 dB and full sharpness
+    in 9 ms; 1 gives 42 dB in 5 ms and 2 gives 54 dB in 18 ms.
     """
     height, width = rgb.shape[:2]
-    fine = 2 * size
-    corners = square.corners() + 0.5  # pixel edges from here on
-    margin = 4.0 * max(1.0, square.side / fine)
+    working = round(fine * size)
+    ratio = min(1.0, working / square.side)
+    corners = square.corners() + 0.5  # from here on a pixel's edges are whole numbers, as Pillow counts
+    margin = 3.0 / ratio
     low = np.floor(corners.min(0) - margin).astype(int)
     high = np.ceil(corners.max(0) + margin).astype(int)
-    left, top = np.clip(low, 0, [width - 1, height - 1])
-    right, bottom = np.clip(high, [left + 1, top + 1], [width, height])
+    left, top = (int(n) for n in np.clip(low, 0, [width - 1, height - 1]))
+    right, bottom = (int(n) for n in np.clip(high, [left + 1, top + 1], [width, height]))
 
     part = Image.fromarray(np.ascontiguousarray(rgb[top:bottom, left:right]))
-    ratio = min(1.0, fine / square.side)
+    if grey:
+        part = part.convert("L")
     shrunk = (max(1, round(part.width * ratio)), max(1, round(part.height * ratio)))
     scale = np.array([shrunk[0] / part.width, shrunk[1] / part.height])
-    if shrunk != part.size:
-        part = part.resize(shrunk, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    part = part.resize(shrunk, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
-    outside = np.ceil(
-        np.array([left - low[0], top - low[1], high[0] - right, high[1] - bottom]).clip(0) * ratio
-    )
+    outside = np.array([left - low[0], top - low[1], high[0] - right, high[1] - bottom])
+    outside = np.ceil(outside.clip(0) * ratio).astype(int)
     if outside.any():
-        part = _pad(part, outside.astype(int), blur=0.02 * square.side * ratio)
-    origin = np.array([left, top]) - outside[:2] / scale
+        part = _pad(part, outside, blur=0.02 * square.side * ratio)
 
-    x = np.array(square.right) * 2 / fine
-    y = np.array([-x[1], x[0]])
-    start = corners[0] - origin
-    turn = (
-        x[0] * scale[0],
-        y[0] * scale[0],
-        start[0] * scale[0],
-        x[1] * scale[1],
-        y[1] * scale[1],
-        start[1] * scale[1],
-    )
-    turned = part.transform((fine, fine), Image.Transform.AFFINE, turn, Image.Resampling.BICUBIC)
-    return turned.reduce(2)
+    start = (corners[0] - [left, top]) * scale + outside[:2]
+    along = np.array(square.right) * 2 / working
+    down = np.array([-along[1], along[0]])
+    (ax, ay), (bx, by), (cx, cy) = along * scale, down * scale, start
+    kind = Image.Resampling.BILINEAR if grey else Image.Resampling.BICUBIC
+    turned = part.transform((working, working), Image.Transform.AFFINE, (ax, bx, cx, ay, by, cy), kind)
+    return turned if working == size else turned.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def _pad(part: Image.Image, outside: npt.NDArray[np.int_], *, blur: float) -> Image.Image:
@@ -294,7 +346,8 @@ def _pad(part: Image.Image, outside: npt.NDArray[np.int_], *, blur: float) -> Im
     left, top, right, bottom = (int(n) for n in outside)
     pixels = np.asarray(part)
     height, width = pixels.shape[:2]
-    grown = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode="symmetric")
+    edges = ((top, bottom), (left, right), (0, 0))
+    grown = np.pad(pixels, edges[: pixels.ndim], mode="symmetric")
     soft = Image.fromarray(grown).filter(ImageFilter.GaussianBlur(max(1.0, blur)))
     softer = soft.filter(ImageFilter.GaussianBlur(max(2.0, 3.0 * blur)))
 
