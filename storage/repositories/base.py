@@ -66,8 +66,10 @@ class Tools:
 
     def change(self, statement: UpdateBase) -> int:
         """Run a conditional change; returns how many rows it hit, which tells who won a race."""
-        result = self.session.execute(statement, execution_options={"synchronize_session": False})
-        assert isinstance(result, CursorResult)
+        # Without `preserve_rowcount` an INSERT on psycopg answers -1.
+        options = {"synchronize_session": False, "preserve_rowcount": True}
+        result = self.session.execute(statement, execution_options=options)
+        assert isinstance(result, CursorResult) and result.rowcount >= 0
         return int(result.rowcount)
 
     def insert_unless_there(self, model: type[Base], **values: Any) -> bool:

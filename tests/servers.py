@@ -1,0 +1,241 @@
+"""Real PostgreSQL and Redis for tests, from the Debian packages, in a temporary home of their own.
+
+    apt-get install postgresql redis-server
+
+Each starts at most once per test run, when the first test asks for it. A test is skipped when the programs are not
+there, unless CHILDFACE_REQUIRE_SERVERS is set: then it fails, so that a machine that should have them cannot stay silent.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+REQUIRED = "CHILDFACE_REQUIRE_SERVERS"
+_PATIENCE = 60.0
+"""Seconds for a server to start or stop on a busy machine."""
+
+
+class PostgresServer:
+    """One PostgreSQL, reached through a Unix socket; everyone on this machine may enter as postgres."""
+
+    def __init__(self, programs: Path, home: Path) -> None:
+        self._programs = programs
+        self._home = home
+        self._data = home / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        # The server refuses to run as root.
+        self._account = _account_for_servers() if os.geteuid() == 0 else None
+
+    def create(self) -> None:
+        """Make an empty cluster."""
+        if self._account is not None:
+            os.chown(self._home, self._account.pw_uid, self._account.pw_gid)
+        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        subprocess.run(
+            [self._programs / "initdb", "--pgdata", self._data, *options],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **self._identity(),
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it answers. Durability is off: a test survives a killed process, not a power cut."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._home),
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "max_connections": "60",
+            "shared_buffers": "16MB",
+        }
+        with open(self._home / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, *(f"--{k}={v}" for k, v in settings.items())],
+                stdout=log,
+                stderr=log,
+                **self._identity(),
+            )
+        _wait_until(self._answers, self._process, self._home / "log")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop: SIGINT breaks off connections and closes properly, SIGQUIT is as good as a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_PATIENCE)
+            self._process = None
+
+    def url(self, database: str = "postgres") -> str:
+        """Address for SQLAlchemy."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self._home}"
+
+    def create_database(self, *, template: str = "template0") -> str:
+        """A fresh database, a copy of `template`; returns its name."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop it, whoever is still connected."""
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(host=str(self._home), user="postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(host=str(self._home), user="postgres", dbname="postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _identity(self) -> dict[str, object]:
+        """Arguments of subprocess that drop root, and a folder that the account may enter."""
+        if self._account is None:
+            return {"cwd": self._home}
+        return {
+            "cwd": self._home,
+            "user": self._account.pw_uid,
+            "group": self._account.pw_gid,
+            "extra_groups": [],
+            "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        }
+
+
+class RedisServer:
+    """One Redis on a free port of 127.0.0.1. `keep_data` writes every command to disk, for tests that kill it."""
+
+    def __init__(self, program: Path, home: Path, *, keep_data: bool = False, password: str | None = None) -> None:
+        self._program = program
+        self._home = home
+        self._keep_data = keep_data
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    def start(self) -> None:
+        """Start (again, on the same port), and wait until it answers."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._home)]
+        options += ["--appendonly", "yes" if self._keep_data else "no", "--appendfsync", "always"]
+        if self._password:
+            options += ["--requirepass", self._password]
+        with open(self._home / "log", "ab") as log:
+            self._process = subprocess.Popen([self._program, *options], stdout=log, stderr=log)
+        _wait_until(self._answers, self._process, self._home / "log")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop; SIGKILL is a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_PATIENCE)
+            self._process = None
+
+    def forget_data(self) -> None:
+        """Lose everything, as after a restart without persistence; call while it is stopped."""
+        for leftover in self._home.glob("appendonlydir*"):
+            shutil.rmtree(leftover)
+
+    def url(self, database: int = 0) -> str:
+        """Address for redis-py and Celery."""
+        secret = f":{self._password}@" if self._password else ""
+        return f"redis://{secret}127.0.0.1:{self.port}/{database}"
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL, shared by the whole run: make a database of your own in it."""
+    programs = _newest(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if programs is None:
+        _not_here("PostgreSQL", "postgresql")
+    # A Unix socket's path may have 107 bytes; pytest's own temporary folders come close to that.
+    home = Path(tempfile.mkdtemp(prefix="childface-pg-"))
+    server = PostgresServer(programs.parent, home)
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A running Redis, shared by the whole run: use a database number or key prefix of your own."""
+    program = redis_program()
+    home = Path(tempfile.mkdtemp(prefix="childface-redis-"))
+    server = RedisServer(program, home)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home)
+
+
+def redis_program() -> Path:
+    """Where redis-server is, for tests that need one of their own to kill; skips (or fails) when it is nowhere."""
+    found = shutil.which("redis-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        _not_here("Redis", "redis-server")
+    return Path(found)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _not_here(name: str, package: str) -> None:
+    reason = f"{name} IS NOT TESTED: its programs are not installed (apt-get install {package})"
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{reason}, but {REQUIRED} says they must be")
+    pytest.skip(reason)
+
+
+def _newest(paths: Iterator[Path]) -> Path | None:
+    return max(paths, key=lambda path: float(path.parent.parent.name), default=None)
+
+
+def _account_for_servers() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("neither postgres nor nobody is a user of this machine")
+
+
+def _wait_until(answers: object, process: subprocess.Popen[bytes], log: Path) -> None:
+    assert callable(answers)
+    deadline = time.monotonic() + _PATIENCE
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.02)

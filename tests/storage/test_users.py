@@ -1,0 +1,65 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from storage.errors import NotFound
+from storage.unit import Store
+from tests.storage.conftest import Furnished, TurnableClock
+
+
+def test_the_same_person_is_met_twice_and_kept_once(store: Store, clock: TurnableClock) -> None:
+    with store.unit() as unit:
+        first = unit.users.get_or_add("telegram", "42", "de")
+        second = unit.users.get_or_add("telegram", "42", "en")
+        unit.commit()
+    assert first == second
+    assert (first.platform, first.platform_user_id, first.language) == ("telegram", "42", "de")
+    assert first.created_at == clock.time
+
+
+def test_the_same_number_on_another_platform_is_somebody_else(house: Furnished) -> None:
+    assert house.user("42", "telegram").id != house.user("42", "discord").id
+
+
+def test_settings_change_one_by_one_and_the_others_stay(house: Furnished) -> None:
+    user = house.user()
+    with house.store.unit() as unit:
+        unit.users.save_settings(user.id, age=12.5, refine=True)
+        unit.users.save_settings(user.id, mix=70.0, sex="girl", age=None)
+        unit.commit()
+    with house.store.view() as unit:
+        found = unit.users.get(user.id)
+    assert (found.age, found.refine, found.mix, found.sex) == (None, True, 70.0, "girl")
+
+
+def test_consent_is_a_moment_that_can_be_withdrawn(house: Furnished) -> None:
+    user = house.user()
+    elsewhere = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    with house.store.unit() as unit:
+        agreed = unit.users.save_settings(user.id, consent_at=elsewhere)
+        withdrawn = unit.users.save_settings(user.id, consent_at=None)
+    assert agreed.consent_at == elsewhere
+    assert agreed.consent_at.tzinfo is UTC
+    assert withdrawn.consent_at is None
+
+
+def test_a_moment_without_zone_is_refused(house: Furnished) -> None:
+    user = house.user()
+    with pytest.raises(Exception, match="without a time zone"), house.store.unit() as unit:
+        unit.users.save_settings(user.id, consent_at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_a_word_that_is_no_setting_is_our_own_mistake(house: Furnished) -> None:
+    user = house.user()
+    with pytest.raises(TypeError, match="shoe_size"), house.store.unit() as unit:
+        unit.users.save_settings(user.id, shoe_size=43)  # type: ignore[call-arg]
+
+
+def test_an_unknown_person_is_not_found(store: Store) -> None:
+    with store.unit() as unit:
+        assert unit.users.find("telegram", "nobody") is None
+        with pytest.raises(NotFound):
+            unit.users.get("0" * 32)
+        with pytest.raises(NotFound) as caught:
+            unit.users.save_settings("0" * 32, age=3.0)
+    assert caught.value.facts() == {"what": "user", "id": "0" * 32}
