@@ -1,0 +1,148 @@
+"""The conversation as a table: what happens → who answers. No network, no store, no clock, no chance.
+
+    EVENTS    kind of event  → handler      (this file)
+    COMMANDS  /name          → handler      (this file)
+    BUTTONS   action         → handler      (this file)
+    NEXT      what the photos of the round call for → handler   (bots/photos.py)
+
+The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again)
+and bots/talk.py (help, privacy, cancel, deleting). `step` is pure: the same state, event and context give the
+same new state and the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bots import photos, talk, wishes
+from bots.events import (
+    ButtonPressed,
+    CommandGiven,
+    DataDeleted,
+    DrawingFailed,
+    DrawingQueued,
+    DrawingReady,
+    DrawingStopped,
+    Event,
+    OtherMessage,
+    PhotoEncoded,
+    PhotoNotTaken,
+    PhotoRefused,
+    PhotoSplit,
+    PhotosReceived,
+    TextSaid,
+)
+from bots.state import State
+from bots.steps import Step
+from bots.turn import Context, Turn
+
+SILENCE = 6 * 3600.0
+"""Seconds after which photos that led to nothing are dropped: who comes back then means to begin anew."""
+
+
+def step(state: State, event: Event, context: Context) -> tuple[State, list[Step]]:
+    """Answer one event."""
+    turn = Turn(state, context, reply_to=getattr(event, "message_id", None))
+    if isinstance(event, FROM_PEOPLE):
+        _after_silence(turn)
+        turn.change(touched=context.now)
+    EVENTS[type(event)](turn, event)
+    return turn.state, turn.steps
+
+
+def _after_silence(turn: Turn) -> None:
+    """Drop a round that was left half done long ago."""
+    quiet = turn.context.now - turn.state.touched
+    if quiet > SILENCE and turn.state.half_done and turn.state.drawing is None:
+        photos.forget_round(turn)
+
+
+def command_given(turn: Turn, event: CommandGiven) -> None:
+    """Look the command up. In a group an unknown one was meant for another bot."""
+    handler = COMMANDS.get(event.name)
+    if handler is not None:
+        handler(turn, event)
+    elif not turn.context.group:
+        turn.say("unknown_command")
+
+
+def button_pressed(turn: Turn, event: ButtonPressed) -> None:
+    """Look the button up; refuse stale ones and other people's."""
+    handler = BUTTONS.get(event.action)
+    question = next((q for q in turn.state.questions if q.stamp == event.stamp), None)
+    if handler is None or (event.source is None and question is None):
+        turn.toast("stale_button")
+    elif not _may_press(turn, event, question.photo_id if question else None):
+        turn.toast("not_your_button")
+    else:
+        handler(turn, event)
+
+
+def _may_press(turn: Turn, event: ButtonPressed, photo_id: str | None) -> bool:
+    """The one whose round it is; for a question about a photo also its sender; for a picture everybody in it."""
+    allowed = {turn.context.owner}
+    photo = turn.state.photo(photo_id) if photo_id else None
+    if photo is not None:
+        allowed.add(photo.sender)
+    if event.source is not None:
+        allowed.update(event.source.people)
+    return turn.context.sender in allowed
+
+
+Handler = Callable[[Turn, Any], None]
+
+EVENTS: dict[type, Handler] = {
+    CommandGiven: command_given,
+    ButtonPressed: button_pressed,
+    TextSaid: talk.text_said,
+    OtherMessage: talk.other_message,
+    PhotosReceived: photos.photos_received,
+    PhotoNotTaken: photos.photo_not_taken,
+    PhotoEncoded: photos.photo_encoded,
+    PhotoRefused: photos.photo_refused,
+    PhotoSplit: photos.photo_split,
+    DrawingQueued: wishes.drawing_queued,
+    DrawingReady: wishes.drawing_ready,
+    DrawingFailed: wishes.drawing_failed,
+    DrawingStopped: wishes.drawing_stopped,
+    DataDeleted: talk.data_deleted,
+}
+
+FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosReceived)
+
+COMMANDS: dict[str, Handler] = {
+    "start": talk.start,
+    "help": talk.help_,
+    "mom": photos.parent_command,
+    "dad": photos.parent_command,
+    "child": wishes.child_command,
+    "age": wishes.wish_command,
+    "mix": wishes.wish_command,
+    "sex": wishes.wish_command,
+    "sibling": wishes.sibling_command,
+    "grow": wishes.grow_command,
+    "settings": talk.settings,
+    "cancel": talk.cancel,
+    "privacy": talk.privacy,
+    "delete_my_data": talk.delete_my_data,
+}
+
+BUTTONS: dict[str, Handler] = {
+    # under a question
+    "who": photos.who_chosen,
+    "face": photos.face_chosen,
+    "whose": photos.whose_chosen,
+    "age": wishes.wish_chosen,
+    "mix": wishes.wish_chosen,
+    "sex": wishes.wish_chosen,
+    "set": talk.setting_chosen,
+    "delete": talk.delete_chosen,
+    # under a picture
+    "older": wishes.vary,
+    "younger": wishes.vary,
+    "more_mom": wishes.vary,
+    "more_dad": wishes.vary,
+    "sibling": wishes.vary,
+    "grow": wishes.vary,
+}

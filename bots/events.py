@@ -1,0 +1,179 @@
+"""What can happen in a conversation. An adapter or the courier builds these; `conversation.step` answers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["mom", "dad"]
+DrawingKind = Literal["child", "grow"]
+Quality = Literal["fast", "refined"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """A command such as `/age 7`: name without slash, the rest as it was typed."""
+
+    name: str
+    argument: str = ""
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextSaid:
+    """Any other words."""
+
+    text: str
+    addressed: bool = True
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo that was stored a moment ago. `role`: what its caption, or the command that came with it, says."""
+
+    photo_id: str
+    sha256: str
+    sender: str
+    message_id: str | None = None
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotosReceived:
+    """One photo, or an album of them in the order in which they were sent."""
+
+    photos: tuple[NewPhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoNotTaken:
+    """A photo that never reached the store: above the limit of bytes, or the service did not hand it out."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMessage:
+    """Something that is neither words nor a photo: sticker, voice, video, location …"""
+
+    kind: str
+    addressed: bool = True
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The finished drawing under which a button was pressed, as its job row tells it."""
+
+    job_id: str
+    kind: DrawingKind
+    mom: str
+    dad: str
+    wish: dict[str, Any]
+    people: tuple[str, ...]
+    """Users who may press: the one who asked and those who sent the photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """A button. Under a question `stamp` says which one; under a picture `source` says which one."""
+
+    action: str
+    value: str = ""
+    stamp: int | None = None
+    source: Source | None = None
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEncoded:
+    """The encode job found one face and stored its latent."""
+
+    photo_id: str
+    sex: str
+    confidence: float
+    age: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRefused:
+    """The encode job could not use the photo; code and facts as in the tree of pipeline errors."""
+
+    photo_id: str
+    code: str
+    facts: dict[str, Any]
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSplit:
+    """Both faces of one photo are wanted: `other` is the stored copy for the second face."""
+
+    photo_id: str
+    other: NewPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingQueued:
+    """The job row of a drawing exists."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingReady:
+    """A picture is there."""
+
+    job_id: str
+    kind: DrawingKind
+    quality: Quality
+    age: float
+    mix: float
+    sex: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingFailed:
+    """No picture will come of this job."""
+
+    job_id: str
+    code: str
+    facts: dict[str, Any]
+    quality: Quality = "fast"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingStopped:
+    """The job was cancelled, or its row is gone."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataDeleted:
+    """Everything of this person has been deleted; how many of what."""
+
+    counts: dict[str, int]
+
+
+Event = (
+    CommandGiven
+    | TextSaid
+    | PhotosReceived
+    | PhotoNotTaken
+    | OtherMessage
+    | ButtonPressed
+    | PhotoEncoded
+    | PhotoRefused
+    | PhotoSplit
+    | DrawingQueued
+    | DrawingReady
+    | DrawingFailed
+    | DrawingStopped
+    | DataDeleted
+)

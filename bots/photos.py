@@ -1,0 +1,424 @@
+"""Photos of a round: taking them in, choosing a face, finding out who is who.
+
+Each photo is encoded at once, so its sex, age and troubles are known before anybody asks for a child.
+`follow_up` then looks what the photos call for: the table NEXT, first row that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bots.events import (
+    ButtonPressed,
+    CommandGiven,
+    NewPhoto,
+    PhotoEncoded,
+    PhotoNotTaken,
+    PhotoRefused,
+    PhotoSplit,
+    PhotosReceived,
+    Role,
+)
+from bots.state import Child, ParentPhoto, State
+from bots.steps import (
+    Acting,
+    Button,
+    CancelJobs,
+    ChooseFace,
+    CloseQuestion,
+    Faces,
+    ForgetPhotos,
+    QueueEncode,
+    SplitPhoto,
+)
+from bots.turn import Turn, button_row
+
+SURE = 0.8
+"""Confidence of the sex estimate from which two photos of different sex name themselves."""
+
+MOST_FACES = 12
+"""Buttons of a question; with more faces the largest are offered."""
+
+
+def other(role: Role) -> Role:
+    """Mom's other half is dad, and the reverse."""
+    return "dad" if role == "mom" else "mom"
+
+
+# Taking photos in
+
+
+def wants_photo(state: State, *, group: bool, addressed: bool, labelled: bool) -> bool:
+    """Whether a photo is meant for us. In a group, pictures of a holiday are nobody's parents."""
+    if not group or addressed or labelled:
+        return True
+    return state.half_done or state.expects is not None
+
+
+def photos_received(turn: Turn, event: PhotosReceived) -> None:
+    """One photo or an album. An album of two is always a new couple; of more than two, the first two count."""
+    taken, left = event.photos[:2], event.photos[2:]
+    if left:
+        turn.do(ForgetPhotos(tuple(photo.photo_id for photo in left)))
+        turn.say("two_are_enough", to=taken[0].message_id)
+    if len(taken) == 2 and not any(photo.role for photo in taken):
+        _leave_couple(turn)
+    for photo in taken:
+        turn.reply_to = photo.message_id
+        _take(turn, photo)
+    if not turn.lines():
+        _acknowledge(turn)
+    follow_up(turn)
+
+
+def _take(turn: Turn, photo: NewPhoto) -> None:
+    """Put one photo where it belongs and have it looked at."""
+    known = next((old for old in turn.state.photos if old.sha256 == photo.sha256), None)
+    if known is not None:
+        turn.do(ForgetPhotos((photo.photo_id,)))
+        if photo.role is not None and getattr(turn.state, photo.role) != known:
+            _name(turn, known, photo.role)
+        else:
+            turn.say("same_photo")
+        return
+    role = photo.role or turn.state.expects
+    if role is None and len(turn.state.loose) == 2:
+        turn.do(ForgetPhotos((photo.photo_id,)))
+        turn.say("already_two")
+        return
+    fresh = ParentPhoto(photo.photo_id, photo.sha256, photo.sender, photo.message_id)
+    turn.do(QueueEncode(photo.photo_id, photo.message_id))
+    if role is None:
+        _add_loose(turn, fresh)
+    else:
+        _put(turn, role, fresh)
+
+
+def _add_loose(turn: Turn, fresh: ParentPhoto) -> None:
+    """A photo nobody named. The second one after a finished couple begins a new couple."""
+    state = turn.state
+    if state.mom and state.dad and state.loose:
+        first = state.loose[0]
+        _leave_couple(turn)
+        turn.change(loose=(first,))
+    turn.change(loose=(*turn.state.loose, fresh))
+
+
+def _put(turn: Turn, role: Role, photo: ParentPhoto) -> None:
+    """This photo is this parent; another photo that was, is not any more."""
+    before: ParentPhoto | None = getattr(turn.state, role)
+    if before is not None and before.status != "ready":
+        turn.do(ForgetPhotos((before.photo_id,)))
+    if before is not None and turn.state.drawing is not None:
+        turn.do(CancelJobs())
+        turn.change(drawing=None)
+    turn.change(**{role: photo}, expects=None, child=None, waiting=None)
+
+
+def _name(turn: Turn, photo: ParentPhoto, role: Role) -> None:
+    """Say who is on a photo we already have; if it stood for the other parent, the two change places."""
+    state = turn.state
+    displaced: ParentPhoto | None = getattr(state, role)
+    was_other = getattr(state, other(role)) == photo
+    loose = tuple(old for old in state.loose if old.photo_id != photo.photo_id)
+    turn.change(**{role: photo}, loose=loose, expects=None, child=None, waiting=None)
+    if was_other:
+        turn.change(**{other(role): displaced})
+    turn.settle("who", "whose")
+    if turn.state.drawing is not None:
+        turn.do(CancelJobs())
+        turn.change(drawing=None)
+
+
+def _leave_couple(turn: Turn) -> None:
+    """Begin a new couple; pictures already drawn keep their buttons."""
+    waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
+    if waste:
+        turn.do(ForgetPhotos(waste))
+    turn.settle("who", "whose", "face")
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None)
+
+
+def forget_round(turn: Turn) -> None:
+    """Drop every photo of the round, the ones already encoded as well."""
+    if turn.state.photos:
+        turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
+    turn.settle("who", "whose", "face")
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None)
+
+
+def _acknowledge(turn: Turn) -> None:
+    """After the first photo say what else is needed; after the second just get to work."""
+    if len(turn.state.photos) == 1:
+        tell_what_is_missing(turn)
+    else:
+        turn.do(Acting())
+
+
+def tell_what_is_missing(turn: Turn) -> None:
+    """One sentence on what to send next."""
+    state = turn.state
+    if not state.photos:
+        turn.say("send_two_photos")
+    elif len(state.photos) > 1:
+        turn.say("looking_at_photos" if _checking(state) else "nothing_missing")
+    elif state.mom or state.dad:
+        turn.say("send_dad" if state.mom else "send_mom")
+    else:
+        turn.say("send_other_parent")
+
+
+def parent_command(turn: Turn, event: CommandGiven) -> None:
+    """/mom or /dad without a photo: name the one photo we have, or wait for the next one."""
+    role: Role = "mom" if event.name == "mom" else "dad"
+    if len(turn.state.loose) == 1 and not (turn.state.mom and turn.state.dad):
+        _name(turn, turn.state.loose[0], role)
+        if len(turn.state.photos) == 1:
+            turn.say(f"named_{role}")
+        follow_up(turn)
+        return
+    turn.change(expects=role)
+    turn.say(f"waiting_for_{role}")
+
+
+def photo_not_taken(turn: Turn, event: PhotoNotTaken) -> None:
+    """Too many bytes, or the service would not give it to us."""
+    turn.say(f"refused_{event.code}", **event.facts)
+
+
+# What the encode job found
+
+
+def photo_encoded(turn: Turn, event: PhotoEncoded) -> None:
+    """One face, and what the estimators say about it. Photos that nobody waits for any more are ignored."""
+    photo = turn.state.photo(event.photo_id)
+    if photo is None:
+        return
+    turn.reply_to = photo.message_id
+    ready = replace(photo, status="ready", sex=event.sex, sure=event.confidence, age=event.age)
+    turn.state = turn.state.with_photo(ready)
+    if event.warnings:
+        turn.say("photo_warning", warnings=list(event.warnings))
+    follow_up(turn)
+
+
+def photo_refused(turn: Turn, event: PhotoRefused) -> None:
+    """Several faces: ask which. Anything else: say why, and the photo is out of the round."""
+    photo = turn.state.photo(event.photo_id)
+    if photo is None:
+        return
+    turn.reply_to = photo.message_id
+    if event.code == "several_faces":
+        _ask_which_face(turn, photo, [tuple(box) for box in event.facts["boxes"]])
+        return
+    turn.state = turn.state.without_photo(event.photo_id)
+    turn.do(ForgetPhotos((event.photo_id,)))
+    turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
+    follow_up(turn)
+
+
+def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:
+    """Show the faces with numbers, from left to right as the boxes come. A couple on one photo may be both parents."""
+    turn.state = turn.state.with_photo(replace(photo, status="choosing", faces=len(boxes)))
+    shown = sorted(_largest(boxes))
+    numbers = tuple(Button("face_number", "face", str(index), {"number": index + 1}) for index in shown)
+    rows = tuple(numbers[start : start + 4] for start in range(0, len(numbers), 4))
+    alone = len(turn.state.photos) == 1
+    if len(boxes) == 2 and alone:
+        rows = (*rows, (Button("face_both", "face", "both"),))
+    turn.ask(
+        "face",
+        "which_face",
+        rows,
+        photo_id=photo.photo_id,
+        faces=Faces(photo.photo_id, tuple((box[0], box[1], box[2], box[3]) for box in boxes)),
+        count=len(boxes),
+    )
+
+
+def _largest(boxes: list[tuple[int, ...]]) -> list[int]:
+    """Indices of the largest faces, as many as we offer."""
+    by_area = sorted(range(len(boxes)), key=lambda i: -_area(boxes[i]))
+    return by_area[:MOST_FACES]
+
+
+def _area(box: tuple[int, ...]) -> int:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
+
+
+def face_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """A number under the faces, or "both"."""
+    question = next(q for q in turn.state.questions if q.stamp == event.stamp)
+    photo = turn.state.photo(question.photo_id or "")
+    if photo is None:
+        turn.toast("stale_button")
+        return
+    choose_face(turn, photo, event.value)
+    turn.do(CloseQuestion("face_both_taken" if event.value == "both" else "face_taken", _face_facts(event.value)))
+
+
+def _face_facts(value: str) -> dict[str, int]:
+    return {} if value == "both" else {"number": int(value) + 1}
+
+
+def choose_face(turn: Turn, photo: ParentPhoto, value: str) -> None:
+    """Have the chosen face encoded."""
+    turn.change(questions=tuple(q for q in turn.state.questions if q.photo_id != photo.photo_id))
+    turn.state = turn.state.with_photo(replace(photo, status="checking"))
+    if value == "both":
+        turn.change(mom=None, dad=None, loose=(replace(photo, status="checking"),))
+        turn.do(ChooseFace(photo.photo_id, 0))
+        turn.do(SplitPhoto(photo.photo_id))
+    else:
+        turn.do(ChooseFace(photo.photo_id, int(value)))
+        turn.do(QueueEncode(photo.photo_id, photo.message_id))
+
+
+def photo_split(turn: Turn, event: PhotoSplit) -> None:
+    """Two faces of one photo, two parents; from here on as if two photos had come."""
+    photo = turn.state.photo(event.photo_id)
+    if photo is None:
+        return
+    second = ParentPhoto(event.other.photo_id, photo.sha256, photo.sender, photo.message_id, faces=photo.faces)
+    turn.do(ChooseFace(second.photo_id, 1))
+    turn.do(QueueEncode(photo.photo_id, photo.message_id))
+    turn.do(QueueEncode(second.photo_id, photo.message_id))
+    turn.change(loose=(*turn.state.loose, second))
+    _name_by_elimination(turn)
+
+
+# Who is who
+
+
+def _ask_who_is_who(turn: Turn) -> None:
+    """Two photos and no way to tell."""
+    if turn.open_question("who") is not None:
+        return
+    one_picture = turn.state.loose[0].sha256 == turn.state.loose[1].sha256
+    labels = ("left_is_mom", "right_is_mom") if one_picture else ("first_is_mom", "second_is_mom")
+    rows = (button_row("who", (labels[0], "0")), button_row("who", (labels[1], "1")))
+    turn.ask("who", "who_is_who", rows)
+
+
+def who_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """One of the two is mom."""
+    if len(turn.state.loose) != 2:
+        turn.toast("stale_button")
+        return
+    turn.do(CloseQuestion("who_settled", {"number": int(event.value) + 1}))
+    choose_mom(turn, int(event.value))
+
+
+def choose_mom(turn: Turn, index: int) -> None:
+    """The loose photo with this index is mom, the other one dad."""
+    mom, dad = turn.state.loose[index], turn.state.loose[1 - index]
+    turn.settle("who")
+    turn.change(mom=mom, dad=dad, loose=(), expects=None)
+    follow_up(turn)
+
+
+def _ask_whose_photo(turn: Turn) -> None:
+    """A third photo: a better one of mom, of dad, or somebody new? The likelier parent comes first."""
+    spare = turn.state.loose[0]
+    if turn.open_question("whose") is not None:
+        return
+    pair = [("is_mom", "mom"), ("is_dad", "dad")]
+    if spare.sex == "male":
+        pair.reverse()
+    rows = (button_row("whose", *pair), button_row("whose", ("is_new_couple", "new")))
+    turn.ask("whose", "whose_photo", rows, photo_id=spare.photo_id, to=spare.message_id)
+
+
+def whose_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """Mom, dad or a new couple."""
+    if len(turn.state.loose) != 1:
+        turn.toast("stale_button")
+        return
+    turn.do(CloseQuestion(f"whose_settled_{event.value}"))
+    choose_whose(turn, event.value)
+
+
+def choose_whose(turn: Turn, value: str) -> None:
+    """Put the spare photo in a parent's place, or begin a new couple with it."""
+    spare = turn.state.loose[0]
+    turn.settle("whose")
+    turn.change(loose=())
+    if value == "new":
+        _leave_couple(turn)
+        turn.change(loose=(spare,))
+        turn.say("send_other_parent")
+    else:
+        _put(turn, "mom" if value == "mom" else "dad", spare)
+    follow_up(turn)
+
+
+def _name_by_elimination(turn: Turn) -> None:
+    """With one parent named, the other photo is the other parent; two of clearly different sex name themselves."""
+    state = turn.state
+    if len(state.loose) == 1 and (state.mom is None) != (state.dad is None):
+        turn.change(**{"dad" if state.mom else "mom": state.loose[0]}, loose=())
+    elif len(state.loose) == 2 and state.mom is None and state.dad is None:
+        first, second = state.loose
+        if {first.sex, second.sex} == {"female", "male"} and min(first.sure, second.sure) >= SURE:
+            mom, dad = (first, second) if first.sex == "female" else (second, first)
+            turn.settle("who")
+            turn.change(mom=mom, dad=dad, loose=())
+
+
+# What comes next
+
+
+def follow_up(turn: Turn) -> None:
+    """Do what the photos of the round call for: the first row of NEXT that holds."""
+    _name_by_elimination(turn)
+    for holds, handler in NEXT:
+        if holds(turn.state):
+            handler(turn)
+            return
+
+
+def _checking(state: State) -> bool:
+    return any(photo.status != "ready" for photo in state.photos)
+
+
+def _spare_photo(state: State) -> bool:
+    return bool(state.mom and state.dad and state.loose)
+
+
+def _two_unnamed(state: State) -> bool:
+    return len(state.loose) == 2
+
+
+def _couple_without_child(state: State) -> bool:
+    return state.couple is not None and not state.couple_drawn
+
+
+def _draw_first_child(turn: Turn) -> None:
+    """Both parents are known: no need to wait for a command."""
+    draw_new_child(turn)
+
+
+def draw_new_child(turn: Turn) -> None:
+    """A child of the round's parents as the user's settings have it, with the seed of this turn."""
+    turn.draw("child", new_child(turn))
+
+
+def new_child(turn: Turn) -> Child:
+    """The child to be drawn first of the round's couple."""
+    couple, habits = turn.state.couple, turn.context.habits
+    assert couple is not None
+    return Child(*couple, habits.age, habits.mix, habits.sex, turn.context.seed)
+
+
+def _nothing(turn: Turn) -> None:
+    """Wait for what is to come."""
+
+
+NEXT: tuple[tuple[Callable[[State], bool], Callable[[Turn], None]], ...] = (
+    (_checking, _nothing),
+    (_spare_photo, _ask_whose_photo),
+    (_two_unnamed, _ask_who_is_who),
+    (_couple_without_child, _draw_first_child),
+)

@@ -1,0 +1,167 @@
+"""Where a conversation stands: frozen, JSON-able, versioned.
+
+photos without a role yet      State.loose
+photos with a role             State.mom, State.dad
+the child we talk about        State.child     (set when it is first drawn)
+work under way                 State.drawing   (job id), State.waiting (what to draw after it)
+questions with open buttons    State.questions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from bots.events import DrawingKind, Role
+
+VERSION = 1
+PRESSED_KEPT = 30
+"""How many pressed buttons are remembered; a second press on one of them is answered, not obeyed."""
+
+PhotoStatus = Literal["checking", "choosing", "ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentPhoto:
+    """A photo of the round.
+
+    `checking`: the encode job runs; `choosing`: we asked which face; `ready`: its latent exists.
+    """
+
+    photo_id: str
+    sha256: str
+    sender: str
+    message_id: str | None = None
+    status: PhotoStatus = "checking"
+    faces: int = 1
+    sex: str | None = None
+    sure: float = 0.0
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Everything that decides what the child looks like: the same facts draw the same picture."""
+
+    mom: str
+    dad: str
+    age: float
+    mix: float
+    sex: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A drawing to be made."""
+
+    kind: DrawingKind
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Buttons that are out. A press carries the stamp; an unknown stamp is a stale button."""
+
+    kind: str
+    stamp: int
+    photo_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One person's place in one chat."""
+
+    mom: ParentPhoto | None = None
+    dad: ParentPhoto | None = None
+    loose: tuple[ParentPhoto, ...] = ()
+    expects: Role | None = None
+    child: Child | None = None
+    drawing: str | None = None
+    waiting: Order | None = None
+    questions: tuple[Question, ...] = ()
+    stamp: int = 0
+    pressed: tuple[str, ...] = ()
+    touched: float = 0.0
+    version: int = VERSION
+
+    @property
+    def photos(self) -> tuple[ParentPhoto, ...]:
+        """All photos of the round."""
+        named = tuple(photo for photo in (self.mom, self.dad) if photo is not None)
+        return named + self.loose
+
+    @property
+    def couple(self) -> tuple[str, str] | None:
+        """Photo ids of mom and dad when both are named and ready."""
+        if self.mom is None or self.dad is None or {self.mom.status, self.dad.status} != {"ready"}:
+            return None
+        return self.mom.photo_id, self.dad.photo_id
+
+    @property
+    def couple_drawn(self) -> bool:
+        """Whether the child we talk about is this couple's."""
+        return self.child is not None and self.couple == (self.child.mom, self.child.dad)
+
+    @property
+    def half_done(self) -> bool:
+        """Photos are there and no child of them yet."""
+        return bool(self.photos) and not self.couple_drawn
+
+    def photo(self, photo_id: str) -> ParentPhoto | None:
+        """The photo of the round with this id."""
+        return next((photo for photo in self.photos if photo.photo_id == photo_id), None)
+
+    def with_photo(self, changed: ParentPhoto) -> State:
+        """The same round with one photo's facts changed, wherever it stands."""
+
+        def renew(photo: ParentPhoto | None) -> ParentPhoto | None:
+            return changed if photo is not None and photo.photo_id == changed.photo_id else photo
+
+        loose = tuple(changed if photo.photo_id == changed.photo_id else photo for photo in self.loose)
+        return replace(self, mom=renew(self.mom), dad=renew(self.dad), loose=loose)
+
+    def without_photo(self, photo_id: str) -> State:
+        """The same round without one photo and without the questions about it."""
+        return replace(
+            self,
+            mom=None if self.mom and self.mom.photo_id == photo_id else self.mom,
+            dad=None if self.dad and self.dad.photo_id == photo_id else self.dad,
+            loose=tuple(photo for photo in self.loose if photo.photo_id != photo_id),
+            questions=tuple(question for question in self.questions if question.photo_id != photo_id),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+
+def state_from_json(data: dict[str, Any] | None) -> State:
+    """The reverse of `State.to_json`. A state of an unknown version is not guessed at: the round begins anew."""
+    while data is not None and data.get("version") in UPGRADES:
+        data = UPGRADES[data["version"]](data)
+    if data is None or data.get("version") != VERSION:
+        return State()
+    waiting = data["waiting"]
+    return State(
+        mom=_photo(data["mom"]),
+        dad=_photo(data["dad"]),
+        loose=tuple(ParentPhoto(**photo) for photo in data["loose"]),
+        expects=data["expects"],
+        child=None if data["child"] is None else Child(**data["child"]),
+        drawing=data["drawing"],
+        waiting=None if waiting is None else Order(waiting["kind"], Child(**waiting["child"])),
+        questions=tuple(Question(**question) for question in data["questions"]),
+        stamp=data["stamp"],
+        pressed=tuple(data["pressed"]),
+        touched=data["touched"],
+    )
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From version n to n + 1, for states that were saved by an older program."""
+
+
+def _photo(data: dict[str, Any] | None) -> ParentPhoto | None:
+    return None if data is None else ParentPhoto(**data)

@@ -1,0 +1,161 @@
+"""What a conversation wants done. Lines are for the eyes of people, deeds are for the store and the queue.
+
+Texts are keys with parameters, never sentences: `bots.texts` turns them into words of the reader's language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bots.events import DrawingKind
+from bots.state import Child
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button: the key of its label and what it says when pressed."""
+
+    label: str
+    action: str
+    value: str = ""
+    params: Params = field(default_factory=dict)
+
+
+Rows = tuple[tuple[Button, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The photo whose faces are to be shown with numbers; boxes in pixels of the upright photo."""
+
+    photo_id: str
+    boxes: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One message: words, perhaps with buttons, perhaps under a picture (`drawing` is a job, `faces` a photo).
+
+    Buttons belong to a question (`stamp`) or to a drawing (`drawing`).
+    """
+
+    key: str
+    params: Params = field(default_factory=dict)
+    buttons: Rows = ()
+    reply_to: str | None = None
+    stamp: int | None = None
+    drawing: str | None = None
+    faces: Faces | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Toast:
+    """A short note for the one who pressed a button."""
+
+    key: str
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseQuestion:
+    """The question whose button was pressed is settled: show the answer instead of the buttons."""
+
+    key: str
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Show that we are at work, for photos that are being looked at."""
+
+
+Line = Say | Toast | CloseQuestion | Acting
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEncode:
+    """Look for the face of a stored photo."""
+
+    photo_id: str
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseFace:
+    """Several faces: this one is meant."""
+
+    photo_id: str
+    face: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPhoto:
+    """Both faces of this photo are meant: store a copy. Answered with `PhotoSplit`."""
+
+    photo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDrawing:
+    """Draw. Answered with `DrawingQueued`."""
+
+    kind: DrawingKind
+    child: Child
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJobs:
+    """Stop whatever this person has running in this chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPhotos:
+    """These pictures are not needed any more."""
+
+    photo_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSettings:
+    """Remember for the next time: age, mix, sex, refine."""
+
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteData:
+    """Delete everything this person has left with us. Answered with `DataDeleted`."""
+
+
+Deed = QueueEncode | ChooseFace | SplitPhoto | QueueDrawing | CancelJobs | ForgetPhotos | SaveSettings | DeleteData
+Step = Line | Deed
+
+LINES: tuple[type, ...] = (Say, Toast, CloseQuestion, Acting)
+
+
+def line_to_json(line: Line) -> dict[str, Any]:
+    """A line as JSON, so that it can wait in the job row until it was sent."""
+    return {"line": type(line).__name__, **asdict(line)}
+
+
+def line_from_json(data: dict[str, Any]) -> Line:
+    """The reverse of `line_to_json`."""
+    facts = dict(data)
+    name = facts.pop("line")
+    if name != "Say":
+        simple: dict[str, type[Toast] | type[CloseQuestion] | type[Acting]] = {
+            "Toast": Toast,
+            "CloseQuestion": CloseQuestion,
+            "Acting": Acting,
+        }
+        return simple[name](**facts)
+    faces = facts.pop("faces")
+    buttons = tuple(tuple(Button(**button) for button in row) for row in facts.pop("buttons"))
+    if faces is not None:
+        left_top_right_bottom = [(box[0], box[1], box[2], box[3]) for box in faces["boxes"]]
+        faces = Faces(faces["photo_id"], tuple(left_top_right_bottom))
+    return Say(**facts, buttons=buttons, faces=faces)

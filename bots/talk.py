@@ -1,0 +1,205 @@
+"""Everything said besides photos and wishes: greeting, help, settings, cancel, privacy, deleting, small talk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
+from bots.photos import (
+    choose_face,
+    choose_mom,
+    choose_whose,
+    forget_round,
+    parent_command,
+    tell_what_is_missing,
+)
+from bots.state import Question, State
+from bots.steps import Button, CancelJobs, CloseQuestion, DeleteData, SaveSettings, Say
+from bots.turn import Turn, button_row
+from bots.wishes import READERS, ask_wish, wish_said
+from bots.words import plain_words, read_number, read_role, read_yes_no
+
+LONGEST_ROLE = 3
+"""Words of a message that only names a parent, such as "that's mom"."""
+
+
+def start(turn: Turn, event: CommandGiven) -> None:
+    """Greet. Somebody in the middle of a round keeps it."""
+    turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.keeping.photo_hours)
+    if turn.state.half_done:
+        tell_what_is_missing(turn)
+
+
+def help_(turn: Turn, event: CommandGiven) -> None:
+    """What can be done."""
+    turn.say("help")
+
+
+def privacy(turn: Turn, event: CommandGiven) -> None:
+    """What is kept, and how long."""
+    keeping = turn.context.keeping
+    turn.say(
+        "privacy",
+        photo_hours=keeping.photo_hours,
+        latent_days=keeping.latent_days,
+        result_days=keeping.result_days,
+    )
+
+
+def settings(turn: Turn, event: CommandGiven) -> None:
+    """What is set, with a button for each."""
+    habits = turn.context.habits
+    refine = "set_refine_off" if habits.refine else "set_refine_on"
+    rows = (
+        button_row("set", ("set_age", "age"), ("set_mix", "mix"), ("set_sex", "sex")),
+        (Button(refine, "set", "refine"),),
+    )
+    turn.ask("set", "settings", rows, age=habits.age, mix=habits.mix, sex=habits.sex, refine=habits.refine)
+
+
+def setting_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """One of the settings: ask for it, or switch it."""
+    if event.value != "refine":
+        ask_wish(turn, event.value)
+        return
+    refine = not turn.context.habits.refine
+    turn.settle("set")
+    turn.do(SaveSettings({"refine": refine}))
+    turn.do(CloseQuestion("noted_refine_on" if refine else "noted_refine_off"))
+
+
+def cancel(turn: Turn, event: CommandGiven) -> None:
+    """Stop a drawing and keep the photos; without a drawing, forget the round."""
+    state = turn.state
+    if state.drawing is not None:
+        turn.do(CancelJobs())
+        turn.change(drawing=None, waiting=None, child=None, pressed=())
+        turn.say("stopped")
+    elif state.photos or state.questions or state.expects:
+        turn.do(CancelJobs())
+        forget_round(turn)
+        turn.change(questions=())
+        turn.say("forgotten")
+    else:
+        turn.say("nothing_to_cancel")
+
+
+def delete_my_data(turn: Turn, event: CommandGiven) -> None:
+    """Ask once more; deleting cannot be undone."""
+    rows = (button_row("delete", ("delete_yes", "yes"), ("delete_no", "no")),)
+    turn.ask("delete", "delete_sure", rows)
+
+
+def delete_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """The answer by button."""
+    if event.value == "yes":
+        turn.do(CloseQuestion("deleting"))
+    else:
+        turn.do(CloseQuestion("kept"))
+    _delete(turn, event.value == "yes")
+
+
+def _delete(turn: Turn, sure: bool) -> None:
+    turn.settle("delete")
+    if sure:
+        turn.do(CancelJobs())
+        turn.do(DeleteData())
+
+
+def data_deleted(turn: Turn, event: DataDeleted) -> None:
+    """All gone: this conversation is new again."""
+    turn.state = State()
+    turn.do(Say("deleted", dict(event.counts)))
+
+
+# Plain words
+
+
+def text_said(turn: Turn, event: TextSaid) -> None:
+    """An answer to the latest question, the name of a parent, or something we do not understand."""
+    question = max(turn.state.questions, key=lambda q: q.stamp, default=None)
+    if question is not None and ANSWERS[question.kind](turn, question, event.text):
+        return
+    role = read_role(event.text)
+    if role is not None and len(plain_words(event.text)) <= LONGEST_ROLE and event.addressed:
+        parent_command(turn, CommandGiven(role))
+    elif question is not None and question.kind in ("age", "mix", "sex") and event.addressed:
+        turn.say(f"bad_{question.kind}")
+    elif event.addressed:
+        _hint(turn)
+
+
+def other_message(turn: Turn, event: OtherMessage) -> None:
+    """A sticker, a voice message, a place: thank, and say what would help."""
+    if event.addressed:
+        turn.say("other_video" if event.kind in ("video", "animation", "video_note") else "other_message")
+
+
+def _hint(turn: Turn) -> None:
+    if turn.state.drawing is not None:
+        turn.say("still_drawing")
+    elif turn.state.half_done or turn.state.child is None:
+        tell_what_is_missing(turn)
+    else:
+        turn.say("hint_after_child")
+
+
+def _answer_wish(turn: Turn, question: Question, text: str) -> bool:
+    if READERS[question.kind](text) is None:
+        return False
+    wish_said(turn, question.kind, text)
+    return True
+
+
+def _answer_face(turn: Turn, question: Question, text: str) -> bool:
+    photo = turn.state.photo(question.photo_id or "")
+    number = read_number(text)
+    if photo is None or number is None or number not in range(1, photo.faces + 1):
+        return False
+    choose_face(turn, photo, str(int(number) - 1))
+    turn.say("face_taken", number=int(number))
+    return True
+
+
+def _answer_who(turn: Turn, question: Question, text: str) -> bool:
+    number = read_number(text)
+    if len(turn.state.loose) != 2 or number not in (1, 2):
+        return False
+    turn.say("who_settled", number=int(number))
+    choose_mom(turn, int(number) - 1)
+    return True
+
+
+def _answer_whose(turn: Turn, question: Question, text: str) -> bool:
+    role = read_role(text)
+    if role is None or len(turn.state.loose) != 1:
+        return False
+    turn.say(f"whose_settled_{role}")
+    choose_whose(turn, role)
+    return True
+
+
+def _answer_delete(turn: Turn, question: Question, text: str) -> bool:
+    sure = read_yes_no(text)
+    if sure is None:
+        return False
+    if not sure:
+        turn.say("kept")
+    _delete(turn, sure)
+    return True
+
+
+def _answer_settings(turn: Turn, question: Question, text: str) -> bool:
+    return False
+
+
+ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
+    "age": _answer_wish,
+    "mix": _answer_wish,
+    "sex": _answer_wish,
+    "face": _answer_face,
+    "who": _answer_who,
+    "whose": _answer_whose,
+    "delete": _answer_delete,
+    "set": _answer_settings,
+}

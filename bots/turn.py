@@ -1,0 +1,123 @@
+"""One turn of a conversation: the state as it changes and the steps as they come up.
+
+Handlers read better when they speak in sentences (`turn.say(...)`, `turn.ask(...)`); seen from outside,
+`conversation.step` is still a pure function of state, event and context.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bots.events import DrawingKind
+from bots.state import PRESSED_KEPT, Child, Order, Question, State
+from bots.steps import Button, Faces, Line, QueueDrawing, Rows, Say, Step, Toast
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What somebody chose in /settings, filled up with our defaults."""
+
+    age: float = 6.0
+    mix: float = 50.0
+    sex: str = "surprise"
+    refine: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long what is kept; what /privacy tells."""
+
+    photo_hours: float = 24.0
+    latent_days: float = 30.0
+    result_days: float = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a turn may know besides state and event. The seed is drawn outside: no hidden chance in here."""
+
+    owner: str
+    sender: str
+    group: bool = False
+    seed: int = 0
+    now: float = 0.0
+    habits: Habits = field(default_factory=Habits)
+    keeping: Keeping = field(default_factory=Keeping)
+
+
+class Turn:
+    """State, context and the steps so far."""
+
+    def __init__(self, state: State, context: Context, reply_to: str | None = None) -> None:
+        self.state = state
+        self.context = context
+        self.reply_to = reply_to
+        self.steps: list[Step] = []
+
+    def change(self, **fields: Any) -> None:
+        """Put new values into the state."""
+        self.state = replace(self.state, **fields)
+
+    def do(self, step: Step) -> None:
+        """Add any step."""
+        self.steps.append(step)
+
+    def say(self, key: str, *, to: str | None = None, **params: Any) -> None:
+        """A message without buttons, as an answer to `to` or to what began this turn."""
+        self.do(Say(key, params, reply_to=to or self.reply_to))
+
+    def toast(self, key: str, **params: Any) -> None:
+        """A short note for whoever pressed a button."""
+        self.do(Toast(key, params))
+
+    def ask(
+        self,
+        kind: str,
+        key: str,
+        buttons: Rows,
+        *,
+        photo_id: str | None = None,
+        faces: Faces | None = None,
+        to: str | None = None,
+        **params: Any,
+    ) -> None:
+        """A question with buttons. It takes the place of an older one of the same kind about the same photo."""
+        stamp = self.state.stamp + 1
+        others = tuple(q for q in self.state.questions if (q.kind, q.photo_id) != (kind, photo_id))
+        self.change(stamp=stamp, questions=(*others, Question(kind, stamp, photo_id)))
+        self.do(Say(key, params, buttons, to or self.reply_to, stamp=stamp, faces=faces))
+
+    def settle(self, *kinds: str) -> None:
+        """Questions of these kinds are answered: their buttons are stale from now on."""
+        self.change(questions=tuple(q for q in self.state.questions if q.kind not in kinds))
+
+    def open_question(self, kind: str) -> Question | None:
+        """The open question of a kind, if there is one."""
+        return next((question for question in self.state.questions if question.kind == kind), None)
+
+    def draw(self, kind: DrawingKind, child: Child) -> None:
+        """Have a picture drawn now, or right after the one that is being drawn."""
+        if self.state.drawing is not None:
+            self.change(waiting=Order(kind, child))
+            self.say("drawn_next")
+            return
+        # "?" until the job row exists and DrawingQueued tells its id.
+        self.change(child=child, drawing="?", waiting=None)
+        self.do(QueueDrawing(kind, child, self.reply_to))
+
+    def remember_press(self, press: str) -> bool:
+        """Whether this button was not pressed before; it is remembered from now on."""
+        if press in self.state.pressed:
+            return False
+        self.change(pressed=(*self.state.pressed, press)[-PRESSED_KEPT:])
+        return True
+
+    def lines(self) -> list[Line]:
+        """The steps that somebody sees."""
+        return [step for step in self.steps if isinstance(step, Line)]
+
+
+def button_row(action: str, *values: tuple[str, str]) -> tuple[Button, ...]:
+    """A row of buttons of one action from (label key, value) pairs."""
+    return tuple(Button(label, action, value) for label, value in values)

@@ -1,0 +1,265 @@
+"""Wishes: age, mix, girl or boy; drawing the child, the same child otherwise, a sibling, a growth strip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bots.events import (
+    ButtonPressed,
+    CommandGiven,
+    DrawingFailed,
+    DrawingQueued,
+    DrawingReady,
+    DrawingStopped,
+    Source,
+)
+from bots.photos import draw_new_child, new_child, tell_what_is_missing
+from bots.state import Child, Order, ParentPhoto
+from bots.steps import Button, CloseQuestion, Rows, SaveSettings, Say
+from bots.turn import Turn, button_row
+from bots.words import read_mix, read_number, read_sex
+
+OLDEST = 90.0
+AGE_LADDER = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
+"""Where "older" and "younger" stop: close together where faces change fast."""
+MIX_STEP = 20.0
+
+AGE_CHOICES = ((1, 3, 6, 10), (15, 25, 40, 60))
+MIX_CHOICES = (("mix_0", "0"), ("mix_25", "25"), ("mix_50", "50"), ("mix_75", "75"), ("mix_100", "100"))
+SEX_CHOICES = (("girl", "girl"), ("boy", "boy"), ("surprise", "surprise"))
+
+AROUND_CHILD: Rows = (
+    (Button("younger", "younger"), Button("older", "older")),
+    (Button("more_mom", "more_mom"), Button("more_dad", "more_dad")),
+    (Button("sibling", "sibling"), Button("grow", "grow")),
+)
+AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
+
+
+# Reading and asking
+
+
+def _read_age(text: str) -> float | None:
+    age = read_number(text)
+    return age if age is not None and 0 <= age <= OLDEST else None
+
+
+def _read_mix(text: str) -> float | None:
+    mix = read_mix(text)
+    return mix if mix is not None and 0 <= mix <= 100 else None
+
+
+READERS: dict[str, Callable[[str], float | str | None]] = {
+    "age": _read_age,
+    "mix": _read_mix,
+    "sex": read_sex,
+}
+
+
+def ask_wish(turn: Turn, name: str) -> None:
+    """The buttons for one wish."""
+    if name == "age":
+        rows: Rows = tuple(
+            tuple(Button("age_choice", "age", str(age), {"age": age}) for age in row) for row in AGE_CHOICES
+        )
+    elif name == "mix":
+        rows = tuple(button_row("mix", choice) for choice in MIX_CHOICES)
+    else:
+        rows = (button_row("sex", *SEX_CHOICES),)
+    turn.ask(name, f"ask_{name}", rows)
+
+
+def wish_command(turn: Turn, event: CommandGiven) -> None:
+    """/age, /mix, /sex: with a value do it, without one ask."""
+    if event.argument:
+        wish_said(turn, event.name, event.argument)
+    else:
+        ask_wish(turn, event.name)
+
+
+def wish_said(turn: Turn, name: str, text: str) -> None:
+    """A typed value. A bad one is explained and changes nothing."""
+    value = READERS[name](text)
+    if value is None:
+        turn.say(f"bad_{name}")
+        return
+    turn.settle(name)
+    apply_wish(turn, name, value)
+
+
+def wish_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """A value by button."""
+    value = READERS[event.action](event.value)
+    if value is None:
+        turn.toast("stale_button")
+        return
+    turn.settle(event.action)
+    turn.do(CloseQuestion(f"noted_{event.action}", {event.action: value}))
+    apply_wish(turn, event.action, value, quietly=True)
+
+
+def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = False) -> None:
+    """Remember the wish; if we talk about a child already, show the same child so."""
+    turn.do(SaveSettings({name: value}))
+    child = turn.state.waiting.child if turn.state.waiting else turn.state.child
+    changes: dict[str, Any] = {name: value}
+    if child is None:
+        if not quietly:
+            turn.say(f"noted_{name}", **changes)
+    elif replace(child, **changes) == child:
+        turn.say("already_so")
+    else:
+        turn.draw("child", replace(child, **changes))
+
+
+# Drawing
+
+
+def child_command(turn: Turn, event: CommandGiven) -> None:
+    """/child, or /child 7 girl: draw; a child of these parents that was drawn before gets a sibling."""
+    habits = turn.context.habits
+    sex, number = read_sex(event.argument), read_number(event.argument)
+    if number is not None and _read_age(event.argument) is None:
+        turn.say("bad_age")
+        return
+    changes: dict[str, Any] = {"sex": sex, "age": number}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes:
+        turn.do(SaveSettings(changes))
+        turn.context = replace(turn.context, habits=replace(habits, **changes))
+    if turn.state.drawing is not None:
+        turn.say("still_drawing")
+    elif turn.state.couple is None:
+        tell_what_is_missing(turn)
+    else:
+        draw_new_child(turn)
+
+
+def sibling_command(turn: Turn, event: CommandGiven) -> None:
+    """Another child of the same parents: everything as it was, only the seed is new."""
+    if turn.state.child is not None:
+        turn.draw("child", replace(turn.state.child, seed=turn.context.seed))
+    elif turn.state.couple is not None:
+        draw_new_child(turn)
+    else:
+        tell_what_is_missing(turn)
+
+
+def grow_command(turn: Turn, event: CommandGiven) -> None:
+    """The same child at many ages."""
+    if turn.state.child is not None:
+        turn.draw("grow", turn.state.child)
+    elif turn.state.couple is not None:
+        turn.draw("grow", new_child(turn))
+    else:
+        tell_what_is_missing(turn)
+
+
+def _older(child: Child) -> Child | None:
+    above = [age for age in AGE_LADDER if age > child.age]
+    return replace(child, age=above[0]) if above else None
+
+
+def _younger(child: Child) -> Child | None:
+    below = [age for age in AGE_LADDER if age < child.age]
+    return replace(child, age=below[-1]) if below else None
+
+
+def _more_mom(child: Child) -> Child | None:
+    return replace(child, mix=max(0.0, child.mix - MIX_STEP)) if child.mix > 0 else None
+
+
+def _more_dad(child: Child) -> Child | None:
+    return replace(child, mix=min(100.0, child.mix + MIX_STEP)) if child.mix < 100 else None
+
+
+VARIATIONS: dict[str, Callable[[Child], Child | None]] = {
+    "older": _older,
+    "younger": _younger,
+    "more_mom": _more_mom,
+    "more_dad": _more_dad,
+    "grow": lambda child: child,
+}
+
+
+def vary(turn: Turn, event: ButtonPressed) -> None:
+    """A button under a picture: that picture's child, otherwise."""
+    assert event.source is not None
+    child = child_of(event.source)
+    if event.action == "sibling":
+        wanted: Child | None = replace(child, seed=turn.context.seed)
+    else:
+        wanted = VARIATIONS[event.action](child)
+    if wanted is None:
+        turn.toast(f"no_{event.action}")
+    elif turn.state.drawing is not None:
+        turn.toast("still_drawing")
+    elif event.action != "sibling" and not turn.remember_press(f"{event.action}:{event.source.job_id}"):
+        turn.toast("already_drawn")
+    else:
+        _talk_about(turn, event.source)
+        turn.draw("grow" if event.action == "grow" else "child", wanted)
+
+
+def child_of(source: Source) -> Child:
+    """The child on a finished picture."""
+    wish = source.wish
+    return Child(source.mom, source.dad, float(wish["age"]), float(wish["mix"]), wish["sex"], int(wish["seed"]))
+
+
+def _talk_about(turn: Turn, source: Source) -> None:
+    """Take the couple of an older picture up again, unless a new round is half done."""
+    state = turn.state
+    if state.half_done or state.couple == (source.mom, source.dad):
+        return
+    owner = turn.context.owner
+    mom = ParentPhoto(source.mom, "", owner, status="ready")
+    dad = ParentPhoto(source.dad, "", owner, status="ready")
+    turn.change(mom=mom, dad=dad)
+
+
+# What became of it
+
+
+def drawing_queued(turn: Turn, event: DrawingQueued) -> None:
+    """The job row exists."""
+    turn.change(drawing=event.job_id)
+
+
+def drawing_ready(turn: Turn, event: DrawingReady) -> None:
+    """Show the picture, then draw what was wished meanwhile."""
+    facts = {"age": event.age, "mix": event.mix, "sex": event.sex}
+    key = "strip_caption" if event.kind == "grow" else "child_caption"
+    if event.quality == "refined":
+        key = "better_caption"
+    rows = AROUND_STRIP if event.kind == "grow" else AROUND_CHILD
+    turn.do(Say(key, facts, rows, drawing=event.job_id))
+    if turn.state.drawing == event.job_id:
+        turn.change(drawing=None)
+        _draw_waiting(turn)
+
+
+def drawing_failed(turn: Turn, event: DrawingFailed) -> None:
+    """Say why. A refinement that failed is not worth a word: the first picture is there."""
+    if event.quality == "refined":
+        return
+    turn.say(f"failed_{event.code}", **event.facts, job_id=event.job_id)
+    if event.code == "photo_gone":
+        turn.change(mom=None, dad=None)
+    if turn.state.drawing == event.job_id:
+        turn.change(drawing=None, child=None, waiting=None, pressed=())
+
+
+def drawing_stopped(turn: Turn, event: DrawingStopped) -> None:
+    """Cancelled, which was answered when it was asked for."""
+    if turn.state.drawing == event.job_id:
+        turn.change(drawing=None, pressed=())
+        _draw_waiting(turn)
+
+
+def _draw_waiting(turn: Turn) -> None:
+    order: Order | None = turn.state.waiting
+    if order is not None:
+        turn.draw(order.kind, order.child)

@@ -1,0 +1,123 @@
+"""Reading what people type: who is on a photo, how old, girl or boy, how much of each parent.
+
+Captions come in any language, so these lists do too, whatever language the bot itself answers in.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from bots.events import Role
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MOM_WORDS = _words(
+    "mom mum mommy mummy mama mamma momma ma mother wife mutter mutti mami mamá madre mamãe mãe mère maman moeder "
+    "matka мама мать мамочка мамуля anne annem मां माँ मम्मी अम्मा माता "
+    "妈妈 媽媽 妈 媽 母亲 母親 ماما أم أمي الأم والدة お母さん ママ 엄마"
+)
+DAD_WORDS = _words(
+    "dad daddy papa pappa pa father husband vater vati papi papá padre papai pai père vader ojciec tata tato pabbi "
+    "папа отец папочка папуля baba babam पापा पिता पिताजी डैडी बाबा "
+    "爸爸 爸 父亲 父親 بابا أب أبي الأب والد お父さん パパ 아빠"
+)
+GIRL_WORDS = _words(
+    "girl girls daughter female f w mädchen tochter niña hija menina filha fille "
+    "девочка дочь дочка लड़की बेटी 女孩 女 女儿 بنت فتاة ابنة"
+)
+BOY_WORDS = _words(
+    "boy boys son male m junge sohn niño hijo menino filho garçon мальчик сын लड़का बेटा 男孩 男 儿子 ولد صبي ابن"
+)
+SURPRISE_WORDS = _words(
+    "surprise any either random chance egal überraschung sorpresa surpresa сюрприз любой आश्चर्य 惊喜 随便 مفاجأة ? 🎲 🤷"
+)
+YES_WORDS = _words("yes y ja sí si sim да हाँ हां 是 是的 نعم delete ok")
+NO_WORDS = _words("no n nein não нет नहीं 不 不是 لا keep")
+
+SEXES = {"girl": GIRL_WORDS, "boy": BOY_WORDS, "surprise": SURPRISE_WORDS}
+ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
+
+LONGEST_CAPTION_WITH_ROLE = 6
+"""Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""
+
+_COMMAND = re.compile(r"^/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+|$)(.*)$", re.DOTALL)
+_NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`/name argument`, addressed to anybody or to us."""
+
+    name: str
+    argument: str
+
+
+def read_command(text: str | None, our_name: str | None = None) -> Command | None:
+    """The command a text begins with; None for other text and for commands addressed to another bot."""
+    match = _COMMAND.match((text or "").strip())
+    if match is None:
+        return None
+    name, addressee, argument = match.groups()
+    if addressee and our_name and addressee.lower() != our_name.lower():
+        return None
+    return Command(name.lower(), argument.strip())
+
+
+def plain_words(text: str | None) -> list[str]:
+    """Lower-case words without punctuation and emoji around them."""
+    composed = unicodedata.normalize("NFC", (text or "").lower())
+    return [word for word in (_trim(part) for part in composed.split()) if word]
+
+
+def _trim(word: str) -> str:
+    """Drop what is not a letter, mark or digit at both ends; keep a word that is nothing else."""
+    kept = word
+    while kept and unicodedata.category(kept[0])[0] not in "LMN":
+        kept = kept[1:]
+    while kept and unicodedata.category(kept[-1])[0] not in "LMN":
+        kept = kept[:-1]
+    return kept or word
+
+
+def read_role(text: str | None) -> Role | None:
+    """Whom a caption names; None when it names nobody or both."""
+    words = set(plain_words(text))
+    if len(words) > LONGEST_CAPTION_WITH_ROLE:
+        return None
+    named: list[Role] = [role for role, names in ROLES.items() if words & names]
+    return named[0] if len(named) == 1 else None
+
+
+def read_number(text: str) -> float | None:
+    """The one number in a text, in any script's digits: "7", "7,5 years", "３０ %"; None for none or several."""
+    found = _NUMBER.findall(text)
+    if len(found) != 1:
+        return None
+    return float(found[0].replace(",", ".").replace("−", "-"))
+
+
+def read_sex(text: str) -> str | None:
+    """girl, boy or surprise; None when no word or two different ones say so."""
+    words = set(plain_words(text))
+    meant = [sex for sex, names in SEXES.items() if words & names]
+    return meant[0] if len(meant) == 1 else None
+
+
+def read_mix(text: str) -> float | None:
+    """0 for all mom … 100 for all dad: a number, or the name of one parent."""
+    role = read_role(text)
+    if role is not None:
+        return 0.0 if role == "mom" else 100.0
+    return read_number(text)
+
+
+def read_yes_no(text: str) -> bool | None:
+    """Whether a text says yes or no; None when neither or both."""
+    words = set(plain_words(text))
+    yes, no = bool(words & YES_WORDS), bool(words & NO_WORDS)
+    return yes if yes != no else None

@@ -1,0 +1,165 @@
+"""Tells a conversation to the pure machine and keeps what it answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bots.conversation import step
+from bots.events import (
+    ButtonPressed,
+    CommandGiven,
+    DrawingFailed,
+    DrawingQueued,
+    DrawingReady,
+    DrawingStopped,
+    Event,
+    NewPhoto,
+    OtherMessage,
+    PhotoEncoded,
+    PhotoRefused,
+    PhotoSplit,
+    PhotosReceived,
+    Role,
+    Source,
+    TextSaid,
+)
+from bots.state import State, state_from_json
+from bots.steps import Button, QueueDrawing, Say, SplitPhoto, Step, Toast
+from bots.turn import Context, Habits
+
+OWNER = "anna"
+
+
+class Story:
+    """One person's conversation. Every call answers with the steps of that turn."""
+
+    def __init__(self, *, group: bool = False, habits: Habits | None = None) -> None:
+        self.state = State()
+        self.context = Context(owner=OWNER, sender=OWNER, group=group, habits=habits or Habits())
+        self.steps: list[Step] = []
+        self.jobs: dict[str, QueueDrawing] = {}
+        self.saved: dict[str, Any] = {}
+        self._turn = 0
+        self._photos = 0
+
+    def hear(self, event: Event, **context: Any) -> list[Step]:
+        """One turn, as the runner does it: the seed is fresh, deeds that are answered are answered."""
+        self._turn += 1
+        here = replace(self.context, seed=self._turn, now=self.context.now + self._turn, **context)
+        before = self.state.to_json()
+        state, steps = step(state_from_json(before), event, here)
+        again = step(state_from_json(before), event, here)
+        assert (state, steps) == again, "the machine is not pure"
+        assert state_from_json(state.to_json()) == state
+        self.state = state
+        answered = list(steps)
+        for deed in steps:
+            if isinstance(deed, QueueDrawing):
+                job_id = f"job{len(self.jobs) + 1}"
+                self.jobs[job_id] = deed
+                answered += self.hear(DrawingQueued(job_id))
+            if isinstance(deed, SplitPhoto):
+                copy = NewPhoto(f"{deed.photo_id}-copy", "same", OWNER)
+                answered += self.hear(PhotoSplit(deed.photo_id, copy))
+        self.steps = answered
+        return answered
+
+    def say(self, text: str) -> list[Step]:
+        return self.hear(TextSaid(text))
+
+    def command(self, line: str) -> list[Step]:
+        name, _, argument = line.lstrip("/").partition(" ")
+        return self.hear(CommandGiven(name, argument))
+
+    def photo(self, role: Role | None = None, *, sha: str | None = None, sender: str = OWNER) -> str:
+        """Send one photo; its id."""
+        return self.album(role, sha=sha, sender=sender, count=1)[0]
+
+    def album(
+        self, role: Role | None = None, *, sha: str | None = None, sender: str = OWNER, count: int = 2
+    ) -> list[str]:
+        """Send several photos at once; their ids."""
+        photos = []
+        for _ in range(count):
+            self._photos += 1
+            name = f"photo{self._photos}"
+            photos.append(NewPhoto(name, sha or name, sender, f"m{self._photos}", role))
+        self.hear(PhotosReceived(tuple(photos)))
+        return [photo.photo_id for photo in photos]
+
+    def encoded(self, photo_id: str, sex: str = "female", sure: float = 0.99, **facts: Any) -> list[Step]:
+        return self.hear(PhotoEncoded(photo_id, sex, sure, facts.pop("age", 30.0), **facts))
+
+    def refused(self, photo_id: str, code: str, **facts: Any) -> list[Step]:
+        return self.hear(PhotoRefused(photo_id, code, facts, "encode1"))
+
+    def other(self, kind: str) -> list[Step]:
+        return self.hear(OtherMessage(kind))
+
+    def couple(self) -> str:
+        """Two photos that tell themselves apart; the id of the job that draws their first child."""
+        mom, dad = self.photo(), self.photo()
+        self.encoded(mom, "female")
+        self.encoded(dad, "male")
+        return self.last_job
+
+    def ready(self, job_id: str, **facts: Any) -> list[Step]:
+        deed = self.jobs[job_id]
+        child = deed.child
+        quality = facts.pop("quality", "fast")
+        return self.hear(DrawingReady(job_id, deed.kind, quality, child.age, child.mix, "girl", **facts))
+
+    def failed(self, job_id: str, code: str, **facts: Any) -> list[Step]:
+        return self.hear(DrawingFailed(job_id, code, facts))
+
+    def stopped(self, job_id: str) -> list[Step]:
+        return self.hear(DrawingStopped(job_id))
+
+    def first_child(self) -> str:
+        """A couple and its child, shown; the job's id."""
+        job_id = self.couple()
+        self.ready(job_id)
+        return job_id
+
+    def press(self, label_or_action: str, value: str | None = None, *, sender: str = OWNER) -> list[Step]:
+        """Press a button of the latest question that has it."""
+        for question, button in reversed(self._buttons()):
+            if label_or_action in (button.label, button.action) and value in (None, button.value):
+                return self.hear(ButtonPressed(button.action, button.value, stamp=question.stamp), sender=sender)
+        raise AssertionError(f"no button {label_or_action}")
+
+    def press_under(self, job_id: str, action: str, *, sender: str = OWNER) -> list[Step]:
+        """Press a button under the picture of a job."""
+        deed = self.jobs[job_id]
+        child = deed.child
+        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed}
+        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"))
+        return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
+
+    def hear_all(self, *events: Event) -> None:
+        for event in events:
+            self.hear(event)
+
+    @property
+    def last_job(self) -> str:
+        return list(self.jobs)[-1]
+
+    @property
+    def last_drawing(self) -> QueueDrawing:
+        return self.jobs[self.last_job]
+
+    @property
+    def keys(self) -> list[str]:
+        """Text keys of the latest turn's messages and toasts."""
+        return [line.key for line in self.steps if isinstance(line, Say | Toast)]
+
+    def deeds(self, kind: type) -> list[Any]:
+        return [deed for deed in self.steps if isinstance(deed, kind)]
+
+    def _buttons(self) -> list[tuple[Say, Button]]:
+        says = [line for line in self._history() if isinstance(line, Say)]
+        return [(say, button) for say in says for row in say.buttons for button in row]
+
+    def _history(self) -> list[Step]:
+        return self.steps
