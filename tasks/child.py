@@ -1,0 +1,171 @@
+"""`make_child`: both parents' latents in, the child's picture out; afterwards a refined one, as a job of its own.
+
+fast      latents from the cache (or encode) → draw → result          (somebody waits for this one)
+refined   follows a fast one: refine both parents → draw again → result
+grow      like fast, many ages on one strip
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from storage.records import Job, Photo
+from storage.unit import Unit
+from tasks import parents
+from tasks.encode import wants_refinement
+from tasks.reporter import Reporter
+from tasks.running import Again, run_job
+from tasks.workshop import Workshop
+
+if TYPE_CHECKING:
+    from core.pipeline import Child, Latent, Wish
+
+log = logging.getLogger(__name__)
+
+GROWN_AT = (1.0, 3.0, 6.0, 10.0, 15.0, 25.0, 40.0, 60.0)
+"""Ages of a growth strip when the wish names none."""
+
+
+def make_child(workshop: Workshop, job_id: str) -> Again | None:
+    """Draw the child (or growth strip) of a job and store it. Never draws a finished job again."""
+    return run_job(workshop, job_id, lambda job, reporter: _make(workshop, job, reporter))
+
+
+def _make(workshop: Workshop, job: Job, reporter: Reporter) -> None:
+    refined = job.quality == "refined"
+    latents = (_refined if refined else _fast)(workshop, job, reporter)
+    drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
+    children = _draw(workshop, job, latents, drawing)
+    reporter.check_cancelled()
+    _store(workshop, job, children)
+
+
+def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
+    """The parents' best latents, encoding those that have none."""
+    latents = []
+    keep_crop: bool | None = None
+    for i, photo in enumerate(_photos(workshop, job)):
+        reporter.stage("encoding", i / 4, (i + 1) / 4)
+        latent = parents.best_cached(workshop, photo)
+        if latent is None:
+            if keep_crop is None:
+                keep_crop = wants_refinement(workshop, job)
+            latent = parents.encode(workshop, photo, keep_crop=keep_crop)
+        latents.append(latent)
+    return latents
+
+
+def _refined(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
+    """The parents' refined latents, refining those that have none. A parent once refined is never refined again."""
+    latents = []
+    for i, photo in enumerate(_photos(workshop, job)):
+        progress = reporter.stage("refining", i * 0.45, (i + 1) * 0.45)
+        latent = parents.cached(workshop, photo, "refined")
+        if latent is None:
+            start = parents.cached(workshop, photo, "fast") or parents.encode(workshop, photo, keep_crop=True)
+            photo = _photo(workshop, photo.id)
+            latent = parents.refine(workshop, photo, start, progress, reporter.cancelled)
+        latents.append(latent)
+    return latents
+
+
+def _photos(workshop: Workshop, job: Job) -> tuple[Photo, Photo]:
+    """Mom's and dad's handles. Raises NotFound when they were deleted."""
+    assert job.mom_photo_id is not None and job.dad_photo_id is not None
+    return _photo(workshop, job.mom_photo_id), _photo(workshop, job.dad_photo_id)
+
+
+def _photo(workshop: Workshop, photo_id: str) -> Photo:
+    with workshop.store.view() as unit:
+        return unit.photos.get(photo_id)
+
+
+def _draw(workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any) -> list[Child]:
+    mom, dad = latents
+    pipeline = workshop.pipeline()
+    if job.kind != "grow":
+        return [pipeline.make(mom, dad, wish_of(job.wish), progress=progress)]
+    ages = [float(age) for age in job.wish.get("ages") or GROWN_AT]
+    # The strip is many pictures side by side; none of them needs to be large.
+    wish = wish_of({"size": 256, **job.wish, "age": ages[0]})
+    return pipeline.grow(mom, dad, wish, ages, progress=progress)
+
+
+def wish_of(facts: Mapping[str, Any]) -> Wish:
+    """A job's wish; what a `Wish` does not know (the ages of a strip) is left out. Raises SettingError."""
+    from core.pipeline import Wish
+
+    known = {field.name for field in fields(Wish)}
+    return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
+
+
+def _store(workshop: Workshop, job: Job, children: Sequence[Child]) -> None:
+    """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
+    from core.pictures import encode_picture, strip
+
+    image = strip([child.image for child in children]) if job.kind == "grow" else children[0].image
+    data = encode_picture(image, kind="jpeg")
+    follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
+    with workshop.store.unit() as unit:
+        if not unit.jobs.finish(job.id, facts_of(job, children)):
+            return  # cancelled, or finished by another worker, while this one was drawing
+        height, width = image.shape[:2]
+        unit.results.add(job.id, data, "image/jpeg", width, height, workshop.config.ttl_result)
+        follower = _add_refinement(unit, job) if follow else None
+        unit.commit()
+    if follower is not None:
+        _queue(workshop, follower)
+
+
+def _add_refinement(unit: Unit, job: Job) -> Job | None:
+    """A follow-up job, if a parent can still be refined and nobody is refining these two already."""
+    assert job.mom_photo_id is not None and job.dad_photo_id is not None
+    pair = {job.mom_photo_id, job.dad_photo_id}
+    if all(unit.photos.get(photo_id).kind != "crop" for photo_id in pair):
+        return None
+    for other in unit.jobs.active_for(job.user_id):
+        if other.quality == "refined" and {other.mom_photo_id, other.dad_photo_id} == pair:
+            return None
+    return unit.jobs.add(
+        job.kind,
+        job.user_id,
+        job.platform,
+        job.chat_id,
+        mom_photo_id=job.mom_photo_id,
+        dad_photo_id=job.dad_photo_id,
+        wish=job.wish,
+        quality="refined",
+        follows_job_id=job.id,
+    )
+
+
+def _queue(workshop: Workshop, job: Job) -> None:
+    try:
+        workshop.queue.put(job)
+    except Exception as fault:
+        # The first picture is safe; the search for lost jobs will queue this one again.
+        log.warning("job %s: could not be queued now: %s", job.id, type(fault).__name__)
+
+
+def facts_of(job: Job, children: Sequence[Child]) -> dict[str, Any]:
+    """What the caption and the buttons need; lists for a strip."""
+    first = children[0]
+    facts: dict[str, Any] = {
+        "age": first.age,
+        "estimated_age": round(first.estimated_age, 1),
+        "sex": first.sex,
+        "mix": first.mix,
+        "seed": first.seed,
+        "likeness": {who: round(likeness, 3) for who, likeness in first.likeness.items()},
+        "timings_ms": {stage: round(spent, 1) for stage, spent in first.timings_ms.items()},
+        "generator": first.generator,
+        "encoder": first.encoder,
+        "warnings": list(first.warnings),
+        "quality": job.quality,
+    }
+    if job.kind == "grow":
+        facts["ages"] = [child.age for child in children]
+    return facts

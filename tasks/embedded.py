@@ -1,0 +1,142 @@
+"""Workers on threads of this process: no broker, no server. Two of them, so that nobody who waits for a picture has to
+wait for somebody else's refinement.
+
+Traps of Celery that this file steps around: its command-line worker wants signals and so the main thread; stopping by
+its module-wide flags would stop every worker of the process; workers of one process must share one app, and choosing
+queues changes that app, so they start one after the other; the in-memory broker forgets everything with the process,
+so lost jobs are looked for at the start and afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from celery import Celery
+from celery.exceptions import WorkerShutdown
+from celery.worker import WorkController
+
+from storage.errors import StorageUnavailable
+from tasks.app import create_celery, register
+from tasks.config import TaskConfig
+from tasks.per_process import PerProcess
+from tasks.queue import DRAW, ENCODE, REFINE
+from tasks.recovery import requeue_lost
+from tasks.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+LANES = ((ENCODE, DRAW), (REFINE,))
+"""Which queues share a thread."""
+
+LOOK_EVERY = 20.0
+"""Seconds between two searches for lost jobs."""
+
+WAITED_TOO_LONG = timedelta(minutes=2)
+"""A queued job older than this lost its message, or waits behind many: a second message does no harm."""
+
+STOP_TASK = "tasks.stop_worker"
+
+
+class EmbeddedWorkers:
+    """`start()`, `stop()`, or a `with` block."""
+
+    def __init__(self, config: TaskConfig, workshop: PerProcess[Workshop]) -> None:
+        self._workshop = workshop
+        self._app = app = create_celery(config)
+        register(app, workshop)
+        app.task(name=STOP_TASK, shared=False)(_stop_worker)
+        self._lanes = [_Lane(app, [config.queue_prefix + queue for queue in queues]) for queues in LANES]
+        self._done = threading.Event()
+        self._search = threading.Thread(target=self._look_for_lost, name="lost-jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; returns when both threads listen."""
+        # Celery looks tasks up in the process's default app, also from the thread that its timer runs retries on.
+        self._app.set_default()
+        for lane in self._lanes:
+            lane.start()
+        self._search.start()
+
+    def stop(self, patience: float = 10.0) -> bool:
+        """Finish what is being done, for at most `patience` seconds; then leave it to the next start.
+
+        True when everything ended in order.
+        """
+        self._done.set()
+        workshop = self._workshop.made()
+        if workshop is not None:
+            workshop.stopping.set()
+        for lane in self._lanes:
+            lane.ask_to_stop()
+        return all([lane.join(patience) for lane in self._lanes])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _look_for_lost(self) -> None:
+        """Messages of an earlier process are gone with it: queue its jobs again, now and later."""
+        older_than = timedelta(0)
+        while True:
+            with contextlib.suppress(StorageUnavailable):
+                workshop = self._workshop()
+                requeue_lost(workshop.store, workshop.queue, older_than)
+            older_than = WAITED_TOO_LONG
+            if self._done.wait(LOOK_EVERY):
+                return
+
+
+class _Lane:
+    """One Celery worker on one thread, for some of the queues."""
+
+    def __init__(self, app: Celery, queues: list[str]) -> None:
+        self._app = app
+        self._queues = queues
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"worker-{'-'.join(queues)}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait()
+
+    def ask_to_stop(self) -> None:
+        """Forget what waits (the rows remember it) and send the message that ends the thread."""
+        with self._app.connection_for_write() as connection:
+            for queue in self._queues:
+                connection.default_channel.queue_purge(queue)
+        self._app.send_task(STOP_TASK, queue=self._queues[0], ignore_result=True)
+
+    def join(self, patience: float) -> bool:
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            WorkController(
+                app=self._app,
+                hostname=f"{self._thread.name}@embedded",
+                pool="solo",
+                concurrency=1,
+                queues=self._queues,
+                without_heartbeat=True,
+                without_gossip=True,
+                without_mingle=True,
+                ready_callback=lambda consumer: self._ready.set(),
+            ).start()
+        finally:
+            self._ready.set()
+
+
+def _stop_worker() -> None:
+    """Runs on the worker's own thread, which it ends."""
+    raise WorkerShutdown(0)

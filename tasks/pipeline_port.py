@@ -1,0 +1,56 @@
+"""What the tasks need of `core.pipeline.ChildPipeline`, so that tests can bring a small fake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from core.pipeline import Child, Latent, Parent, Wish
+
+    Pixels = npt.NDArray[np.uint8]
+
+Progress = Callable[[float], Any]
+"""Called with 0..1."""
+
+
+class Pipeline(Protocol):
+    """Photos in, child out."""
+
+    @property
+    def encoder_version(self) -> str:
+        """Part of the key under which latents are kept: another encoder's latents are not ours."""
+        ...
+
+    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
+        """Raises PhotoError or FaceError; `face` is an index into the boxes of SeveralFaces."""
+        ...
+
+    def refine(
+        self,
+        crop: Pixels,
+        start: Latent,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        seconds: float = 25.0,
+    ) -> Latent:
+        """A latent that draws the crop better than `start`. Raises Cancelled."""
+        ...
+
+    def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
+        """Draw the child."""
+        ...
+
+    def grow(
+        self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
+    ) -> list[Child]:
+        """Draw the same child at many ages."""
+        ...
+
+    def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
+        """Draw a latent as it is."""
+        ...

@@ -1,0 +1,47 @@
+"""Puts jobs on the queue. Needs no torch: chat processes use it too."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from storage.records import Job
+
+ENCODE_TASK = "tasks.encode_photo"
+MAKE_TASK = "tasks.make_child"
+
+ENCODE, DRAW, REFINE = "encode", "draw", "refine"
+QUEUES = (ENCODE, DRAW, REFINE)
+"""In the order in which a worker that serves all of them looks: somebody waits for the first two."""
+
+
+class JobQueue(Protocol):
+    """Where a job goes after its row was committed."""
+
+    def put(self, job: Job) -> None:
+        """Queue it. The message holds the id only; losing it loses nothing, because the row is the truth."""
+        ...
+
+
+def route(job: Job) -> tuple[str, str]:
+    """The task's name and the queue of a job."""
+    if job.kind == "encode":
+        return ENCODE_TASK, ENCODE
+    return MAKE_TASK, REFINE if job.quality == "refined" else DRAW
+
+
+class CeleryQueue:
+    """A `JobQueue` that sends tasks by name. Raises kombu's OperationalError when the broker is away."""
+
+    def __init__(self, app: Any, prefix: str = "") -> None:
+        """`app` is a Celery app; it needs no tasks of its own."""
+        self._app = app
+        self._prefix = prefix
+
+    def put(self, job: Job) -> None:
+        """Queue it."""
+        task, queue = route(job)
+        # A short, bounded retry: the caller may be a chat that somebody is looking at.
+        policy = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 0.5}
+        self._app.send_task(
+            task, args=[job.id], queue=self._prefix + queue, ignore_result=True, retry=True, retry_policy=policy
+        )
