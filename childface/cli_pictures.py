@@ -1,0 +1,156 @@
+"""`childface make | grow | encode | draw`: photos and latents in, pictures and latents out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from childface import pictures
+from childface.console import note, progress, say, say_json
+from childface.environment import Environment
+
+Sex = Literal["girl", "boy", "surprise"]
+
+Mom = Annotated[Path, typer.Argument(metavar="MOM", help="Her photo, or a latent made by `encode`.")]
+Dad = Annotated[Path, typer.Argument(metavar="DAD", help="His photo, or a latent made by `encode`.")]
+Age = Annotated[float, typer.Option(metavar="YEARS", help="How old the child shall look, 0 to 90.")]
+SexOption = Annotated[Sex, typer.Option(help="Girl, boy, or let chance decide.")]
+Mix = Annotated[float, typer.Option(metavar="0..100", help="0 is all mom, 100 all dad.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Another seed is a brother or sister.")]
+Refine = Annotated[bool, typer.Option("--refine", help="Optimise both parents first: slower, more alike.")]
+Face = Annotated[int | None, typer.Option(metavar="N", min=1, help="Which face, from left to right.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example: childface make mom.jpg dad.jpg --age 6 --sex girl -o child.png")(make)
+    app.command(epilog="Example: childface grow mom.jpg dad.jpg --ages 3,10,25 -o strip.png")(grow)
+    app.command(epilog="Example: childface encode mom.jpg -o mom.npz")(encode)
+    app.command(epilog="Example: childface draw mom.npz -o mom-again.png --age 12")(draw)
+
+
+def make(
+    ctx: typer.Context,
+    mom: Mom,
+    dad: Dad,
+    age: Age = 6.0,
+    sex: SexOption = "surprise",
+    mix: Mix = 50.0,
+    seed: Seed = 0,
+    refine: Refine = False,
+    size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of the picture in pixels.")] = 1024,
+    mom_face: Face = None,
+    dad_face: Face = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("child.png"),
+    as_json: Json = False,
+) -> None:
+    """Draw the child of two parents."""
+    from core.pipeline import Wish
+
+    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=pictures.edge(size))
+    kind = pictures.kind_of(out)
+    photos = [pictures.read(mom), pictures.read(dad)]
+    pipeline = _pipeline(ctx)
+    parents = [
+        pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
+    ]
+    with progress("Drawing the child") as report:
+        child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
+    pictures.write(out, child.image, kind)
+    facts = pictures.facts_of(out, [child], parents)
+    _answer(out, facts, as_json)
+
+
+def grow(
+    ctx: typer.Context,
+    mom: Mom,
+    dad: Dad,
+    ages: Annotated[str, typer.Option(metavar="A,B,...", help="Ages in years.")] = "1,3,6,10,15,25,40,60",
+    sex: SexOption = "surprise",
+    mix: Mix = 50.0,
+    seed: Seed = 0,
+    refine: Refine = False,
+    size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of each picture.")] = 256,
+    mom_face: Face = None,
+    dad_face: Face = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the strip goes: PNG or JPEG.")] = Path("strip.png"),
+    as_json: Json = False,
+) -> None:
+    """Draw the same child at many ages, side by side."""
+    from core.pictures import strip
+    from core.pipeline import Wish
+
+    years = pictures.ages(ages)
+    wishes = [Wish(age=age, sex=sex, mix=mix, seed=seed, size=pictures.edge(size)) for age in years]
+    kind = pictures.kind_of(out)
+    photos = [pictures.read(mom), pictures.read(dad)]
+    pipeline = _pipeline(ctx)
+    parents = [
+        pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
+    ]
+    with progress("Drawing the child at each age") as report:
+        children = pipeline.grow(parents[0].latent, parents[1].latent, wishes[0], years, progress=report)
+    pictures.write(out, strip([child.image for child in children]), kind)
+    _answer(out, pictures.facts_of(out, children, parents), as_json)
+
+
+def encode(
+    ctx: typer.Context,
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo with a face.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the latent goes.")] = Path("latent.npz"),
+    face: Face = None,
+    refine: Annotated[bool, typer.Option("--refine", help="Optimise it: slower, more alike.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a photo into a latent: the numbers that the generator draws a face from."""
+    pictures.check_target(out, (".npz",), "latents")
+    source = pictures.read(photo)
+    pipeline = _pipeline(ctx)
+    parent = pictures.parent(pipeline, source, face, refine)
+    out.write_bytes(parent.latent.to_bytes())
+    facts: dict[str, Any] = {"latent": str(out), **parent.facts}
+    facts |= {"generator": parent.latent.generator, "encoder": parent.latent.encoder}
+    facts |= {"timings_ms": parent.timings_ms, "warnings": parent.warnings}
+    _answer(out, facts, as_json)
+
+
+def draw(
+    ctx: typer.Context,
+    latent: Annotated[Path, typer.Argument(metavar="LATENT", help="Made by `encode`.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("face.png"),
+    age: Annotated[float | None, typer.Option(metavar="YEARS", help="At another age, 0 to 90.")] = None,
+    size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of the picture.")] = 1024,
+    as_json: Json = False,
+) -> None:
+    """Draw the face of a latent, as it is or at another age."""
+    from core.pipeline import Wish
+
+    edge = pictures.edge(size)
+    wish = Wish(age=age, size=edge) if age is not None else None
+    kind = pictures.kind_of(out)
+    source = pictures.read(latent)
+    pipeline = _pipeline(ctx)
+    face = pictures.parent(pipeline, source, None, refine=False).latent
+    with progress("Drawing") as report:
+        image = pictures.draw(pipeline, face, wish, edge, report)
+    pictures.write(out, image, kind)
+    _answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
+
+
+def _pipeline(ctx: typer.Context) -> Any:
+    environment: Environment = ctx.obj
+    with progress("Loading the models"):
+        return environment.load_pipeline(environment.read_settings())
+
+
+def _answer(out: Path, facts: dict[str, Any], as_json: bool) -> None:
+    """The result: the path, or everything as JSON. Warnings are notes unless they are in the JSON already."""
+    if as_json:
+        say_json(facts)
+        return
+    for warning in facts.get("warnings", ()):
+        note(f"note: {warning.replace('_', ' ')}")
+    say(str(out))

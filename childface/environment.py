@@ -1,0 +1,34 @@
+"""What every command gets handed: how to read the settings and how to load the pipeline. Tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from childface.settings import Settings
+    from tasks.pipeline_port import Pipeline
+
+
+def read_settings() -> Settings:
+    """The settings of this process: environment and `.env`."""
+    from childface.settings import Settings
+
+    return Settings()
+
+
+def load_pipeline(settings: Settings) -> Pipeline:
+    """The real pipeline. Imports torch."""
+    from core.pipeline import ChildPipeline
+
+    return ChildPipeline.load(settings.weights_dir, threads=settings.threads)
+
+
+@dataclass
+class Environment:
+    """The world outside a command."""
+
+    read_settings: Callable[[], Settings] = read_settings
+    load_pipeline: Callable[[Settings], Pipeline] = load_pipeline
+    debug: bool = False

@@ -1,0 +1,171 @@
+"""The files of the command line: photos and latents read, pictures written, and what `--json` says about them.
+
+Wrong: `Refusal` for a path or number that cannot be right; the pipeline's `InputError`s with the file's name as note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from childface.console import Refusal, progress
+from core.errors import EmptyPhoto, InputError, PhotoTooLarge
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from core.pipeline import Child, Latent, Wish
+    from tasks.pipeline_port import Pipeline
+
+    Pixels = npt.NDArray[np.uint8]
+
+Kind = Literal["png", "jpeg"]
+KINDS: dict[str, Kind] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+EDGES = (256, 512, 1024)
+MOST_BYTES = 20 * 2**20
+"""No file above this is read into memory; the pipeline has the same limit."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read: a photo, or a latent when its name ends in .npz."""
+
+    path: Path
+    data: bytes
+
+    @property
+    def is_latent(self) -> bool:
+        """Told by the name; the content is checked when it is parsed."""
+        return self.path.suffix.lower() == ".npz"
+
+
+@dataclass(frozen=True)
+class ParentFile:
+    """A parent as the commands need it, from a photo or a latent."""
+
+    latent: Latent
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def read(path: Path) -> Source:
+    """Read a file whole; Refusal when there is none, PhotoTooLarge before a huge one is read."""
+    try:
+        size = path.stat().st_size
+        if path.is_file() and size > MOST_BYTES:
+            raise _about(path, PhotoTooLarge(what="bytes", size=size, limit=MOST_BYTES))
+        data = path.read_bytes()
+    except OSError as cause:
+        raise Refusal(f"{path}: {(cause.strerror or 'cannot be read').lower()}") from cause
+    if not data:
+        raise _about(path, EmptyPhoto())
+    return Source(path, data)
+
+
+def kind_of(out: Path) -> Kind:
+    """The format that a picture's name asks for. Called before the work, so that nobody waits for a refusal."""
+    check_target(out, tuple(KINDS), "pictures")
+    return KINDS[out.suffix.lower()]
+
+
+def check_target(out: Path, endings: tuple[str, ...], what: str) -> None:
+    """Refuse a file name that we cannot write."""
+    if out.suffix.lower() not in endings:
+        raise Refusal(f"{out}: {what} are written as {' or '.join(endings)}")
+    if not out.parent.is_dir():
+        raise Refusal(f"{out}: there is no folder {out.parent}")
+    if out.is_dir():
+        raise Refusal(f"{out}: this is a folder")
+
+
+def edge(size: int) -> Literal[256, 512, 1024]:
+    """The edge of a picture; Refusal for another number."""
+    if size not in EDGES:
+        raise Refusal(f"--size is {size}; allowed: 256, 512 or 1024")
+    return cast("Literal[256, 512, 1024]", size)
+
+
+def ages(text: str) -> list[float]:
+    """`1,3,6` as numbers."""
+    try:
+        years = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as cause:
+        raise Refusal(f"--ages is {text!r}; allowed: numbers with commas between, such as 1,6,12") from cause
+    if not years:
+        raise Refusal("--ages is empty; allowed: numbers with commas between, such as 1,6,12")
+    return years
+
+
+def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -> ParentFile:
+    """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
+    from core.pipeline import Latent
+
+    try:
+        if source.is_latent:
+            return ParentFile(Latent.from_bytes(source.data))
+        with progress(f"Encoding {source.path.name}"):
+            found = pipeline.encode(source.data, face=None if face is None else face - 1)
+        latent = found.latent
+        if refine:
+            with progress(f"Refining {source.path.name}") as report:
+                latent = pipeline.refine(found.crop, latent, progress=report)
+    except InputError as error:
+        raise _about(source.path, error) from error.__cause__
+    facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
+    return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts)
+
+
+def draw(pipeline: Pipeline, latent: Latent, wish: Wish | None, size: int, report: Callable[[float], None]) -> Pixels:
+    """A latent's face as it is, or made younger or older as the wish says."""
+    if wish is None:
+        return pipeline.draw(latent, size=size)
+    return pipeline.make(latent, latent, wish, progress=report).image
+
+
+def write(out: Path, image: Pixels, kind: Kind) -> None:
+    """Save a picture."""
+    from core.pictures import encode_picture
+
+    out.write_bytes(encode_picture(image, kind=kind))
+
+
+def facts_of(out: Path, children: Sequence[Child], parents: Sequence[ParentFile]) -> dict[str, Any]:
+    """The object that `--json` prints. For one child, numbers; for a strip, lists in the order of the ages."""
+    first = children[0]
+
+    def each(values: list[Any]) -> Any:
+        return values[0] if len(children) == 1 else values
+
+    timings = {
+        f"{who}_{stage}": spent
+        for who, found in zip(("mom", "dad"), parents, strict=True)
+        for stage, spent in found.timings_ms.items()
+    }
+    for child in children:
+        for stage, spent in child.timings_ms.items():
+            timings[stage] = timings.get(stage, 0.0) + spent
+    warnings = [
+        f"{who}: {warning}" for who, found in zip(("mom", "dad"), parents, strict=True) for warning in found.warnings
+    ]
+    return {
+        "image": str(out),
+        "age": each([child.age for child in children]),
+        "estimated_age": each([round(child.estimated_age, 1) for child in children]),
+        "sex": first.sex,
+        "mix": first.mix,
+        "seed": first.seed,
+        "likeness": {who: each([round(child.likeness[who], 3) for child in children]) for who in ("mom", "dad")},
+        "timings_ms": {stage: round(spent, 1) for stage, spent in timings.items()},
+        "generator": first.generator,
+        "encoder": first.encoder,
+        "warnings": warnings + list(dict.fromkeys(warning for child in children for warning in child.warnings)),
+    }
+
+
+def _about(path: Path, error: InputError) -> InputError:
+    error.add_note(str(path))
+    return error

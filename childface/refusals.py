@@ -1,0 +1,77 @@
+"""Turns any exception that leaves a command into one sentence and an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+from childface.console import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_OUR_FAULT, Refusal
+from childface.words import sentence
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ends: what it says (None: nothing) and its exit code."""
+
+    sentence: str | None
+    exit_code: int
+
+
+def explain(error: BaseException) -> Ending | None:
+    """The ending for an error; None where it is not ours to explain (SystemExit and the like)."""
+    if isinstance(error, typer.Exit):
+        return Ending(None, error.exit_code)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return Ending("interrupted", EXIT_INTERRUPTED)
+    if isinstance(error, typer.TyperException):  # unknown option, missing argument, value of the wrong type
+        return Ending(error.format_message(), error.exit_code)
+    if isinstance(error, Refusal):
+        return Ending(str(error), error.exit_code)
+    return _explain_ours(error) or _explain_missing(error) or _explain_unknown(error)
+
+
+def _explain_ours(error: BaseException) -> Ending | None:
+    """The tree of `core.errors`, and settings that make no sense."""
+    from pydantic import ValidationError
+
+    from core.errors import ChildFaceError, InputError, MissingWeights
+
+    if isinstance(error, ChildFaceError):
+        about = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+        code = (
+            EXIT_BAD_INPUT
+            if isinstance(error, InputError)
+            else EXIT_MISSING
+            if isinstance(error, MissingWeights)
+            else EXIT_OUR_FAULT
+        )
+        return Ending(about + sentence(error.code, error.facts()), code)
+    if isinstance(error, ValidationError):
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc'])) or error.title}: {part['msg']}" for part in error.errors())
+        return Ending(f"settings: {wrong}", EXIT_BAD_INPUT)
+    return None
+
+
+def _explain_missing(error: BaseException) -> Ending | None:
+    """A server that is away, a disk or folder that cannot be used."""
+    from kombu.exceptions import OperationalError as BrokerAway
+    from sqlalchemy.exc import OperationalError as DatabaseAway
+
+    if isinstance(error, DatabaseAway):
+        return Ending(f"the database is away or not migrated (childface db upgrade): {error.orig}", EXIT_MISSING)
+    if isinstance(error, BrokerAway):
+        return Ending(f"the broker is away: {error}", EXIT_MISSING)
+    if isinstance(error, ConnectionError):
+        return Ending(f"a service is away: {error}", EXIT_MISSING)
+    return None
+
+
+def _explain_unknown(error: BaseException) -> Ending | None:
+    if not isinstance(error, Exception):
+        return None
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Ending(f"this is our fault, not yours: {said} (childface --debug shows where)", EXIT_OUR_FAULT)

@@ -1,0 +1,94 @@
+"""The one place where everything is put together: settings in, storage, queue, workers and bots out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from childface.settings import Settings
+from storage.blobs import DiskBlobs
+from storage.database import open_database
+from storage.keys import load_keys, load_or_create_key
+from storage.migrate import upgrade
+from storage.unit import Store
+from tasks.config import TaskConfig
+from tasks.queue import CeleryQueue
+
+if TYPE_CHECKING:
+    from tasks.per_process import PerProcess
+    from tasks.pipeline_port import Pipeline
+    from tasks.workshop import Workshop
+
+LoadPipeline = Callable[[Settings], "Pipeline"]
+
+
+def open_store(settings: Settings) -> Store:
+    """Storage on the database and blob folder of the settings; makes the key on the very first start."""
+    load_or_create_key(settings.key_path)
+    return Store(open_database(settings.database_url), DiskBlobs(settings.blob_folder, load_keys(settings.key_path)))
+
+
+def task_config(settings: Settings) -> TaskConfig:
+    """What the tasks are told."""
+    return TaskConfig(
+        broker_url=settings.broker_url,
+        # The in-memory broker is one for the whole process; a prefix of its own keeps two set-ups apart.
+        queue_prefix=f"{uuid.uuid4().hex[:8]}." if settings.embedded else "",
+        refine=settings.refine,
+        refine_seconds=settings.refine_seconds,
+        ttl_latent=settings.ttl_latent,
+        ttl_result=settings.ttl_result,
+        soft_limit=settings.soft_limit,
+        hard_limit=settings.hard_limit,
+        visibility_timeout=settings.visibility_timeout,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def open_queue(config: TaskConfig) -> CeleryQueue:
+    """A queue that sends tasks by name: no torch."""
+    from tasks.app import create_celery
+
+    return CeleryQueue(create_celery(config), config.queue_prefix)
+
+
+def workshop(settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline) -> PerProcess[Workshop]:
+    """What tasks work with, opened once in each process that runs one; the models wait for the first task."""
+    from tasks.per_process import PerProcess
+    from tasks.workshop import Workshop
+
+    pipeline = PerProcess(lambda: load_pipeline(settings))
+    return PerProcess(lambda: Workshop(open_store(settings), pipeline, open_queue(config), config))
+
+
+@dataclass(frozen=True)
+class House:
+    """What an adapter needs."""
+
+    settings: Settings
+    store: Store
+    queue: CeleryQueue
+    warm_up: Callable[[], Any]
+    """Loads the models where they run in this process, so that the first chat does not wait for it."""
+
+
+@contextmanager
+def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[House]:
+    """Migrated storage and a queue; on the embedded default also the workers, for as long as the block lasts."""
+    upgrade(settings.database_url)
+    store = open_store(settings)
+    config = task_config(settings)
+    try:
+        if settings.embedded:
+            from tasks.embedded import EmbeddedWorkers
+
+            opened = workshop(settings, config, load_pipeline)
+            with EmbeddedWorkers(config, opened):
+                yield House(settings, store, open_queue(config), lambda: opened().pipeline())
+        else:
+            yield House(settings, store, open_queue(config), lambda: None)
+    finally:
+        store.database.close()

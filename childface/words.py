@@ -1,0 +1,34 @@
+"""Sentences of the command line for the codes of `core.errors`: what went wrong and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SENTENCES: Mapping[str, str] = {
+    "empty_photo": "the file is empty",
+    "not_a_picture": "this is not a picture",
+    "unsupported_picture": "pictures of this kind ({found}) are not read; send a JPEG, PNG, WebP or HEIC",
+    "damaged_photo": "the picture is damaged or cut off",
+    "photo_too_large": "the picture is too large: {size} {what}, at most {limit} are read",
+    "no_face": "no face found; take a photo from the front, in good light",
+    "several_faces": "{faces} faces found; choose one with --face 1..{faces} (from left to right) or crop the photo",
+    "face_too_small": "the face is too small: {pixels} pixels wide, {needed} are needed",
+    "face_turned": "the head is turned too far away from the camera; take a photo from the front",
+    "setting_error": "{name} is {value}; allowed: {allowed}",
+    "latent_mismatch": "this latent was made by {found}; needed: {expected}. Encode the photo again",
+    "missing_weights": "{name} is missing or damaged ({path}); run: childface weights fetch",
+    "cancelled": "cancelled",
+}
+
+
+def sentence(code: str, facts: Mapping[str, Any]) -> str:
+    """One line for a person; a code without a sentence is shown with its facts."""
+    known = dict(facts)
+    if "boxes" in known:
+        known["faces"] = len(known["boxes"])
+    try:
+        return SENTENCES[code].format(**known)
+    except KeyError:
+        told = ", ".join(f"{name}={value}" for name, value in facts.items())
+        return f"{code.replace('_', ' ')}: {told}" if told else code.replace("_", " ")
