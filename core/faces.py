@@ -58,7 +58,7 @@ class Look:
 
 FIRST_LOOK = Look(side=640)
 CLOSER_LOOKS = (
-    Look(side=1280, enlarge=3.0, border=0.15, threshold=-0.1),
+    Look(side=1280, enlarge=3.0, border=0.15, threshold=-0.4),
     Look(side=800, enlarge=2.0, border=0.15, angle=30.0),
     Look(side=800, enlarge=2.0, border=0.15, angle=-30.0),
     Look(side=640, enlarge=2.0, angle=90.0),
@@ -78,11 +78,17 @@ JITTER = ((0.0, 0.0, 0.0), (0.04, 0.04, 0.0), (-0.04, -0.04, 0.0), (0.0, 0.0, 0.
 than the predictor's whole pixels. On FFHQ's own crops the median error falls from 0.96 to 0.87 pixels of 256."""
 
 
+SURE_SCORE, MOST_SPREAD = 0.3, 0.023
+"""A detection below this score must have steady landmarks. Measured: of 1,300 portraits 99 in 100 spread less than
+0.023 whatever their score; of 31 false detections in pictures without people, 30 spread more (most 0.03 to 0.06)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Face:
     """One face in a photo.
 
     `landmarks` is float64 (68, 2); `size` the side of the detector's box before it was cut at the photo's edges;
+    `score` is the detector's; `spread` tells how far landmarks move, in sizes, when the box is shifted a little;
     angles are degrees: yaw is positive when the nose points to the picture's right, pitch when it points up, roll
     when the head leans clockwise.
     """
@@ -91,6 +97,12 @@ class Face:
     landmarks: Points
     size: float
     score: float
+    spread: float
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether this is a face: on anything else the landmarks do not settle."""
+        return self.score >= SURE_SCORE or self.spread <= MOST_SPREAD
 
     @property
     def eye_distance(self) -> float:
@@ -232,26 +244,28 @@ class FaceFinder:
                 (x, y), scale = (middle[0] + 0.5) * ratio - 0.5, sum(ratio) / 2
             if 0 <= x < width and 0 <= y < height:  # else it is a reflection in the border
                 faces.append(self._describe(rgb, _square(x, y, box.width() * scale / 2 * turn), score))
-        return faces
+        return [face for face in faces if face.is_certain]
 
     def _describe(self, rgb: Pixels, box: Square, score: float) -> Face:
         """Landmarks from a cut of fixed size: its cost is bounded, and nothing aliases."""
         cut_square = _square(*box.centre, box.axes[0] * LANDMARK_CUT / LANDMARK_BOX)
         cut = np.asarray(_cut(rgb, cut_square, LANDMARK_CUT, grey=True, fine=1))
-        points = np.zeros((68, 2))
+        tries = []
         with self._turn:
             for across, down, outwards in JITTER:
                 low = (LANDMARK_CUT - LANDMARK_BOX) / 2 - outwards * LANDMARK_BOX
                 high = LANDMARK_CUT - 1 - low
                 x, y = across * LANDMARK_BOX, down * LANDMARK_BOX
                 frame = dlib.rectangle(*(round(edge) for edge in (low + x, low + y, high + x, high + y)))
-                points += [(part.x, part.y) for part in self._predictor(cut, frame).parts()]
-        landmarks = cut_square.to_photo(points / len(JITTER), LANDMARK_CUT)
+                tries.append([(part.x, part.y) for part in self._predictor(cut, frame).parts()])
+        points = np.mean(tries, axis=0)
+        spread = float(np.hypot(*(np.array(tries) - points).transpose(2, 0, 1)).mean()) / LANDMARK_BOX
+        landmarks = cut_square.to_photo(points, LANDMARK_CUT)
         height, width = rgb.shape[:2]
         first, last = np.array(box.centre) - box.side / 2, np.array(box.centre) + box.side / 2
         left, top = (int(n) for n in np.rint(first).clip(0, [width - 1, height - 1]))
         right, bottom = (int(n) for n in np.rint(last).clip([left + 1, top + 1], [width, height]))
-        return Face((left, top, right, bottom), landmarks, box.side, float(score))
+        return Face((left, top, right, bottom), landmarks, box.side, float(score), spread)
 
 
 def leave_out_passers_by(faces: list[Face]) -> list[Face]:
