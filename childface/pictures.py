@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.pipeline import Child, Latent, Wish
+    from core.latents import Latent
+    from core.pipeline import Child, Wish
     from tasks.pipeline_port import Pipeline
 
     Pixels = npt.NDArray[np.uint8]
@@ -102,7 +103,7 @@ def ages(text: str) -> list[float]:
 
 def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -> ParentFile:
     """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
-    from core.pipeline import Latent
+    from core.latents import Latent
 
     try:
         if source.is_latent:

@@ -1,0 +1,131 @@
+"""`childface weights | db | doctor | train`: what keeps the house in order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from childface.console import EXIT_MISSING, Refusal, note, notes, say, say_json
+
+if TYPE_CHECKING:
+    from childface.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+weights_app = typer.Typer(help="The weights of others: fetch and check.", no_args_is_help=True)
+db_app = typer.Typer(help="The database: bring it up to date, delete what has expired.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(weights_app, name="weights", epilog="Example: childface weights fetch")
+    app.add_typer(db_app, name="db", epilog="Example: childface db upgrade")
+    app.command(epilog="Example: childface doctor --json")(doctor)
+    app.command(
+        epilog="Example: childface train encoder --help",
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(train)
+
+
+def _settings(ctx: typer.Context) -> Settings:
+    settings: Settings = ctx.obj.read_settings()
+    return settings
+
+
+@weights_app.command("fetch", epilog="Example: childface weights fetch")
+def weights_fetch(ctx: typer.Context) -> None:
+    """Download what is missing or damaged, check it and convert it once."""
+    from childface import weights
+
+    folder = _settings(ctx).weights_dir
+    console = notes()
+    try:
+        with console.status("Checking the weights") as status:
+
+            def tell(line: str) -> None:
+                status.update(line)
+                if not console.is_terminal:
+                    note(line)
+
+            made = weights.fetch(folder, notes=tell)
+    except weights.FetchFailed as error:
+        raise Refusal(str(error), EXIT_MISSING) from error
+    for name in made:
+        note(f"made {name}")
+    say(str(folder))
+
+
+@weights_app.command("verify", epilog="Example: childface weights verify --json")
+def weights_verify(ctx: typer.Context, as_json: Json = False) -> None:
+    """Read every file and compare its hash; exit 3 when one is missing or changed."""
+    from childface import weights
+
+    found = weights.verify(_settings(ctx).weights_dir)
+    bad = [file for file in found if file.state != "good"]
+    if as_json:
+        say_json({"ok": not bad, "files": [asdict(file) | {"path": str(file.path)} for file in found]})
+    else:
+        for file in found:
+            say(f"{file.state:8} {file.path}")
+    if bad:
+        raise Refusal(
+            f"{len(bad)} of {len(found)} weight files are not good; run: childface weights fetch", EXIT_MISSING
+        )
+
+
+@db_app.command("upgrade", epilog="Example: childface db upgrade")
+def db_upgrade(ctx: typer.Context) -> None:
+    """Bring the tables to the newest version; harmless when they are."""
+    from storage import migrate
+
+    settings = _settings(ctx)
+    migrate.upgrade(settings.database_url)
+    say(f"tables of {migrate.current(settings.database_url)}")
+
+
+@db_app.command("purge", epilog="Example: childface db purge --json")
+def db_purge(ctx: typer.Context, as_json: Json = False) -> None:
+    """Delete photos, latents and pictures whose time is over. Run it from a timer, every hour or so."""
+    from childface.wiring import open_store
+    from storage.deletion import purge_expired
+
+    store = open_store(_settings(ctx))
+    try:
+        removed = asdict(purge_expired(store))
+    finally:
+        store.database.close()
+    if as_json:
+        say_json(removed)
+    else:
+        say("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
+
+
+def doctor(ctx: typer.Context, as_json: Json = False) -> None:
+    """Check weights, servers, tokens, key, disk and memory; exit 3 when something is missing."""
+    from childface.doctor import examine, report
+
+    findings = examine(_settings(ctx))
+    bad = [finding for finding in findings if finding.state == "bad"]
+    if as_json:
+        say_json(report(findings))
+    else:
+        for finding in findings:
+            mend = f"  → {finding.mend}" if finding.mend else ""
+            say(f"{finding.state:5} {finding.name}: {finding.says}{mend}")
+    if bad:
+        raise Refusal(f"{len(bad)} of {len(findings)} checks are bad", EXIT_MISSING)
+
+
+def train(ctx: typer.Context) -> None:
+    """Train the weights that come with the program. Its own --help lists what can be trained."""
+    from typer.main import get_command
+
+    try:
+        from training.cli import app
+    except ModuleNotFoundError as error:
+        needs = f"{error.name} is not installed; training needs: pip install 'childface[train]'"
+        raise Refusal(needs, EXIT_MISSING) from error
+    get_command(app)(ctx.args or ["--help"], prog_name="childface train", standalone_mode=False, obj=ctx.obj)
