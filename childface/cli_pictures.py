@@ -48,9 +48,9 @@ def make(
     as_json: Json = False,
 ) -> None:
     """Draw the child of two parents."""
-    from core.pipeline import Wish
+    from core.wish import Wish
 
-    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=pictures.edge(size))
+    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=size)
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
     pipeline = _pipeline(ctx)
@@ -81,10 +81,10 @@ def grow(
 ) -> None:
     """Draw the same child at many ages, side by side."""
     from core.pictures import strip
-    from core.pipeline import Wish
+    from core.wish import Wish
 
     years = pictures.ages(ages)
-    wishes = [Wish(age=age, sex=sex, mix=mix, seed=seed, size=pictures.edge(size)) for age in years]
+    wishes = [Wish(age=age, sex=sex, mix=mix, seed=seed, size=size) for age in years]
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
     pipeline = _pipeline(ctx)
@@ -93,8 +93,8 @@ def grow(
     ]
     with progress("Drawing the child at each age") as report:
         children = pipeline.grow(parents[0].latent, parents[1].latent, wishes[0], years, progress=report)
-    pictures.write(out, strip([child.image for child in children]), kind)
-    _answer(out, pictures.facts_of(out, children, parents), as_json)
+    pictures.write(out, strip([child.image for child in children], [f"{age:g}" for age in years]), kind)
+    _answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
 
 
 def encode(
@@ -126,16 +126,16 @@ def draw(
     as_json: Json = False,
 ) -> None:
     """Draw the face of a latent, as it is or at another age."""
-    from core.pipeline import Wish
+    from core.wish import Wish
 
-    edge = pictures.edge(size)
-    wish = Wish(age=age, size=edge) if age is not None else None
+    Wish(age=0.0 if age is None else age, size=size)  # refuses other ages and sizes before anything is loaded
     kind = pictures.kind_of(out)
     source = pictures.read(latent)
     pipeline = _pipeline(ctx)
     face = pictures.parent(pipeline, source, None, refine=False).latent
-    with progress("Drawing") as report:
-        image = pictures.draw(pipeline, face, wish, edge, report)
+    with progress("Drawing"):
+        shown = face if age is None else pipeline.age_face(face, age=age)
+        image = pipeline.draw(shown, size=size)
     pictures.write(out, image, kind)
     _answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
 

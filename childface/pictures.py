@@ -5,10 +5,10 @@ Wrong: `Refusal` for a path or number that cannot be right; the pipeline's `Inpu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from childface.console import Refusal, progress
 from core.errors import EmptyPhoto, InputError, PhotoTooLarge
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.latents import Latent
-    from core.pipeline import Child, Wish
+    from core.pipeline import Child
     from tasks.pipeline_port import Pipeline
 
     Pixels = npt.NDArray[np.uint8]
 
 Kind = Literal["png", "jpeg"]
 KINDS: dict[str, Kind] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
-EDGES = (256, 512, 1024)
 MOST_BYTES = 20 * 2**20
 """No file above this is read into memory; the pipeline has the same limit."""
 
@@ -83,13 +82,6 @@ def check_target(out: Path, endings: tuple[str, ...], what: str) -> None:
         raise Refusal(f"{out}: this is a folder")
 
 
-def edge(size: int) -> Literal[256, 512, 1024]:
-    """The edge of a picture; Refusal for another number."""
-    if size not in EDGES:
-        raise Refusal(f"--size is {size}; allowed: 256, 512 or 1024")
-    return cast("Literal[256, 512, 1024]", size)
-
-
 def ages(text: str) -> list[float]:
     """`1,3,6` as numbers."""
     try:
@@ -120,13 +112,6 @@ def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -
     return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts)
 
 
-def draw(pipeline: Pipeline, latent: Latent, wish: Wish | None, size: int, report: Callable[[float], None]) -> Pixels:
-    """A latent's face as it is, or made younger or older as the wish says."""
-    if wish is None:
-        return pipeline.draw(latent, size=size)
-    return pipeline.make(latent, latent, wish, progress=report).image
-
-
 def write(out: Path, image: Pixels, kind: Kind) -> None:
     """Save a picture."""
     from core.pictures import encode_picture
@@ -134,12 +119,14 @@ def write(out: Path, image: Pixels, kind: Kind) -> None:
     out.write_bytes(encode_picture(image, kind=kind))
 
 
-def facts_of(out: Path, children: Sequence[Child], parents: Sequence[ParentFile]) -> dict[str, Any]:
+def facts_of(
+    out: Path, children: Sequence[Child], parents: Sequence[ParentFile], *, strip: bool = False
+) -> dict[str, Any]:
     """The object that `--json` prints. For one child, numbers; for a strip, lists in the order of the ages."""
     first = children[0]
 
     def each(values: list[Any]) -> Any:
-        return values[0] if len(children) == 1 else values
+        return values if strip else values[0]
 
     timings = {
         f"{who}_{stage}": spent

@@ -21,7 +21,9 @@ from tasks.running import Again, run_job
 from tasks.workshop import Workshop
 
 if TYPE_CHECKING:
-    from core.pipeline import Child, Latent, Wish
+    from core.latents import Latent
+    from core.pipeline import Child
+    from core.wish import Wish
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ def _draw(workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any
 
 def wish_of(facts: Mapping[str, Any]) -> Wish:
     """A job's wish; what a `Wish` does not know (the ages of a strip) is left out. Raises SettingError."""
-    from core.pipeline import Wish
+    from core.wish import Wish
 
     known = {field.name for field in fields(Wish)}
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
@@ -106,7 +108,9 @@ def _store(workshop: Workshop, job: Job, children: Sequence[Child]) -> None:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
     from core.pictures import encode_picture, strip
 
-    image = strip([child.image for child in children]) if job.kind == "grow" else children[0].image
+    image = children[0].image
+    if job.kind == "grow":
+        image = strip([child.image for child in children], [f"{child.age:g}" for child in children])
     data = encode_picture(image, kind="jpeg")
     follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
     with workshop.store.unit() as unit:

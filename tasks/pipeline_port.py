@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.pipeline import Child, Latent, Parent, Wish
+    from core.latents import Latent
+    from core.pipeline import Child, Parent
+    from core.wish import Wish
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -53,4 +55,8 @@ class Pipeline(Protocol):
 
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
         """Draw a latent as it is."""
+        ...
+
+    def age_face(self, latent: Latent, *, age: float) -> Latent:
+        """The person of a latent at another age."""
         ...

@@ -1,3 +1,34 @@
 """Fixtures that several folders of tests share."""
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = ("tests.servers", "tests.databases")
+
+_WEIGHTS = os.environ.get("CHILDFACE_WEIGHTS_DIR")
+"""Remembered before the first test begins without it."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_yours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the settings nor the tokens of whoever runs them."""
+    for name in list(os.environ):
+        if (name.startswith("CHILDFACE_") and name != "CHILDFACE_REQUIRE_SERVERS") or name.endswith("_TOKEN"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def weights_dir() -> Path:
+    """The folder of fetched weights (`make setup`). A test that asks for it is skipped where they are not there."""
+    from childface import weights
+
+    folder = Path(_WEIGHTS) if _WEIGHTS else Path.home() / ".cache" / "childface"
+    missing = [name for carrier in weights.CARRIERS for name in carrier.files if not (folder / name).is_file()]
+    if missing:
+        reason = f"no {missing[0]} in {folder}: childface weights fetch"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return folder

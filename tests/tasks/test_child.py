@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from storage.deletion import delete_user
+from tasks.child import make_child
+from tasks.encode import encode_photo
+from tests.fakes import NOT_A_FACE, photo_of
+from tests.tasks.conftest import Bench
+
+
+def test_two_photos_become_a_child_and_are_deleted(bench: Bench) -> None:
+    job = bench.child_job(bench.user(), age=9.0, sex="boy", mix=30.0, seed=7)
+
+    assert make_child(bench.workshop, job.id) is None
+
+    done = bench.job(job)
+    assert (done.state, done.progress) == ("done", 1.0)
+    facts = {name: done.result[name] for name in ("age", "sex", "mix", "seed", "quality")}
+    assert facts == {"age": 9.0, "sex": "boy", "mix": 30.0, "seed": 7, "quality": "fast"}
+    assert bench.photo(job.mom_photo_id).kind == bench.photo(job.dad_photo_id).kind == "gone"
+    assert Image.open(io.BytesIO(bench.picture(job))).size == (256, 256)
+
+
+def test_the_second_child_of_the_same_parents_does_no_encoding(bench: Bench) -> None:
+    first = bench.child_job(bench.user())
+    make_child(bench.workshop, first.id)
+    assert bench.pipeline.calls["encode"] == 2
+
+    second = bench.sibling_job(first, seed=99)
+    make_child(bench.workshop, second.id)
+
+    assert bench.pipeline.calls == {"encode": 2, "make": 2}
+    assert bench.job(second).result["seed"] == 99
+
+
+def test_parents_looked_at_before_are_not_encoded_again(bench: Bench) -> None:
+    user = bench.user()
+    job = bench.child_job(user)
+    for photo_id in (job.mom_photo_id, job.dad_photo_id):
+        encode_photo(bench.workshop, bench.add_job("encode", user, photo_id=photo_id).id)
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.pipeline.calls["encode"] == 2
+
+
+def test_another_encoder_needs_new_latents(bench: Bench) -> None:
+    first = bench.child_job(bench.user())
+    make_child(bench.workshop, first.id)
+    bench.pipeline.encoder_version = "fake-encoder@2"
+    second = bench.sibling_job(first)
+
+    make_child(bench.workshop, second.id)
+
+    # The photos are gone as promised, so only the sender can help.
+    assert bench.job(second).error_code == "photo_gone"
+
+
+def test_a_finished_job_is_not_drawn_again(bench: Bench) -> None:
+    job = bench.child_job(bench.user())
+    make_child(bench.workshop, job.id)
+    picture = bench.picture(job)
+
+    assert make_child(bench.workshop, job.id) is None
+
+    assert bench.pipeline.calls["make"] == 1
+    assert bench.picture(job) == picture
+
+
+def test_a_parent_without_a_face_ends_the_job_with_that_answer(bench: Bench) -> None:
+    job = bench.child_job(bench.user(), dad=NOT_A_FACE)
+
+    make_child(bench.workshop, job.id)
+
+    assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "no_face")
+    assert bench.result(job) is None
+
+
+def test_a_wish_out_of_range_is_an_answer(bench: Bench) -> None:
+    job = bench.child_job(bench.user(), age=500)
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.job(job).error_code == "setting_error"
+    assert bench.job(job).error_facts["name"] == "age"
+
+
+def test_a_growth_strip_shows_every_age_side_by_side(bench: Bench) -> None:
+    user = bench.user(refine=True)
+    child = bench.child_job(user)
+    job = bench.add_job(
+        "grow", user, mom_photo_id=child.mom_photo_id, dad_photo_id=child.dad_photo_id, wish={"ages": [1, 6, 30]}
+    )
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.job(job).result["ages"] == [1, 6, 30]
+    width, height = Image.open(io.BytesIO(bench.picture(job))).size
+    assert width > 3 * 256 and height < 2 * 256
+    assert bench.queue.jobs == []  # nothing follows a strip
+
+
+def test_a_better_picture_follows_as_a_job_of_its_own(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True), seed=3)
+    make_child(bench.workshop, job.id)
+    (follower,) = bench.queue.jobs
+    assert (follower.quality, follower.follows_job_id, follower.wish) == ("refined", job.id, job.wish)
+    assert bench.photo(job.mom_photo_id).kind == "crop"
+
+    make_child(bench.workshop, follower.id)
+
+    assert bench.job(follower).state == "done"
+    assert bench.pipeline.calls["refine"] == 2
+    assert bench.picture(follower) != bench.picture(job)
+    assert bench.photo(job.mom_photo_id).kind == bench.photo(job.dad_photo_id).kind == "gone"
+
+
+def test_later_children_use_the_refined_latents_and_nothing_follows(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True))
+    make_child(bench.workshop, job.id)
+    make_child(bench.workshop, bench.queue.jobs[0].id)
+
+    later = bench.sibling_job(job)
+    make_child(bench.workshop, later.id)
+
+    assert bench.picture(later) == bench.picture(bench.queue.jobs[0])
+    assert len(bench.queue.jobs) == 1
+    assert bench.pipeline.calls["encode"] == 2
+
+
+def test_two_children_in_a_row_share_one_refinement(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True))
+    make_child(bench.workshop, job.id)
+
+    make_child(bench.workshop, bench.sibling_job(job, seed=5).id)
+
+    assert len(bench.queue.jobs) == 1
+
+
+def test_the_first_picture_is_safe_when_the_follower_cannot_be_queued(bench: Bench) -> None:
+    bench.queue.raises = ConnectionRefusedError("broker")
+    job = bench.child_job(bench.user(refine=True))
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.job(job).state == "done"
+    with bench.store.view() as unit:
+        assert [other.quality for other in unit.jobs.active_for(job.user_id)] == ["refined"]
+
+
+def test_a_refinement_that_is_cancelled_stops_in_the_middle(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True))
+    make_child(bench.workshop, job.id)
+    (follower,) = bench.queue.jobs
+
+    def cancel() -> None:
+        with bench.store.unit() as unit:
+            unit.jobs.request_cancel(follower.id)
+            unit.commit()
+
+    bench.pipeline.before["refine"] = cancel
+    bench.pipeline.never_done = True
+
+    make_child(bench.workshop, follower.id)
+
+    assert bench.job(follower).state == "cancelled"
+    assert bench.result(follower) is None
+
+
+def test_a_refinement_goes_back_to_the_queue_when_the_process_ends(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True))
+    make_child(bench.workshop, job.id)
+    (follower,) = bench.queue.jobs
+    bench.pipeline.before["refine"] = bench.workshop.stopping.set
+    bench.pipeline.never_done = True
+
+    make_child(bench.workshop, follower.id)
+
+    assert bench.job(follower).state == "queued"
+
+
+def test_a_parent_refined_before_the_crash_is_not_refined_again(bench: Bench) -> None:
+    job = bench.child_job(bench.user(refine=True))
+    make_child(bench.workshop, job.id)
+    (follower,) = bench.queue.jobs
+    bench.pipeline.raises["make"] = [OSError("passing")]
+    assert make_child(bench.workshop, follower.id) is not None
+
+    make_child(bench.workshop, follower.id)
+
+    assert bench.job(follower).state == "done"
+    assert bench.pipeline.calls["refine"] == 2
+
+
+def test_deleting_the_data_in_the_middle_leaves_nothing_behind(bench: Bench) -> None:
+    user = bench.user()
+    job = bench.child_job(user)
+    bench.pipeline.before["make"] = lambda: delete_user(bench.store, user.id)
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.blobs() == 0
+
+
+def test_the_same_photo_sent_twice_keeps_no_second_crop_after_its_refinement(bench: Bench) -> None:
+    user = bench.user(refine=True)
+    job = bench.child_job(user)
+    make_child(bench.workshop, job.id)
+    make_child(bench.workshop, bench.queue.jobs[0].id)
+
+    again = bench.add_photo(user, photo_of("mom"))
+    encode_photo(bench.workshop, bench.add_job("encode", user, photo_id=again.id).id)
+
+    assert bench.photo(again.id).kind == "gone"
