@@ -21,9 +21,17 @@ def spoil(picture: Tensor, *, rng: torch.Generator, strength: float = 1.0) -> Te
         return low + (high - low) * float(torch.rand((), generator=rng))
 
     if happens(0.5):
-        picture = shift(picture, scale=between(0.96, 1.04), angle=between(-0.04, 0.04), x=between(-0.03, 0.03), y=between(-0.03, 0.03))
-    if happens(0.5):
-        picture = lighten(picture, gain=between(0.75, 1.2), gamma=between(0.8, 1.25), tint=[between(0.94, 1.06) for _ in range(3)])
+        picture = shift(
+            picture,
+            scale=between(0.96, 1.04),
+            angle=between(-0.04, 0.04),
+            x=between(-0.03, 0.03),
+            y=between(-0.03, 0.03),
+        )
+    if happens(0.15):
+        picture = lighten(
+            picture, gain=between(0.8, 1.15), gamma=between(0.85, 1.2), tint=[between(0.94, 1.06) for _ in range(3)]
+        )
     if happens(0.4):
         picture = shrink_and_grow(picture, size=int(between(48, 200)))
     if happens(0.3):

@@ -1,8 +1,8 @@
 """The folder of drawn pairs: pictures that the generator drew beside the latents that it drew them from.
 
-    00000.jpg …     256-px pictures, area-reduced from 1024
-    latents.npz     w (N, 2, 512) in W, already truncated; cross (N,): style inputs 0 … cross-1 take w[:, 0], the others
-                    w[:, 1] (23: not mixed); psi (N,): truncation; age (N,), male (N,): as an estimator saw them, -1: none
+00000.jpg …     256-px pictures, area-reduced from 1024
+latents.npz     w (N, 2, 512) in W, already truncated; cross (N,): style inputs 0 … cross-1 take w[:, 0], the others
+                w[:, 1] (23: not mixed); psi (N,): truncation; age (N,), male (N,): as an estimator saw them, -1: none
 """
 
 from __future__ import annotations

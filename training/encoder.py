@@ -7,18 +7,23 @@ look like the photo (pixels, face features, identity), while the drawn pairs kee
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.encoder import ENCODER_FILE, Encoder
-from core.identity import IdentityNetwork
+from core.identity import IdentityNetwork, identity_chip
+from core.losses import face_mask, weighted_loss
+from core.preview import PreviewGenerator
 from core.weights import save_weights
 from training.augment import spoil
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
+from training.photos import AlignedPhotos
 from training.preview import warm_cosine
 
 
@@ -36,6 +41,114 @@ class LatentStage:
     seed: int = 2
 
 
+def _picture_weights() -> Mapping[str, float]:
+    return {"log-cosh": 0.2, "colour": 2.0, "face-features": 2.0, "identity": 1.0}
+
+
+@dataclass(frozen=True)
+class PictureStage:
+    """Stage two: real photos by their pictures, drawn ones by their latents."""
+
+    steps: int = 4000
+    photos: int = 2  # a step; through the generator each costs ten times what a latent does
+    drawn: int = 8
+    learning_rate: float = 3e-4
+    backbone_rate: float = 0.5
+    warmup: int = 50
+    weight_decay: float = 0.02
+    latent_weight: float = 1.0
+    near_w: float = 0.05  # weight of the spread between style inputs (e4e's delta loss)
+    typical: float = 0.02  # weight of the squared distance from W's mean beyond what is usual
+    held_back: int = 300
+    held_back_photos: int = 50
+    seed: int = 4
+    weights: Mapping[str, float] = field(default_factory=_picture_weights)
+
+
+def train_on_pictures(
+    encoder: Encoder,
+    preview: PreviewGenerator,
+    identity: IdentityNetwork,
+    pairs: DrawnPairs,
+    photos: Sequence[AlignedPhotos],
+    folder: Path,
+    settings: PictureStage = PictureStage(),
+) -> Encoder:
+    """Run stage two on an encoder of stage one. The first of `photos` is also, with its last rows, the check."""
+    rng = torch.Generator().manual_seed(settings.seed)
+    optimiser = encoder_optimiser(encoder, settings.learning_rate, settings.backbone_rate, settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps)
+    )
+    train, check = pairs.split(settings.held_back)
+    rows = endless(train, generator=rng)
+    held = settings.held_back_photos
+    photo_rows = [endless(torch.arange(len(p) - (held if i == 0 else 0)), generator=rng) for i, p in enumerate(photos)]
+    log = TrainingLog(folder, settings=asdict(settings), every=50)
+    checkpoint = folder / "pictures.pt"
+    parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule}
+    start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
+    mask = face_mask(256)
+    for step in range(start + 1, settings.steps + 1):
+        batch = torch.tensor([next(rows) for _ in range(settings.drawn)])
+        faces = torch.stack([spoil(pairs.picture(int(row)), rng=rng) for row in batch])
+        latent = settings.latent_weight * latent_loss(encoder, faces, pairs.latent(batch))
+        latent.backward()
+        losses = {"latent": latent.item()}
+        for i in range(settings.photos):
+            folder_number = (step + i) % len(photos)
+            source = photos[folder_number]
+            target = source.picture(next(photo_rows[folder_number]))
+            if torch.rand((), generator=rng) < 0.5:
+                target = target.flip(2)
+            found = encoder.normalised(spoil(target, rng=rng, strength=0.7)[None])
+            drawn = preview(encoder.w_mean + found * encoder.w_scale)
+            wanted = weighted_loss(settings.weights, target[None], mask, identity)
+            picture = wanted(lose_detail(drawn, source.detail)).mean()
+            near = settings.near_w * (found - found.mean(dim=1, keepdim=True)).square().mean()
+            typical = settings.typical * found.square().mean()
+            ((picture + near + typical) / settings.photos).backward()
+            losses["picture"] = losses.get("picture", 0.0) + picture.item() / settings.photos
+            losses["delta"] = losses.get("delta", 0.0) + near.item() / settings.near_w / settings.photos
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+        log.add(step, **losses)
+        if step % 250 == 0 or step == settings.steps:
+            log.note(
+                step,
+                **measure_latents(encoder, pairs, check[:100]),
+                **measure_photos(encoder, preview, identity, photos[0], held),
+            )
+            save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
+            save_weights(encoder, folder / ENCODER_FILE)
+    return encoder
+
+
+def lose_detail(drawn: Tensor, detail: int) -> Tensor:
+    """Bring a drawn picture down to the detail of the photo it is compared with."""
+    if detail >= drawn.shape[-1]:
+        return drawn
+    small = F.interpolate(drawn, detail, mode="bilinear", antialias=True, align_corners=False)
+    return F.interpolate(small, drawn.shape[-1], mode="bicubic", align_corners=False)
+
+
+@torch.inference_mode()
+def measure_photos(
+    encoder: Encoder, preview: PreviewGenerator, identity: IdentityNetwork, photos: AlignedPhotos, held: int
+) -> dict[str, float]:
+    """Median distance of descriptors and mean squared error on the held-back photos, drawn by the preview."""
+    distances, errors = [], []
+    for row in range(len(photos) - held, len(photos)):
+        target = photos.picture(row)[None]
+        drawn = preview(encoder(target)).clamp(-1, 1)
+        gap = identity(identity_chip(drawn)) - identity(identity_chip(target))
+        distances.append(gap.norm())
+        errors.append((drawn - target).square().mean())
+    return {"photo_identity": torch.stack(distances).median().item(), "photo_mse": torch.stack(errors).mean().item()}
+
+
 def train_on_latents(
     identity: IdentityNetwork, w_mean: Tensor, pairs: DrawnPairs, folder: Path, settings: LatentStage = LatentStage()
 ) -> Encoder:
@@ -44,7 +157,9 @@ def train_on_latents(
     torch.manual_seed(settings.seed)
     encoder = new_encoder(identity, w_mean, pairs)
     optimiser = encoder_optimiser(encoder, settings.learning_rate, settings.backbone_rate, settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps)
+    )
     train, check = pairs.split(settings.held_back)
     rows = endless(train, generator=rng)
     log = TrainingLog(folder, settings=asdict(settings))

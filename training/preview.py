@@ -58,7 +58,9 @@ def train_preview(
         ],
         betas=(0.9, 0.99),
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps)
+    )
     train, check = pairs.split(settings.held_back)
     rows = endless(train, generator=rng)
     log = TrainingLog(folder, settings=asdict(settings))
@@ -82,7 +84,9 @@ def train_preview(
         if step % 500 == 0 or step == settings.steps:
             psnr, cast = measure_preview(PreviewGenerator(synthesis, head), pairs, check[:24])
             log.note(step, psnr=psnr, colour_cast=cast)
-            save_checkpoint(folder / "checkpoint.pt", step=step, settings=asdict(settings), head=head, optimiser=optimiser)
+            save_checkpoint(
+                folder / "checkpoint.pt", step=step, settings=asdict(settings), head=head, optimiser=optimiser
+            )
             save_weights(head, folder / "preview.safetensors")
     return head
 

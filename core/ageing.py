@@ -1,0 +1,199 @@
+"""Moves a latent to the age and sex asked, keeping what makes the person that person.
+
+Two things are learnt from labelled latents (`childface train ageing`): the mean style of every age and sex, as a curve
+through W, and a reader that tells age and sex from a latent. A latent moves by the difference of two points of the
+curve, so everything by which it differs from its own age's mean goes with it. How far along the curve is solved for:
+the reader, not a fixed step, decides when the asked age is reached; and a look at a drawn preview can correct it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from core.age_estimate import to_growth, to_years
+from core.encoder import GROUPS
+from core.generator import STYLES, WIDTH
+from core.heredity import Basis
+from core.weights import load_weights
+
+AGEING_FILE = "ageing.safetensors"
+
+KNOTS = (0.0, 1.5, 4.0, 8.0, 13.0, 19.0, 30.0, 45.0, 60.0, 80.0)
+"""Ages between which the curve is straight (in growth, see `to_growth`)."""
+
+OLDEST = 90.0
+SURE = 2.2
+"""Logit of 0.9: the sex is shown clearly."""
+
+
+class AgeModel(nn.Module):
+    """The curve, the reader and W's principal directions. `male` is 0 for female, 1 for male, or between."""
+
+    knots: Tensor
+    curve: Tensor
+    profile: Tensor
+    residual: Tensor
+    directions: Tensor
+    w_mean: Tensor
+    w_scale: Tensor
+
+    def __init__(self, *, rank: int = 160, hidden: int = 192) -> None:
+        super().__init__()
+        self.register_buffer("knots", to_growth(torch.tensor(KNOTS)))
+        self.register_buffer("curve", torch.zeros(2, len(KNOTS), WIDTH))
+        self.register_buffer("profile", torch.ones(STYLES))
+        self.register_buffer("residual", torch.ones(len(KNOTS)))
+        self.register_buffer("directions", torch.eye(WIDTH))
+        self.register_buffer("w_mean", torch.zeros(WIDTH))
+        self.register_buffer("w_scale", torch.ones(WIDTH))
+        self.register_buffer("groups", torch.tensor(GROUPS), persistent=False)
+        self.rank = rank
+        self.reader = nn.Sequential(
+            nn.Linear((max(GROUPS) + 1) * rank, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, 2),
+        )
+
+    @property
+    def basis(self) -> Basis:
+        """W's principal directions, for heredity."""
+        return Basis(directions=self.directions, mean=self.w_mean)
+
+    def reader_inputs(self, latent: Tensor) -> Tensor:
+        """W+ (B, L, D) → the mean of each group of styles along the strongest directions, scaled, (B, G·rank)."""
+        centred = (latent - self.w_mean) @ self.directions[:, : self.rank] / self.w_scale[: self.rank]
+        groups = cast(Tensor, self.groups)
+        means = [centred[:, groups == g].mean(dim=1) for g in range(max(GROUPS) + 1)]
+        return torch.cat(means, dim=1)
+
+    def read(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """W+ (B, L, D) → age in years (B,) and the logit of male (B,)."""
+        growth, male = self.reader(self.reader_inputs(latent)).unbind(dim=1)
+        return to_years(growth), male
+
+    def mean_style(self, age: Tensor, male: Tensor) -> Tensor:
+        """The curve at ages (B,) and sexes (B,), (B, D)."""
+        weights = self._between_knots(age)
+        female_style, male_style = weights @ self.curve[0], weights @ self.curve[1]
+        return female_style + male[:, None] * (male_style - female_style)
+
+    def spread(self, age: Tensor) -> Tensor:
+        """How far faces of an age (B,) lie from their mean, as a factor of the usual distance, (B,)."""
+        return self._between_knots(age) @ self.residual
+
+    def _between_knots(self, age: Tensor) -> Tensor:
+        """Weights (B, K) of the knots at ages (B,): two neighbours share 1."""
+        at = to_growth(age).clamp(self.knots[0], self.knots[-1])
+        right = torch.searchsorted(self.knots, at.contiguous()).clamp(1, len(self.knots) - 1)
+        share = (at - self.knots[right - 1]) / (self.knots[right] - self.knots[right - 1])
+        weights = torch.zeros(len(age), len(self.knots))
+        rows = torch.arange(len(age))
+        weights[rows, right - 1] = 1 - share
+        weights[rows, right] = share
+        return weights
+
+    def move(self, latent: Tensor, *, age_from: Tensor, male_from: Tensor, age_to: Tensor, male_to: Tensor) -> Tensor:
+        """W+ (1, L, D) and ages, sexes (B,) → W+ (B, L, D)."""
+        before = self.mean_style(age_from, male_from)
+        after = self.mean_style(age_to, male_to)
+        keep = (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
+        own = latent - before[:, None] * self.profile[:, None] - self.w_mean * (1 - self.profile[:, None])
+        step = after[:, None] * self.profile[:, None] + self.w_mean * (1 - self.profile[:, None])
+        scaled = own * (1 + (keep[:, None, None] - 1) * self.profile[:, None])
+        return step + scaled
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A latent (1, L, D) moved to an age and sex, and the point of the curve that was needed."""
+
+    latent: Tensor
+    curve_age: float
+    curve_male: float
+
+
+class Ager:
+    """Solves for the age and sex asked."""
+
+    def __init__(self, model: AgeModel) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def solve(self, latent: Tensor, *, age: float, male: bool) -> Aged:
+        """Move W+ (1, L, D) until the reader sees the age (years, 0 … 90) and, from three years on, clearly the sex."""
+        read_age, read_male = self.model.read(latent)
+        start_male = torch.sigmoid(read_male)
+        ages = to_years(torch.linspace(0, float(to_growth(torch.tensor(OLDEST + 8))), 65))
+        for curve_male in self._sexes(male):
+            moved = self._along(latent, read_age, start_male, ages, curve_male)
+            seen_age, seen_male = self.model.read(moved)
+            curve_age = crossing(ages, seen_age, age)
+            sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / SURE
+            shown = float(_interpolate(ages, sure, curve_age)) * (1 if male else -1)
+            if shown >= 1:
+                break
+        return self._aged(latent, read_age, start_male, curve_age, curve_male)
+
+    @torch.no_grad()
+    def correct(self, latent: Tensor, aged: Aged, *, age: float, seen: Callable[[Tensor], float]) -> Aged:
+        """Look once at what was drawn: `seen` tells a latent's apparent age; half a year or a tenth is close enough."""
+        found = seen(aged.latent)
+        error = to_growth(torch.tensor(age)) - to_growth(torch.tensor(found))
+        if abs(found - age) < max(0.5, 0.08 * age):
+            return aged
+        read_age, read_male = self.model.read(latent)
+        # The curve is walked on by what was missing; 0.8 because the estimate of one picture is uncertain itself.
+        growth = to_growth(torch.tensor(aged.curve_age)) + 0.8 * error
+        curve_age = float(to_years(growth).clamp(0, OLDEST + 8))
+        return self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, aged.curve_male)
+
+    @staticmethod
+    def _sexes(male: bool) -> list[float]:
+        """Points across the curve to try: as far as the mean of the sex, then beyond it."""
+        return [1.0, 1.3, 1.6, 2.0] if male else [0.0, -0.3, -0.6, -1.0]
+
+    def _along(self, latent: Tensor, age_from: Tensor, male_from: Tensor, ages: Tensor, male_to: float) -> Tensor:
+        count = len(ages)
+        return self.model.move(
+            latent,
+            age_from=age_from.expand(count),
+            male_from=male_from.expand(count),
+            age_to=ages,
+            male_to=torch.full((count,), male_to),
+        )
+
+    def _aged(self, latent: Tensor, age_from: Tensor, male_from: Tensor, curve_age: float, curve_male: float) -> Aged:
+        moved = self._along(latent, age_from, male_from, torch.tensor([curve_age]), curve_male)
+        return Aged(latent=moved, curve_age=curve_age, curve_male=curve_male)
+
+
+def crossing(at: Tensor, values: Tensor, wanted: float) -> float:
+    """Where a sampled curve first reaches `wanted` from below; its nearest sample where it never does."""
+    above = (values >= wanted).nonzero()
+    if len(above) == 0 or int(above[0]) == 0:
+        return float(at[(values - wanted).abs().argmin()])
+    right = int(above[0])
+    low, high = float(values[right - 1]), float(values[right])
+    share = (wanted - low) / max(high - low, 1e-6)
+    return float(at[right - 1] + share * (at[right] - at[right - 1]))
+
+
+def _interpolate(at: Tensor, values: Tensor, where: float) -> Tensor:
+    right = int(torch.searchsorted(at, torch.tensor(where)).clamp(1, len(at) - 1))
+    share = (where - at[right - 1]) / (at[right] - at[right - 1])
+    return values[right - 1] + share * (values[right] - values[right - 1])
+
+
+def load_ageing(weights: Path) -> AgeModel:
+    """Read the shipped model; MissingWeights when it is absent or damaged."""
+    model = AgeModel()
+    load_weights(model, weights / AGEING_FILE)
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,85 @@
+"""A latent in W+ with the names of the models that made it, so that another model's latent is refused, never misread."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.errors import LatentMismatch
+from core.generator import STYLES, WIDTH
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """`w` float32 (L, D) in W+; `descriptor` float32 (128): who the photo showed (see `core.identity`).
+
+    `generator` and `encoder` are names with the first digits of the weights' hash.
+    """
+
+    w: npt.NDArray[np.float32]
+    descriptor: npt.NDArray[np.float32]
+    generator: str
+    encoder: str
+
+    def __post_init__(self) -> None:
+        for name, shape in (("w", (STYLES, WIDTH)), ("descriptor", (128,))):
+            numbers = getattr(self, name)
+            if numbers.shape != shape or not np.isfinite(numbers).all():
+                raise LatentMismatch(
+                    expected=f"{name}: finite numbers {shape}", found=f"{numbers.dtype} {numbers.shape}"
+                )
+            object.__setattr__(self, name, np.ascontiguousarray(numbers, np.float32))
+
+    def tensor(self) -> Tensor:
+        """W+ as a batch of one, (1, L, D)."""
+        return torch.from_numpy(self.w)[None]
+
+    def require(self, generator: str) -> Latent:
+        """This latent, or LatentMismatch when another generator is to draw it."""
+        if self.generator != generator:
+            raise LatentMismatch(expected=generator, found=self.generator)
+        return self
+
+    def to_bytes(self) -> bytes:
+        """The npz form: arrays `w`, `descriptor`, `generator`, `encoder`."""
+        file = io.BytesIO()
+        np.savez_compressed(
+            file,
+            w=self.w,
+            descriptor=self.descriptor,
+            generator=np.array(self.generator),
+            encoder=np.array(self.encoder),
+        )
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Latent:
+        """Read the npz form; LatentMismatch when the bytes are anything else."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return cls(
+                    w=np.asarray(arrays["w"], np.float32),
+                    descriptor=np.asarray(arrays["descriptor"], np.float32),
+                    generator=str(arrays["generator"]),
+                    encoder=str(arrays["encoder"]),
+                )
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, TypeError) as cause:
+            raise LatentMismatch(
+                expected="a latent in npz form", found=f"{len(data)} bytes of something else"
+            ) from cause
+
+    def save(self, path: Path) -> None:
+        """Write the npz form."""
+        path.write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> Latent:
+        """Read a file written by `save`."""
+        return cls.from_bytes(path.read_bytes())

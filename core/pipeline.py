@@ -1,0 +1,291 @@
+"""The page to read first: parents in, child out.
+
+    photo → open → find the face → align → encode (→ refine) → inherit → age → generate → finish
+
+Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
+latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
+Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender can mend it); `MissingWeights`; `Cancelled`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.age_estimate import AgeEstimator
+from core.ageing import Aged, Ager, AgeModel, load_ageing
+from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.faces import FaceFinder, align_face
+from core.generator import MobileStyleGAN
+from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256, load_generator
+from core.heredity import draw_sex, mix_parents
+from core.identity import IdentityNetwork, identity_chip, load_identity
+from core.latents import Latent
+from core.likeness import likeness
+from core.photo import open_photo
+from core.preview import PreviewGenerator, load_preview
+from core.projection import ProjectionSettings, Projector
+from core.timing import Stopwatch
+from core.weights import SHIPPED
+from core.wish import ParentSex, Wish
+
+Pixels = npt.NDArray[np.uint8]
+Progress = Callable[[float], None]
+
+TRUNCATION = 0.95
+"""A child is drawn a little nearer to the mean than its genes say: what the encoder got wrong shows less."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parent:
+    """What one photo told: the latent, the aligned face (256×256×3) it came from, and how the face looks."""
+
+    latent: Latent
+    sex: ParentSex
+    sex_confidence: float
+    age: float
+    crop: Pixels
+    warnings: list[str]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Child:
+    """A drawn child (size×size×3) and everything that is said about it."""
+
+    image: Pixels
+    age: float
+    estimated_age: float
+    sex: str
+    mix: float
+    seed: int
+    likeness: dict[str, float]
+    latent: Latent
+    timings_ms: dict[str, float]
+    generator: str
+    encoder: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Every network of the pipeline, loaded."""
+
+    finder: FaceFinder
+    generator: MobileStyleGAN
+    preview: PreviewGenerator
+    encoder: Encoder
+    identity: IdentityNetwork
+    ageing: AgeModel
+
+    @classmethod
+    def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
+        """Read converted weights from `weights` and our own from `shipped`; MissingWeights names the first that lacks."""
+        generator = load_generator(weights)
+        return cls(
+            finder=FaceFinder.load(weights),
+            generator=generator,
+            preview=load_preview(generator.synthesis, shipped),
+            encoder=load_encoder(shipped),
+            identity=load_identity(weights),
+            ageing=load_ageing(shipped),
+        )
+
+
+class ChildPipeline:
+    """Draws children. Holds no state between calls but the models; calls must not overlap."""
+
+    def __init__(
+        self, models: Models, estimator: AgeEstimator, *, generator_version: str, encoder_version: str
+    ) -> None:
+        self.models = models
+        self.estimator = estimator
+        self.generator_version = generator_version
+        self.encoder_version = encoder_version
+        self.ager = Ager(models.ageing)
+
+    @classmethod
+    def load(cls, weights: Path, *, threads: int | None = None) -> ChildPipeline:
+        """Load everything once; `threads` limits torch's threads for the whole process."""
+        if threads is not None:
+            torch.set_num_threads(threads)
+        models = Models.load(weights)
+        return cls(
+            models,
+            AgeEstimator.load(models.identity, SHIPPED),
+            generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
+            encoder_version=f"encoder@{file_sha256(SHIPPED / ENCODER_FILE)[:8]}",
+        )
+
+    # ---- a parent's photo → a latent -------------------------------------------------------------------------
+
+    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
+        """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`."""
+        watch = Stopwatch()
+        opened = open_photo(photo)
+        watch.lap("open")
+        found = self.models.finder.one_face(opened.rgb, choice=face)
+        watch.lap("detect")
+        aligned = align_face(opened.rgb, found)
+        watch.lap("align")
+        picture = to_tensor(aligned.rgb)
+        with torch.inference_mode():
+            w = self.models.encoder(picture)
+            descriptor = self.models.identity(identity_chip(picture))
+        watch.lap("encode")
+        looks = self.estimator.estimate(picture)
+        watch.lap("estimate")
+        return Parent(
+            latent=self._latent(w, descriptor),
+            sex="male" if looks.male >= 0.5 else "female",
+            sex_confidence=max(looks.male, 1 - looks.male),
+            age=looks.age,
+            crop=aligned.rgb,
+            warnings=list(aligned.warnings),
+            timings_ms=watch.laps,
+        )
+
+    def refine(
+        self,
+        crop: Pixels,
+        start: Latent,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        seconds: float = 25.0,
+    ) -> Latent:
+        """Bring a latent nearer to the aligned face (256×256×3) it was encoded from."""
+        model = self.models.encoder
+        projector = Projector(self.models.preview, self.models.identity, w_mean=model.w_mean, w_scale=model.w_scale)
+        result = projector.project(
+            to_tensor(crop),
+            start.require(self.generator_version).tensor(),
+            settings=ProjectionSettings(seconds=seconds),
+            progress=progress,
+            cancelled=cancelled,
+        )
+        return replace(start, w=result.latent[0].numpy())
+
+    # ---- two latents → a child -------------------------------------------------------------------------------
+
+    def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
+        """Draw the child of two latents. The same latents and wish give the same child, at every age and size."""
+        return self._draw_child(self._inherit(mom, dad, wish), mom, dad, wish, progress or _silent)
+
+    def grow(
+        self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
+    ) -> list[Child]:
+        """The same child at several ages; `wish.age` is not used."""
+        tell = progress or _silent
+        born = self._inherit(mom, dad, wish)
+        children = []
+        for i, age in enumerate(ages):
+            children.append(self._draw_child(born, mom, dad, replace(wish, age=age), _silent))
+            tell((i + 1) / len(ages))
+        return children
+
+    def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
+        """Draw any latent, size×size×3; size 256, 512 or 1024."""
+        latent.require(self.generator_version)
+        Wish(size=size)  # refuses other sizes
+        with torch.inference_mode():
+            return to_pixels(self.models.generator.synthesis(latent.tensor(), size=size))
+
+    def age_face(self, latent: Latent, *, age: float) -> Latent:
+        """The person of a latent at another age."""
+        Wish(age=age)  # refuses other ages
+        w = latent.require(self.generator_version).tensor()
+        male = bool(self.models.ageing.read(w)[1] > 0)
+        return replace(latent, w=self._age(w, age=age, male=male).latent[0].numpy())
+
+    # ---- the steps -------------------------------------------------------------------------------------------
+
+    def _inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Tensor:
+        """The child's own latent (1, L, D), before any age or sex is given to it."""
+        w_mom = mom.require(self.generator_version).tensor()
+        w_dad = dad.require(self.generator_version).tensor()
+        mixed = mix_parents(w_mom, w_dad, basis=self.models.ageing.basis, mix=wish.mix, seed=wish.seed)
+        mean = self.models.generator.w_mean
+        return mean + TRUNCATION * (mixed - mean)
+
+    @torch.inference_mode()
+    def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
+        """Solve for the age and sex, then look at a preview once and correct."""
+        aged = self.ager.solve(w, age=age, male=male)
+        return self.ager.correct(w, aged, age=age, seen=lambda moved: self.estimator.estimate(self._preview(moved)).age)
+
+    def _preview(self, w: Tensor) -> Tensor:
+        return self.models.preview(w).clamp(-1, 1)
+
+    def _draw_child(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish, tell: Progress) -> Child:
+        watch = Stopwatch()
+        sex = wish.sex if wish.sex != "surprise" else draw_sex(wish.seed)
+        aged = self._age(born, age=wish.age, male=sex == "boy")
+        watch.lap("age")
+        tell(0.3)
+        with torch.inference_mode():
+            drawn = self.models.generator.synthesis(aged.latent, size=wish.size)
+            watch.lap("draw")
+            tell(0.9)
+            face = shrink(drawn)
+            descriptor = self.models.identity(identity_chip(face))
+            estimated = self.estimator.estimate(face).age
+        latent = self._latent(aged.latent, descriptor)
+        image = to_pixels(drawn)
+        watch.lap("finish")
+        tell(1.0)
+        return Child(
+            image=image,
+            age=wish.age,
+            estimated_age=round(estimated, 1),
+            sex=sex,
+            mix=wish.mix,
+            seed=wish.seed,
+            likeness={
+                name: likeness(latent.descriptor, parent.descriptor) for name, parent in (("mom", mom), ("dad", dad))
+            },
+            latent=latent,
+            timings_ms=watch.laps,
+            generator=self.generator_version,
+            encoder=self.encoder_version,
+            warnings=[] if abs(estimated - wish.age) <= max(3.0, 0.2 * wish.age) else ["age_missed"],
+        )
+
+    def _latent(self, w: Tensor, descriptor: Tensor) -> Latent:
+        return Latent(
+            w=w[0].numpy(),
+            descriptor=descriptor[0].numpy(),
+            generator=self.generator_version,
+            encoder=self.encoder_version,
+        )
+
+
+def to_tensor(rgb: Pixels) -> Tensor:
+    """uint8 (H, W, 3) → (1, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def to_pixels(picture: Tensor) -> Pixels:
+    """(1, 3, H, W) in about [-1, 1] → uint8 (H, W, 3)."""
+    return picture[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+def shrink(picture: Tensor) -> Tensor:
+    """A drawn picture (1, 3, H, H) → 256 px in [-1, 1], as the networks that judge faces know them."""
+    return torch.nn.functional.adaptive_avg_pool2d(picture, 256).clamp(-1, 1)
+
+
+def photo_hash(photo: bytes) -> str:
+    """SHA-256 of a photo as it was received: the key under which its latent is kept."""
+    return hashlib.sha256(photo).hexdigest()
+
+
+def _silent(_: float) -> None:
+    return None
