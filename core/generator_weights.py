@@ -143,7 +143,10 @@ def _synthesis_state(graph: Graph) -> dict[str, Tensor]:
         "synthesis.to_bands.weight": named["m.layers.6.to_img.conv.weight"],
         "synthesis.to_bands.bias": named["m.layers.6.to_img.bias"].flatten(),
     }
-    modulations = {"m.conv1.conv": "synthesis.first.modulation", "m.layers.6.to_img.conv": "synthesis.to_bands_modulation"}
+    modulations = {
+        "m.conv1.conv": "synthesis.first.modulation",
+        "m.layers.6.to_img.conv": "synthesis.to_bands_modulation",
+    }
     for k in range(7):
         modulations[f"m.layers.{k}.up"] = f"synthesis.blocks.{k}.up"
         for c in (1, 2):

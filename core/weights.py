@@ -22,7 +22,9 @@ SHIPPED = Path(__file__).parent / "weights"
 def load_weights(module: nn.Module, path: Path) -> None:
     """Fill a module from a file; MissingWeights when the file is absent, damaged or of another shape."""
     try:
-        state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()}
+        state = {
+            name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()
+        }
         module.load_state_dict(state, strict=True)
     except (OSError, SafetensorError, RuntimeError) as cause:
         raise MissingWeights(name=path.stem, path=str(path)) from cause
