@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -15,6 +16,9 @@ from storage.errors import UnsupportedDatabase
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
+
+CONNECT_SECONDS = 10
+"""How long PostgreSQL may take to let us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def open_database(url: str) -> Database:
     Does not create tables: `storage.migrate.upgrade` does.
     """
     engine = open_engine(url)
-    reader = engine.execution_options(sqlite_begin="BEGIN", postgresql_readonly=True)
+    reader = engine.execution_options(reads_only=True, postgresql_readonly=True)
     return Database(engine, sessionmaker(engine), sessionmaker(reader))
 
 
@@ -57,7 +61,8 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     """The bare engine. Migrations switch foreign keys off, because SQLite changes a table by replacing it."""
     address = normal_url(url)
     if address.get_backend_name() == "postgresql":
-        return create_engine(address, pool_pre_ping=True)
+        # A restarted server must cost one failed ping, not one failed job.
+        return create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
     assert address.database is not None
     _create_private_file(Path(address.database))
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
@@ -72,24 +77,29 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
         # A transaction that reads first and writes later fails at once when another writer came between, without
         # waiting. Asking for the write lock at the beginning makes it wait its turn instead.
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
 
 
 def normal_url(url: str) -> URL:
     """The address with the driver we ship; raises `UnsupportedDatabase`."""
-    address = make_url(url)
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise UnsupportedDatabase(found="no database address") from error
     match address.get_backend_name():
         case "postgresql" | "postgres":
             return address.set(drivername="postgresql+psycopg")
-        case "sqlite" if address.database and address.database != ":memory:":
+        case "sqlite" if address.database and not address.database.startswith((":memory:", "file:")):
             return address.set(drivername="sqlite+pysqlite")
         case "sqlite":
-            # Every thread would get an empty database of its own.
-            raise UnsupportedDatabase(found="sqlite in memory")
+            # In memory, every thread would get an empty database of its own.
+            raise UnsupportedDatabase(found="sqlite without a plain file")
         case other:
             raise UnsupportedDatabase(found=other)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from storage.errors import StorageUnavailable
 from storage.repositories.removal import DeletionReport, Removal
 from storage.unit import Store
 
@@ -23,6 +24,10 @@ KEEP_HANDLED = timedelta(days=30)
 
 GRACE = timedelta(hours=1)
 """A blob this young may belong to a unit of work that has not committed yet."""
+
+ATTEMPTS = 5
+"""A worker may hold a job of the person and wait for the person, whom we hold while we wait for the job. PostgreSQL
+then breaks off one of the two; the worker's task is retried, and so are we."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,16 @@ def delete_user(store: Store, user_id: str) -> DeletionReport:
     Also goes: what other people's jobs drew from this person's photos. Such a job that was still to be done or
     delivered ends as failed with the code "photo_gone". Raises `StorageUnavailable`, and then nothing has happened.
     """
-    with store.unit() as unit:
-        report = unit.removal.remove_user(user_id)
-        unit.commit()
+    for attempt in range(ATTEMPTS, 0, -1):
+        try:
+            with store.unit() as unit:
+                report = unit.removal.remove_user(user_id)
+                unit.commit()
+        except StorageUnavailable as error:
+            if attempt == 1 or not error.deadlock:
+                raise
+        else:
+            break
     store.database.scrub()
     return report
 

@@ -92,5 +92,6 @@ class UnsupportedDatabase(StorageError):
 class StorageUnavailable(StorageError, OSError):
     """Database or disk cannot serve just now; the cause is attached."""
 
-    def __init__(self, *, what: str) -> None:
+    def __init__(self, *, what: str, deadlock: bool = False) -> None:
         super().__init__(what=what)
+        self.deadlock = deadlock

@@ -23,13 +23,13 @@ _LOCK = 0x0C41_1DFA
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to the newest (or a named) revision; harmless when it is there, or when two start at once."""
-    with _migrating(url) as config:
+    with migrating(url) as config:
         command.upgrade(config, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take tables back to an older revision, or to "base": nothing left."""
-    with _migrating(url) as config:
+    with migrating(url) as config:
         command.downgrade(config, revision)
 
 
@@ -62,7 +62,8 @@ def differences(url: str) -> list[Any]:
 
 
 @contextmanager
-def _migrating(url: str) -> Iterator[Config]:
+def migrating(url: str) -> Iterator[Config]:
+    """Alembic's configuration for this database, within one transaction that only one process at a time can hold."""
     engine = open_engine(url, foreign_keys=False)
     try:
         with engine.begin() as connection:

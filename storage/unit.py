@@ -34,6 +34,9 @@ from storage.repositories.removal import Removal
 from storage.repositories.results import Results
 from storage.repositories.users import Users
 
+DEADLOCK = "40P01"
+"""PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
+
 log = logging.getLogger(__name__)
 
 
@@ -179,5 +182,10 @@ def _passing_faults() -> Iterator[None]:
     """Turn the driver's "away, locked, full, deadlock" into our one passing fault, and keep the cause."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise StorageUnavailable(what="use the database") from error
+    except PoolTimeout as error:
+        raise StorageUnavailable(what="get a connection") from error
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_READONLY":
+            raise  # writing in a view is our own mistake, not a fault that passes
+        deadlock = getattr(error.orig, "sqlstate", None) == DEADLOCK
+        raise StorageUnavailable(what="use the database", deadlock=deadlock) from error

@@ -3,7 +3,7 @@
     apt-get install postgresql redis-server
 
 Each starts at most once per test run, when the first test asks for it. A test is skipped when the programs are not
-there, unless CHILDFACE_REQUIRE_SERVERS is set: then it fails, so that a machine that should have them cannot stay silent.
+there, unless CHILDFACE_REQUIRE_SERVERS is set: then it fails, so a machine that should have them cannot stay silent.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -34,7 +35,7 @@ class PostgresServer:
 
     def __init__(self, programs: Path, home: Path) -> None:
         self._programs = programs
-        self._home = home
+        self.home = home
         self._data = home / "data"
         self._process: subprocess.Popen[bytes] | None = None
         # The server refuses to run as root.
@@ -43,7 +44,7 @@ class PostgresServer:
     def create(self) -> None:
         """Make an empty cluster."""
         if self._account is not None:
-            os.chown(self._home, self._account.pw_uid, self._account.pw_gid)
+            os.chown(self.home, self._account.pw_uid, self._account.pw_gid)
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         subprocess.run(
             [self._programs / "initdb", "--pgdata", self._data, *options],
@@ -56,21 +57,21 @@ class PostgresServer:
         """Start, and wait until it answers. Durability is off: a test survives a killed process, not a power cut."""
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._home),
+            "unix_socket_directories": str(self.home),
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "max_connections": "60",
             "shared_buffers": "16MB",
         }
-        with open(self._home / "log", "ab") as log:
+        with open(self.home / "log", "ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, *(f"--{k}={v}" for k, v in settings.items())],
                 stdout=log,
                 stderr=log,
                 **self._identity(),
             )
-        _wait_until(self._answers, self._process, self._home / "log")
+        _wait_until(self._answers, self._process, self.home / "log")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop: SIGINT breaks off connections and closes properly, SIGQUIT is as good as a crash."""
@@ -81,7 +82,7 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         """Address for SQLAlchemy."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self._home}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self.home}"
 
     def create_database(self, *, template: str = "template0") -> str:
         """A fresh database, a copy of `template`; returns its name."""
@@ -94,22 +95,22 @@ class PostgresServer:
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def _execute(self, statement: str, *names: str) -> None:
-        with psycopg.connect(host=str(self._home), user="postgres", dbname="postgres", autocommit=True) as connection:
+        with psycopg.connect(host=str(self.home), user="postgres", dbname="postgres", autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(host=str(self._home), user="postgres", dbname="postgres").close()
+            psycopg.connect(host=str(self.home), user="postgres", dbname="postgres").close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         """Arguments of subprocess that drop root, and a folder that the account may enter."""
         if self._account is None:
-            return {"cwd": self._home}
+            return {"cwd": self.home}
         return {
-            "cwd": self._home,
+            "cwd": self.home,
             "user": self._account.pw_uid,
             "group": self._account.pw_gid,
             "extra_groups": [],
@@ -122,7 +123,7 @@ class RedisServer:
 
     def __init__(self, program: Path, home: Path, *, keep_data: bool = False, password: str | None = None) -> None:
         self._program = program
-        self._home = home
+        self.home = home
         self._keep_data = keep_data
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,13 +131,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Start (again, on the same port), and wait until it answers."""
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._home)]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.home)]
         options += ["--appendonly", "yes" if self._keep_data else "no", "--appendfsync", "always"]
         if self._password:
             options += ["--requirepass", self._password]
-        with open(self._home / "log", "ab") as log:
+        with open(self.home / "log", "ab") as log:
             self._process = subprocess.Popen([self._program, *options], stdout=log, stderr=log)
-        _wait_until(self._answers, self._process, self._home / "log")
+        _wait_until(self._answers, self._process, self.home / "log")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop; SIGKILL is a crash."""
@@ -147,7 +148,7 @@ class RedisServer:
 
     def forget_data(self) -> None:
         """Lose everything, as after a restart without persistence; call while it is stopped."""
-        for leftover in self._home.glob("appendonlydir*"):
+        for leftover in self.home.glob("appendonlydir*"):
             shutil.rmtree(leftover)
 
     def url(self, database: int = 0) -> str:
@@ -178,7 +179,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # nobody needs a tidy end
         shutil.rmtree(home)
 
 
@@ -211,7 +212,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _not_here(name: str, package: str) -> None:
+def _not_here(name: str, package: str) -> NoReturn:
     reason = f"{name} IS NOT TESTED: its programs are not installed (apt-get install {package})"
     if os.environ.get(REQUIRED):
         pytest.fail(f"{reason}, but {REQUIRED} says they must be")
@@ -231,8 +232,7 @@ def _account_for_servers() -> pwd.struct_passwd:
     raise RuntimeError("neither postgres nor nobody is a user of this machine")
 
 
-def _wait_until(answers: object, process: subprocess.Popen[bytes], log: Path) -> None:
-    assert callable(answers)
+def _wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not answers():
         if process.poll() is not None or time.monotonic() > deadline:

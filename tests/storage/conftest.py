@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,13 @@ class Furnished:
             unit.latents.add(photo.owner_id, photo.sha256, photo.face, "encoder-1", "fast", data, ttl)
             unit.commit()
 
-    def job(self, user: User, **more: object) -> Job:
+    def job(self, user: User, **more: Any) -> Job:
         with self.store.unit() as unit:
             job = unit.jobs.add("child", user.id, user.platform, "chat-1", **more)
             unit.commit()
         return job
 
-    def running_job(self, user: User, **more: object) -> Job:
+    def running_job(self, user: User, **more: Any) -> Job:
         job = self.job(user, **more)
         with self.store.unit() as unit:
             started = unit.jobs.start(job.id, HOUR)
@@ -69,7 +70,7 @@ class Furnished:
         assert started is not None
         return started
 
-    def done_job(self, user: User, picture: bytes = b"a child", ttl: timedelta = HOUR, **more: object) -> Job:
+    def done_job(self, user: User, picture: bytes = b"a child", ttl: timedelta = HOUR, **more: Any) -> Job:
         job = self.running_job(user, **more)
         with self.store.unit() as unit:
             unit.results.add(job.id, picture, "image/png", 4, 3, ttl)

@@ -3,10 +3,12 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFound
+from storage.records import Quality
 from storage.unit import Store
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 
 SHA = "ab" * 32
+Key = tuple[str, str, int | None, str, Quality]
 
 
 def test_a_latent_is_found_by_its_whole_key_only(house: Furnished) -> None:
@@ -39,11 +41,9 @@ def test_adding_twice_keeps_one_latent_and_one_file(house: Furnished, face: int 
         assert unit.latents.find(owner.id, SHA, face, "encoder-1", "fast") == b"again"
 
 
-def test_a_latent_whose_time_is_over_is_not_found_and_can_be_made_again(
-    house: Furnished, clock: TurnableClock
-) -> None:
+def test_a_latent_whose_time_is_over_is_not_found_and_can_be_made_again(house: Furnished, clock: TurnableClock) -> None:
     owner = house.user()
-    key = (owner.id, SHA, None, "encoder-1", "fast")
+    key: Key = (owner.id, SHA, None, "encoder-1", "fast")
     with house.store.unit() as unit:
         unit.latents.add(*key, b"old", HOUR)
         clock.turn(HOUR)

@@ -64,9 +64,7 @@ def test_facts_and_the_chosen_face_are_kept(house: Furnished) -> None:
     assert (found.warnings, found.face) == (["dark", "blurred"], 2)
 
 
-def test_a_photo_whose_time_is_over_is_gone_even_before_the_purge(
-    house: Furnished, clock: TurnableClock
-) -> None:
+def test_a_photo_whose_time_is_over_is_gone_even_before_the_purge(house: Furnished, clock: TurnableClock) -> None:
     photo = house.photo(house.user(), ttl=timedelta(minutes=10))
     clock.turn(timedelta(minutes=10))
     with house.store.view() as unit:

@@ -46,7 +46,7 @@ def test_consent_is_a_moment_that_can_be_withdrawn(house: Furnished) -> None:
 def test_a_moment_without_zone_is_refused(house: Furnished) -> None:
     user = house.user()
     with pytest.raises(Exception, match="without a time zone"), house.store.unit() as unit:
-        unit.users.save_settings(user.id, consent_at=datetime(2026, 1, 1))  # noqa: DTZ001
+        unit.users.save_settings(user.id, consent_at=datetime(2026, 1, 1))
 
 
 def test_a_word_that_is_no_setting_is_our_own_mistake(house: Furnished) -> None:
