@@ -10,12 +10,23 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "CHILDFACE_"
+
+
+def _seconds(value: object) -> object:
+    """Environment variables are text; a bare number means seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 def _home(variable: str, fallback: str) -> Path:
@@ -54,12 +65,12 @@ class Settings(BaseSettings):
     pictures_dir: Path = Field(
         Path("out"), description="Where `childface chat` saves the pictures it was answered with."
     )
-    ttl_photo: timedelta = Field(
+    ttl_photo: Duration = Field(
         timedelta(hours=24),
         description="Longest life of a photo without a latent. (Others go as soon as the latent exists.)",
     )
-    ttl_latent: timedelta = Field(timedelta(days=30), description="Life of a latent after its last use.")
-    ttl_result: timedelta = Field(timedelta(days=7), description="Life of a finished picture.")
+    ttl_latent: Duration = Field(timedelta(days=30), description="Life of a latent.")
+    ttl_result: Duration = Field(timedelta(days=7), description="Life of a finished picture.")
     refine: bool = Field(
         True, description="Send a better picture after the first one, unless the user chose otherwise."
     )

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from childface.settings import Settings, settings_page, variable
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+
+def test_the_defaults_need_no_server(tmp_path: Path) -> None:
+    settings = Settings()
+
+    assert settings.embedded
+    assert settings.database_url == f"sqlite:///{tmp_path}/.local/share/childface/childface.sqlite3"
+    assert settings.weights_dir == tmp_path / ".cache/childface"
+    assert (settings.blob_folder.name, settings.key_path.name) == ("blobs", "key")
+
+
+def test_the_environment_sets_fields_and_tokens_stay_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHILDFACE_TTL_PHOTO", "3600")
+    monkeypatch.setenv("CHILDFACE_BROKER_URL", "redis://localhost")
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:very-secret")
+
+    settings = Settings()
+
+    assert settings.ttl_photo == timedelta(hours=1)
+    assert not settings.embedded
+    assert "very-secret" not in repr(settings)
+    assert settings.telegram_token is not None and settings.telegram_token.get_secret_value() == "123:very-secret"
+
+
+def test_a_file_named_env_is_read_where_the_program_starts(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CHILDFACE_DATA_DIR=/somewhere\nTELEGRAM_TOKEN=1:a\nOTHER=x\n")
+
+    assert Settings().data_dir == Path("/somewhere")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"soft_limit": 300.0, "hard_limit": 300.0}, {"visibility_timeout": 10}, {"threads": 0}, {"max_attempts": 0}],
+)
+def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)
+
+
+def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHILDFACE_MAX_ATTEMPTS", "my-password")
+
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+
+    assert "my-password" not in str(refusal.value)
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    assert (DOCS / "settings.md").read_text() == settings_page(), "python -m childface.settings > docs/settings.md"
+
+
+def test_every_setting_has_a_variable_and_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert variable(name) in ("TELEGRAM_TOKEN", "DISCORD_TOKEN") or variable(name).startswith("CHILDFACE_")
