@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from core import blemishes
 from core.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
 
 Pixels = npt.NDArray[np.uint8]
@@ -303,7 +304,13 @@ def ffhq_square(landmarks: Points) -> Square:
 
 def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     """Cut `face` out of `rgb` as FFHQ does; where the square leaves the photo, blurred reflection fills it."""
-    return AlignedFace(np.array(_cut(rgb, ffhq_square(face.landmarks), size)))
+    square = ffhq_square(face.landmarks)
+    crop = _cut(rgb, square, size)
+    judged = crop if size == blemishes.SIZE else crop.resize((blemishes.SIZE, blemishes.SIZE))
+    found = blemishes.find_blemishes(
+        np.asarray(judged), square.from_photo(face.landmarks, blemishes.SIZE), side=square.side, yaw=face.yaw
+    )
+    return AlignedFace(np.array(crop), found)
 
 
 def _shrink(rgb: Pixels, side: int) -> Pixels:
