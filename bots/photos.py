@@ -24,7 +24,6 @@ from bots.state import Child, ParentPhoto, State
 from bots.steps import (
     Acting,
     Button,
-    CancelJobs,
     ChooseFace,
     CloseQuestion,
     Faces,
@@ -47,13 +46,6 @@ def other(role: Role) -> Role:
 
 
 # Taking photos in
-
-
-def wants_photo(state: State, *, group: bool, addressed: bool, labelled: bool) -> bool:
-    """Whether a photo is meant for us. In a group, pictures of a holiday are nobody's parents."""
-    if not group or addressed or labelled:
-        return True
-    return state.half_done or state.expects is not None
 
 
 def photos_received(turn: Turn, event: PhotosReceived) -> None:
@@ -110,9 +102,8 @@ def _put(turn: Turn, role: Role, photo: ParentPhoto) -> None:
     before: ParentPhoto | None = getattr(turn.state, role)
     if before is not None and before.status != "ready":
         turn.do(ForgetPhotos((before.photo_id,)))
-    if before is not None and turn.state.drawing is not None:
-        turn.do(CancelJobs())
-        turn.change(drawing=None)
+    if before is not None:
+        turn.stop_drawing()
     turn.change(**{role: photo}, expects=None, child=None, waiting=None)
 
 
@@ -126,9 +117,7 @@ def _name(turn: Turn, photo: ParentPhoto, role: Role) -> None:
     if was_other:
         turn.change(**{other(role): displaced})
     turn.settle("who", "whose")
-    if turn.state.drawing is not None:
-        turn.do(CancelJobs())
-        turn.change(drawing=None)
+    turn.stop_drawing()
 
 
 def _leave_couple(turn: Turn) -> None:

@@ -108,6 +108,13 @@ class QueueDrawing:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelDrawing:
+    """Nobody wants this drawing any more."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelJobs:
     """Stop whatever this person has running in this chat."""
 
@@ -131,7 +138,17 @@ class DeleteData:
     """Delete everything this person has left with us. Answered with `DataDeleted`."""
 
 
-Deed = QueueEncode | ChooseFace | SplitPhoto | QueueDrawing | CancelJobs | ForgetPhotos | SaveSettings | DeleteData
+Deed = (
+    QueueEncode
+    | ChooseFace
+    | SplitPhoto
+    | QueueDrawing
+    | CancelDrawing
+    | CancelJobs
+    | ForgetPhotos
+    | SaveSettings
+    | DeleteData
+)
 Step = Line | Deed
 
 LINES: tuple[type, ...] = (Say, Toast, CloseQuestion, Acting)

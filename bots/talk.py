@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.photos import (
@@ -37,13 +38,7 @@ def help_(turn: Turn, event: CommandGiven) -> None:
 
 def privacy(turn: Turn, event: CommandGiven) -> None:
     """What is kept, and how long."""
-    keeping = turn.context.keeping
-    turn.say(
-        "privacy",
-        photo_hours=keeping.photo_hours,
-        latent_days=keeping.latent_days,
-        result_days=keeping.result_days,
-    )
+    turn.do(Say("privacy", asdict(turn.context.keeping), reply_to=turn.reply_to))
 
 
 def settings(turn: Turn, event: CommandGiven) -> None:
@@ -72,8 +67,8 @@ def cancel(turn: Turn, event: CommandGiven) -> None:
     """Stop a drawing and keep the photos; without a drawing, forget the round."""
     state = turn.state
     if state.drawing is not None:
-        turn.do(CancelJobs())
-        turn.change(drawing=None, waiting=None, child=None, pressed=())
+        turn.stop_drawing()
+        turn.change(child=None, pressed=())
         turn.say("stopped")
     elif state.photos or state.questions or state.expects:
         turn.do(CancelJobs())

@@ -11,7 +11,7 @@ from typing import Any
 
 from bots.events import DrawingKind
 from bots.state import PRESSED_KEPT, Child, Order, Question, State
-from bots.steps import Button, Faces, Line, QueueDrawing, Rows, Say, Step, Toast
+from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, Say, Step, Toast
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Keeping:
     photo_hours: float = 24.0
     latent_days: float = 30.0
     result_days: float = 7.0
+    handled_days: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,12 @@ class Turn:
         # "?" until the job row exists and DrawingQueued tells its id.
         self.change(child=child, drawing="?", waiting=None)
         self.do(QueueDrawing(kind, child, self.reply_to))
+
+    def stop_drawing(self) -> None:
+        """Cancel what is being drawn and what was to be drawn after it."""
+        if self.state.drawing is not None:
+            self.do(CancelDrawing(self.state.drawing))
+        self.change(drawing=None, waiting=None)
 
     def remember_press(self, press: str) -> bool:
         """Whether this button was not pressed before; it is remembered from now on."""

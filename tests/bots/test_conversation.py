@@ -10,7 +10,7 @@ from bots.events import DataDeleted, DrawingFailed, OtherMessage, TextSaid
 from bots.state import State, state_from_json
 from bots.steps import (
     Acting,
-    CancelJobs,
+    CancelDrawing,
     ChooseFace,
     CloseQuestion,
     DeleteData,
@@ -474,7 +474,7 @@ def test_a_new_photo_with_a_name_replaces_at_once_and_stops_what_is_being_drawn(
     story = Story()
     story.couple()
     new = story.photo("mom")
-    assert story.deeds(CancelJobs)
+    assert story.deeds(CancelDrawing) == [CancelDrawing("job1")]
     story.encoded(new, "female")
     assert story.last_drawing.child.mom == new
 
@@ -584,7 +584,7 @@ def test_cancel_stops_the_drawing_and_keeps_the_photos() -> None:
     story = Story()
     job = story.couple()
     story.command("/cancel")
-    assert story.deeds(CancelJobs) and story.keys == ["stopped"]
+    assert story.deeds(CancelDrawing) and story.keys == ["stopped"]
     story.stopped(job)
     story.command("/child")
     assert len(story.jobs) == 2
@@ -632,7 +632,7 @@ def test_deleting_can_be_thought_better_of() -> None:
 def test_privacy_tells_the_times_it_was_given() -> None:
     story = Story()
     said = next(line for line in story.command("/privacy") if isinstance(line, Say))
-    assert said.params == {"photo_hours": 24.0, "latent_days": 30.0, "result_days": 7.0}
+    assert said.params == {"photo_hours": 24.0, "latent_days": 30.0, "result_days": 7.0, "handled_days": 30.0}
 
 
 @pytest.mark.parametrize("kind", ["sticker", "voice", "location", "contact", "poll", "video"])

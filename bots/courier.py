@@ -1,0 +1,351 @@
+"""Brings finished jobs to the chats, and shows on the way how far they are.
+
+A job is told in these steps, each of which can be done again after a crash without anybody noticing:
+
+    claim            one courier has it for a while (several bots may run)
+    Dialogue.tell    the outcome becomes lines; they are kept in the job row together with the conversation's new state
+    show             a picture is put *into* the progress message: editing twice shows it once, sending twice would not
+    mark delivered
+
+Editing makes no phone ring. So when somebody has waited long, the old progress message is taken away and a new one
+is sent, and the picture put into that. Works in the owner's lane: no picture overtakes a sentence before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bots.dialogue import Answer, Dialogue
+from bots.faults import frames_of
+from bots.lanes import Lanes
+from bots.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
+from bots.outcomes import reply_facts
+from bots.presenter import Place, Presenter
+from bots.steps import Line, Say
+from bots.texts import bar, render
+from storage.errors import NotFound, StorageUnavailable
+from storage.records import Job
+from storage.unit import Store
+
+log = logging.getLogger(__name__)
+
+Lane = tuple[str, str]
+"""Chat, and the platform's number of the round's owner, as the adapter has it too."""
+
+MOST_REFUSALS = 3
+"""How often a message that the service refuses, or that we stumble over, is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds. Tests run faster, nothing else changes."""
+
+    look: float = 0.25
+    """Between two looks at the store while something is under way here."""
+    look_idle: float = 1.0
+    edit: float = 3.0
+    """Between two edits of a progress message; both services count edits."""
+    patience: float = 4.0
+    """After which a photo that is still being looked at deserves a message."""
+    act: float = 4.5
+    """Between two chat actions; they fade after five."""
+    long_wait: float = 60.0
+    """After which a result comes in a new message, so that the phone rings."""
+    claim: float = 90.0
+    retry: float = 5.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """A job under way whose progress is shown."""
+
+    lane: Lane
+    kind: str
+    place: Place
+    reply_to: str | None
+    since: float
+    acted: float = 0.0
+    edited: float = 0.0
+    shown: str = ""
+
+
+class Courier:
+    """One per platform and process. `watch` what was just queued, `run` until cancelled."""
+
+    def __init__(self, dialogue: Dialogue, messenger: Messenger, lanes: Lanes, platform: str, pace: Pace | None = None):
+        self._dialogue = dialogue
+        self._store: Store = dialogue.store
+        self._messenger = messenger
+        self._presenter = Presenter(dialogue.store)
+        self._lanes = lanes
+        self._platform = platform
+        self._pace = pace or Pace()
+        self._watched: dict[str, Watch] = {}
+        self._status: dict[Lane, str] = {}
+        """The one progress message of a lane, until it has become a result."""
+        self._telling: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+
+    def watch(self, job: Job) -> None:
+        """Show the progress of a job that this process just queued."""
+        place = place_of(job, job.reply)
+        reply_to = job.reply.get("to") if place.group else None
+        self._watched[job.id] = Watch(lane_of(job, job.reply), job.kind, place, reply_to, time.monotonic())
+        self._spawn(self._begin(job.id))
+        self._wake.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being told, or was queued here and is not told yet."""
+        return bool(self._watched or self._telling or self._tasks)
+
+    async def run(self) -> None:
+        """Look, tell, show progress, until cancelled; then finish what is being told."""
+        try:
+            while True:
+                with suppress(StorageUnavailable):
+                    await self._look()
+                wait = self._pace.look if self._watched else self._pace.look_idle
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                if self._wake.is_set():
+                    self._wake.clear()
+                    await asyncio.sleep(min(self._pace.look, wait))
+        finally:
+            await self._finish()
+
+    async def _finish(self, patience: float = 10.0) -> None:
+        """Let deliveries end; what does not is left to the next start, its claim runs out."""
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=patience)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            log.error("a courier's task failed: %s\n%s", type(fault).__name__, frames_of(fault))
+
+    # Looking
+
+    async def _look(self) -> None:
+        """One look at the store: what is finished is told, what runs is shown."""
+        finished, running = await asyncio.to_thread(self._read)
+        for job, reply in finished:
+            if job.id not in self._telling:
+                self._telling.add(job.id)
+                self._spawn(self._deliver(job, lane_of(job, reply)))
+        for job in running:
+            self._show_progress(job)
+
+    def _read(self) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job]]:
+        running = []
+        with self._store.view() as unit:
+            finished = [(job, reply_facts(unit, job)) for job in unit.jobs.undelivered(self._platform)]
+            for job_id in list(self._watched):
+                try:
+                    job = unit.jobs.get(job_id)
+                except NotFound:
+                    self._watched.pop(job_id, None)
+                    continue
+                if job.delivered_at is not None:
+                    self._watched.pop(job_id, None)
+                elif not job.finished:
+                    running.append(job)
+        return finished, running
+
+    # Progress
+
+    async def _begin(self, job_id: str) -> None:
+        """The first sign: a chat action for a photo, the progress message for a drawing."""
+        watch = self._watched.get(job_id)
+        if watch is None:
+            return
+        if watch.kind == "encode":
+            watch.acted = time.monotonic()
+            await self._messenger.acting(watch.lane[0])
+            return
+        async with self._lanes.hold(watch.lane):
+            # It may have been told while this waited for the lane.
+            if job_id in self._watched:
+                with suppress(MessengerError):
+                    await self._put_status(job_id, watch, _progress_text(watch, "queued", 0.0))
+
+    def _show_progress(self, job: Job) -> None:
+        """Edit the progress message if it has something new to say and the last edit is long enough ago."""
+        watch = self._watched.get(job.id)
+        if watch is None:
+            return
+        now = time.monotonic()
+        if watch.kind == "encode":
+            if now - watch.acted >= self._pace.act:
+                watch.acted = now
+                self._spawn(self._messenger.acting(watch.lane[0]))
+            if now - watch.since < self._pace.patience:
+                return
+        text = _progress_text(watch, job.stage, job.progress)
+        if text != watch.shown and now - max(watch.edited, watch.since) >= self._pace.edit:
+            watch.edited = now
+            self._spawn(self._edit_progress(job.id, watch, text))
+
+    async def _edit_progress(self, job_id: str, watch: Watch, text: str) -> None:
+        async with self._lanes.hold(watch.lane):
+            if job_id in self._watched:
+                with suppress(MessengerError):
+                    await self._put_status(job_id, watch, text)
+
+    async def _put_status(self, job_id: str, watch: Watch, text: str) -> None:
+        """Write into the lane's progress message, sending it if there is none yet."""
+        watch.shown = text
+        message_id = self._status.get(watch.lane)
+        if message_id is not None:
+            await self._messenger.edit(watch.lane[0], message_id, Note(text), minor=True)
+        else:
+            message_id = await self._messenger.send(watch.lane[0], Note(text, reply_to=watch.reply_to))
+            self._status[watch.lane] = message_id
+        await asyncio.to_thread(self._note, job_id, message=message_id)
+
+    # Telling
+
+    async def _deliver(self, job: Job, lane: Lane) -> None:
+        try:
+            async with self._lanes.hold(lane):
+                if await asyncio.to_thread(self._claim, job.id):
+                    await self._tell(job.id, lane)
+        except NotFound:
+            log.info("job %s: deleted before it was told", job.id)
+        except (NotNow, StorageUnavailable) as fault:
+            log.warning("job %s: could not be told now: %s", job.id, type(fault).__name__)
+            await self._try_later(job.id)
+        except Exception as fault:
+            # One broken job must not stop the others, nor be tried for ever.
+            log.error("job %s: could not be told: %s\n%s", job.id, type(fault).__name__, frames_of(fault))
+            await self._try_later(job.id, give_up=job.delivery_attempts + 1 >= MOST_REFUSALS)
+        finally:
+            self._telling.discard(job.id)
+
+    async def _try_later(self, job_id: str, *, give_up: bool = False) -> None:
+        with suppress(StorageUnavailable):
+            await asyncio.to_thread(self._mark_delivered if give_up else self._release, job_id)
+            if give_up:
+                self._watched.pop(job_id, None)
+
+    async def _tell(self, job_id: str, lane: Lane) -> None:
+        answer = await asyncio.to_thread(self._dialogue.tell, job_id)
+        job, place = await asyncio.to_thread(self._place, job_id)
+        status = self._status.pop(lane, None) or job.reply.get("message")
+        try:
+            for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
+                status = await self._show(job, place, line, status)
+                await asyncio.to_thread(self._note, job_id, told=index + 1)
+        except Unreachable:
+            log.info("job %s: its chat is not reachable any more", job_id)
+            status = None
+        await asyncio.to_thread(self._mark_delivered, job_id)
+        await self._hand_on(job, lane, status, answer)
+
+    async def _hand_on(self, job: Job, lane: Lane, status: str | None, answer: Answer) -> None:
+        """A progress message that has not become anything serves the next job, or goes."""
+        self._watched.pop(job.id, None)
+        waiting = answer.jobs or any(watch.lane == lane for watch in self._watched.values())
+        if status is not None and waiting:
+            self._status[lane] = status
+        elif status is not None:
+            with suppress(MessengerError):
+                await self._messenger.remove(lane[0], status)
+        for queued in answer.jobs:
+            self.watch(queued)
+
+    async def _show(self, job: Job, place: Place, line: Line, status: str | None) -> str | None:
+        """Show one line, in the progress message where there is one; what is left of that message."""
+        if not isinstance(line, Say):
+            await self._presenter.show(self._messenger, place, [line])
+            return status
+        note = await self._presenter.note(place, line)
+        if note.picture is not None and line.drawing is not None:
+            await self._put_picture(job, place, note, status)
+        elif status is None or note.picture is not None or not await self._turn_into(place, status, note):
+            await self._messenger.send(place.chat_id, note)
+            return status if note.picture is not None else None
+        return None
+
+    async def _put_picture(self, job: Job, place: Place, note: Note, status: str | None) -> None:
+        """Put the picture into the progress message, or into a new one: only an edit can be repeated unnoticed."""
+        age = self._store.clock() - job.created_at
+        if status is not None and age > timedelta(seconds=self._pace.long_wait) and "fresh" not in job.reply:
+            await self._messenger.remove(place.chat_id, status)
+            status = None
+        for _ in range(2):
+            if status is None:
+                coming = Note(render("picture_coming", {}, place.language), reply_to=note.reply_to)
+                status = await self._messenger.send(place.chat_id, coming)
+                await asyncio.to_thread(self._note, job.id, message=status, fresh=True)
+            if await self._turn_into(place, status, note):
+                return
+            status = None
+        await self._messenger.send(place.chat_id, note)
+
+    async def _turn_into(self, place: Place, status: str, note: Note) -> bool:
+        return await self._messenger.edit(place.chat_id, status, note)
+
+    # The store, in a thread
+
+    def _claim(self, job_id: str) -> bool:
+        with self._store.unit() as unit:
+            mine = unit.jobs.claim_delivery(job_id, timedelta(seconds=self._pace.claim))
+            unit.commit()
+        return mine
+
+    def _release(self, job_id: str) -> None:
+        with self._store.unit() as unit:
+            unit.jobs.release_delivery(job_id, wait=timedelta(seconds=self._pace.retry))
+            unit.commit()
+
+    def _mark_delivered(self, job_id: str) -> None:
+        with self._store.unit() as unit:
+            unit.jobs.mark_delivered(job_id)
+            unit.commit()
+
+    def _note(self, job_id: str, **facts: Any) -> None:
+        with suppress(NotFound), self._store.unit() as unit:
+            unit.jobs.set_reply(job_id, **facts)
+            unit.commit()
+
+    def _place(self, job_id: str) -> tuple[Job, Place]:
+        with self._store.view() as unit:
+            job = unit.jobs.get(job_id)
+            reply = reply_facts(unit, job)
+        return job, place_of(job, reply)
+
+
+def lane_of(job: Job, reply: dict[str, Any]) -> Lane:
+    """The lane in which a job is told."""
+    return job.chat_id, str(reply.get("user"))
+
+
+def place_of(job: Job, reply: dict[str, Any]) -> Place:
+    """Where and how a job is told."""
+    return Place(job.chat_id, job.user_id, reply.get("language"), bool(reply.get("group")), late=True)
+
+
+def _progress_text(watch: Watch, stage: str, progress: float) -> str:
+    """What the progress message says."""
+    key = "encoding" if watch.kind == "encode" else (stage or "queued")
+    known = key if key in ("queued", "encoding", "drawing", "refining") else "working"
+    words = render(f"progress_{known}", {}, watch.place.language)
+    return words if watch.kind == "encode" or progress <= 0 else f"{words}\n{bar(progress)}"

@@ -1,0 +1,153 @@
+"""Does what a conversation wants done, inside the unit of work of its turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bots.conversation import step
+from bots.events import DrawingFailed, DrawingQueued, DrawingStopped, Event, NewPhoto, PhotoRefused, PhotoSplit
+from bots.state import State, state_from_json
+from bots.steps import (
+    CancelDrawing,
+    CancelJobs,
+    ChooseFace,
+    Deed,
+    DeleteData,
+    ForgetPhotos,
+    Line,
+    QueueDrawing,
+    QueueEncode,
+    SaveSettings,
+    SplitPhoto,
+)
+from bots.turn import Context
+from storage.errors import NotFound, PhotoGone
+from storage.records import Job, JobKind
+from storage.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who speaks, and where."""
+
+    platform: str
+    chat_id: str
+    user: str
+    """The platform's own number of the person."""
+    language: str | None = None
+    group: bool = False
+
+
+def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
+    """The conversation of a user in this chat, and its version for saving."""
+    saved = unit.conversations.get(who.platform, who.chat_id, owner)
+    return (State(), 0) if saved is None else (state_from_json(saved.state), saved.version)
+
+
+class TurnRun:
+    """One try at one turn: an event, and the events that its deeds bring about."""
+
+    def __init__(self, who: Who, owner: str, photo_ttl: timedelta) -> None:
+        self._who = who
+        self._owner = owner
+        self._photo_ttl = photo_ttl
+        self.lines: list[Line] = []
+        self.jobs: list[Job] = []
+        self.deletes = False
+
+    def take(self, unit: Unit, event: Event, context: Context) -> None:
+        """Step, do the deeds, step on what they bring about, save. Raises ConversationChanged."""
+        who = self._who
+        state, version = load_state(unit, who, self._owner)
+        events: deque[Event] = deque([*_mended(unit, state), event])
+        while events:
+            state, steps = step(state, events.popleft(), context)
+            for each in steps:
+                if isinstance(each, Line):
+                    self.lines.append(each)
+                    continue
+                brought = self._do(unit, each)
+                if brought is not None:
+                    events.append(brought)
+        unit.conversations.save(who.platform, who.chat_id, self._owner, state.to_json(), version)
+
+    def _do(self, unit: Unit, deed: Deed) -> Event | None:
+        """Perform one deed; some bring about an event."""
+        match deed:
+            case QueueEncode(photo_id, reply_to):
+                self._add_job(unit, "encode", reply_to, photo_id=photo_id)
+            case QueueDrawing():
+                return self._queue_drawing(unit, deed)
+            case ChooseFace(photo_id, face):
+                unit.photos.choose_face(photo_id, face)
+            case SplitPhoto(photo_id):
+                return self._split(unit, photo_id)
+            case ForgetPhotos(photo_ids):
+                _forget(unit, photo_ids)
+            case CancelDrawing(job_id):
+                unit.jobs.request_cancel(job_id)
+            case CancelJobs():
+                self._cancel_jobs(unit)
+            case SaveSettings(changes):
+                unit.users.save_settings(self._owner, **changes)
+            case DeleteData():
+                self.deletes = True
+        return None
+
+    def _queue_drawing(self, unit: Unit, deed: QueueDrawing) -> Event:
+        child = deed.child
+        try:
+            for photo_id in (child.mom, child.dad):
+                unit.photos.get(photo_id)
+        except NotFound:
+            return DrawingFailed("?", "photo_gone", {})
+        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed}
+        parents = {"mom_photo_id": child.mom, "dad_photo_id": child.dad}
+        return DrawingQueued(self._add_job(unit, deed.kind, deed.reply_to, wish=wish, **parents).id)
+
+    def _split(self, unit: Unit, photo_id: str) -> Event:
+        """Store the same photo once more, for its other face."""
+        try:
+            photo = unit.photos.get(photo_id)
+            copy = unit.photos.add(photo.owner_id, unit.photos.data(photo_id), self._photo_ttl)
+        except (NotFound, PhotoGone):
+            return PhotoRefused(photo_id, "photo_gone", {}, "")
+        return PhotoSplit(photo_id, NewPhoto(copy.id, copy.sha256, copy.owner_id))
+
+    def _cancel_jobs(self, unit: Unit) -> None:
+        for job in unit.jobs.active_for(self._owner):
+            if (job.platform, job.chat_id) == (self._who.platform, self._who.chat_id):
+                unit.jobs.request_cancel(job.id)
+
+    def _add_job(self, unit: Unit, kind: JobKind, reply_to: str | None, **facts: Any) -> Job:
+        """A job row, with what the courier needs to answer in the right place and language."""
+        reply = {
+            "to": reply_to,
+            "user": unit.users.get(self._owner).platform_user_id,
+            "language": self._who.language,
+            "group": self._who.group,
+        }
+        job = unit.jobs.add(kind, self._owner, self._who.platform, self._who.chat_id, reply=reply, **facts)
+        self.jobs.append(job)
+        return job
+
+
+def _forget(unit: Unit, photo_ids: tuple[str, ...]) -> None:
+    for photo_id in photo_ids:
+        with suppress(NotFound):
+            unit.photos.forget_data(photo_id)
+
+
+def _mended(unit: Unit, state: State) -> list[Event]:
+    """If what is "being drawn" was deleted or told long ago, say so: nobody must wait for ever."""
+    if state.drawing is None:
+        return []
+    try:
+        job = unit.jobs.get(state.drawing)
+    except NotFound:
+        return [DrawingStopped(state.drawing)]
+    return [DrawingStopped(job.id)] if job.finished and job.delivered_at is not None else []

@@ -1,0 +1,308 @@
+"""Runs the conversation against the store: load the state, take a step, do its deeds, save, commit, then queue.
+
+Everything of one turn is one unit of work: a photo, the state that knows it and the job that looks at it are there
+together or not at all. Two turns of one conversation at the same moment are told apart by the state's version; the
+later one is simply taken again, which a pure machine allows. Calls block (SQLite); adapters use `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+
+from bots.buttons import read_button
+from bots.conversation import step
+from bots.deeds import TurnRun, Who, load_state
+from bots.events import ButtonPressed, DataDeleted, Event, NewPhoto, PhotosReceived, Role
+from bots.outcomes import outcome, reply_facts, source_of
+from bots.queue import JobQueue
+from bots.rounds import OPEN_FOR, Desk, desk_from_json
+from bots.state import State
+from bots.steps import Line, Toast, line_from_json, line_to_json
+from bots.turn import Context, Habits, Keeping
+from storage.deletion import delete_user
+from storage.errors import ConversationChanged, NotFound
+from storage.records import Job, User
+from storage.unit import Store, Unit
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 8
+"""How often a turn is taken again because somebody else's came between."""
+
+GROUP_DESK = "group"
+"""The list of a group's open rounds is kept as the conversation of a made-up user of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentPhoto:
+    """A photo as it came: the bytes and what was said with it. `sender`: whose photo it is, if not the speaker's."""
+
+    data: bytes
+    message_id: str | None = None
+    role: Role | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """What a message in a group replies to: the message, and the person who wrote it (None: the bot)."""
+
+    message_id: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to show, whose round it belongs to, and which jobs were queued for it."""
+
+    lines: list[Line] = field(default_factory=list)
+    owner: str = ""
+    jobs: list[Job] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for people who chose nothing, and how long what is kept."""
+
+    habits: Habits = field(default_factory=Habits)
+    keeping: Keeping = field(default_factory=Keeping)
+
+
+class Dialogue:
+    """The one door between chat adapters and conversation, store and queue."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: JobQueue,
+        defaults: Defaults | None = None,
+        *,
+        draw_seed: Callable[[], int] | None = None,
+    ) -> None:
+        """`draw_seed` gives a fresh seed for each turn; by default from the system's source of chance."""
+        self.store = store
+        self._queue = queue
+        self._defaults = defaults or Defaults()
+        self._photo_ttl = timedelta(hours=self._defaults.keeping.photo_hours)
+        self._draw_seed = draw_seed or (lambda: random.SystemRandom().randrange(2**31))
+
+    # What people do
+
+    def hear(self, who: Who, event: Event) -> Answer:
+        """A command, words, a sticker … of somebody in their own conversation."""
+        user = self._user(who)
+        return self._turn(who, user.id, user.id, lambda unit: event)
+
+    def take_photos(self, who: Who, photos: Sequence[SentPhoto], reply_to: ReplyTo | None = None) -> Answer:
+        """One photo or an album. In a group they may join somebody else's round."""
+        user = self._user(who)
+        senders = {name: self._user(replace(who, user=name)) for name in {p.sender for p in photos} if name}
+        owner = user.id
+        if who.group:
+            owner, photos = self._find_round(who, user, photos, reply_to or ReplyTo())
+
+        def store_photos(unit: Unit) -> Event:
+            # First thing in the unit: the blobs are written before SQLite's write lock is taken.
+            stored = [
+                (photo, unit.photos.add(senders.get(photo.sender or "", user).id, photo.data, self._photo_ttl))
+                for photo in photos
+            ]
+            return PhotosReceived(
+                tuple(NewPhoto(row.id, row.sha256, row.owner_id, sent.message_id, sent.role) for sent, row in stored)
+            )
+
+        return self._turn(who, owner, user.id, store_photos)
+
+    def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
+        """A button, by what it says. One that is not ours, or whose round is gone, is answered as stale."""
+        pressed = read_button(data)
+        user = self._user(who)
+        stale = Answer([Toast("stale_button")], user.id)
+        if pressed is None:
+            return stale
+        with self.store.view() as unit:
+            source = source_of(unit, pressed.job_id, who.platform, who.chat_id) if pressed.job_id else None
+            owner = source.people[0] if source else pressed.owner
+            known = owner is not None and _exists(unit, owner)
+        if owner is None or not known or (owner != user.id and not who.group):
+            return stale
+        event = ButtonPressed(pressed.action, pressed.value, pressed.stamp, source, message_id)
+        return self._turn(who, owner, user.id, lambda unit: event)
+
+    def wants_photo(self, who: Who, *, addressed: bool, role: Role | None = None) -> bool:
+        """Whether to fetch a photo at all. In a group, pictures of a holiday, or of mom, are not for us.
+
+        Wanted are those sent to us, those somebody was asked for a moment ago, and a named parent that a round lacks.
+        """
+        if not who.group or addressed:
+            return True
+        now = self.store.clock().timestamp()
+        with self.store.view() as unit:
+            desk = _load_desk(unit, who)
+            user = unit.users.find(who.platform, who.user)
+            state = State() if user is None else load_state(unit, who, user.id)[0]
+        asked = (state.half_done or state.expects is not None) and now - state.touched <= OPEN_FOR
+        return asked or desk.lacks(role, now)
+
+    # What jobs bring
+
+    def tell(self, job_id: str) -> Answer:
+        """The outcome of a finished job as lines to show. Asked again (after a crash), it answers the same.
+
+        Raises NotFound when the job was deleted.
+        """
+        with self.store.view() as unit:
+            job = unit.jobs.get(job_id)
+            reply = reply_facts(unit, job)
+        if "lines" in job.reply:
+            return Answer([line_from_json(line) for line in job.reply["lines"]], job.user_id)
+        who = Who(job.platform, job.chat_id, str(reply.get("user")), reply.get("language"), bool(reply.get("group")))
+
+        def write_down(unit: Unit, lines: list[Line]) -> None:
+            unit.jobs.set_reply(job_id, lines=[line_to_json(line) for line in lines])
+
+        return self._turn(who, job.user_id, job.user_id, lambda unit: outcome(job), also=write_down)
+
+    def note_prompt(self, who: Who, owner: str, message_id: str) -> None:
+        """In a group: a message of ours that belongs to a round, so that a reply to it joins that round."""
+        if who.group:
+            self._note_round(who, owner, message_id)
+
+    # One turn
+
+    def _turn(
+        self,
+        who: Who,
+        owner: str,
+        sender: str,
+        make_event: Callable[[Unit], Event],
+        also: Callable[[Unit, list[Line]], None] | None = None,
+    ) -> Answer:
+        """Take the turn; take it again when another one of the same conversation came between."""
+        for tries_left in reversed(range(MOST_TRIES)):
+            run = TurnRun(who, owner, self._photo_ttl)
+            try:
+                with self.store.unit() as unit:
+                    event = make_event(unit)
+                    run.take(unit, event, self._context(who, unit.users.get(owner), sender))
+                    if also is not None:
+                        also(unit, run.lines)
+                    unit.commit()
+                break
+            except ConversationChanged:
+                if not tries_left:
+                    raise
+        for job in run.jobs:
+            self._put(job)
+        if run.deletes:
+            run.lines += self._delete(who, owner)
+        if who.group:
+            self._note_round(who, owner)
+        return Answer(run.lines, owner, run.jobs)
+
+    def _put(self, job: Job) -> None:
+        try:
+            self._queue.put(job)
+        except Exception as fault:
+            # The row is committed, and the search for lost jobs will find it.
+            log.warning("job %s: could not be queued now: %s", job.id, type(fault).__name__)
+
+    def _delete(self, who: Who, owner: str) -> list[Line]:
+        """Delete a person, then say what that was; nothing of this conversation is saved any more."""
+        report = delete_user(self.store, owner)
+        context = Context(owner=owner, sender=owner, group=who.group)
+        _, steps = step(State(), DataDeleted(asdict(report)), context)
+        return [line for line in steps if isinstance(line, Line)]
+
+    def _context(self, who: Who, user: User, sender: str) -> Context:
+        names = ("age", "mix", "sex", "refine")
+        chosen = {name: getattr(user, name) for name in names if getattr(user, name) is not None}
+        return Context(
+            owner=user.id,
+            sender=sender,
+            group=who.group,
+            seed=self._draw_seed(),
+            now=self.store.clock().timestamp(),
+            habits=replace(self._defaults.habits, **chosen),
+            keeping=self._defaults.keeping,
+        )
+
+    def _user(self, who: Who) -> User:
+        with self.store.view() as unit:
+            user = unit.users.find(who.platform, who.user)
+        if user is None:
+            with self.store.unit() as unit:
+                user = unit.users.get_or_add(who.platform, who.user, who.language)
+                unit.commit()
+        return user
+
+    # Rounds of a group
+
+    def _find_round(
+        self, who: Who, user: User, photos: Sequence[SentPhoto], reply_to: ReplyTo
+    ) -> tuple[str, Sequence[SentPhoto]]:
+        """Whose round the photos join. "/mom" said before, without a photo, names the first of them."""
+        with self.store.view() as unit:
+            state, version = load_state(unit, who, user.id)
+            desk = _load_desk(unit, who)
+            replied = unit.users.find(who.platform, reply_to.user) if reply_to.user else None
+            owner = desk.owner_for(
+                user.id,
+                photos[0].role or state.expects,
+                now=self.store.clock().timestamp(),
+                reply_to=reply_to.message_id,
+                replied_user=replied.id if replied else None,
+            )
+            if not _exists(unit, owner):
+                owner = user.id
+        if owner == user.id or state.expects is None:
+            return owner, photos
+        # The photo that this person announced goes to somebody else's round: expect it no longer.
+        with suppress(ConversationChanged), self.store.unit() as unit:
+            calm = replace(state, expects=None)
+            unit.conversations.save(who.platform, who.chat_id, user.id, calm.to_json(), version)
+            unit.commit()
+        return owner, [replace(photos[0], role=photos[0].role or state.expects), *photos[1:]]
+
+    def _note_round(self, who: Who, owner: str, message_id: str | None = None) -> None:
+        """Bring the group's list of open rounds up to date with one of them."""
+        with self.store.view() as unit:
+            state, _ = load_state(unit, who, owner)
+            desk = _load_desk(unit, who)
+        now = self.store.clock().timestamp()
+        if desk.noted(owner, state, now=now, message_id=message_id).rounds == desk.rounds == ():
+            return
+        group = self._user(_desk_user(who))
+        # Not in the turn's own unit: everybody's turns in the group would then fight for this one row.
+        for _ in range(MOST_TRIES):
+            with suppress(ConversationChanged), self.store.unit() as unit:
+                saved = unit.conversations.get(who.platform, who.chat_id, group.id)
+                desk = desk_from_json(saved.state if saved else None)
+                desk = desk.noted(owner, state, now=now, message_id=message_id)
+                version = saved.version if saved else 0
+                unit.conversations.save(who.platform, who.chat_id, group.id, desk.to_json(), version)
+                unit.commit()
+                return
+
+
+def _desk_user(who: Who) -> Who:
+    return replace(who, user=f"{GROUP_DESK}:{who.chat_id}", language=None)
+
+
+def _load_desk(unit: Unit, who: Who) -> Desk:
+    group = unit.users.find(who.platform, _desk_user(who).user)
+    saved = unit.conversations.get(who.platform, who.chat_id, group.id) if group else None
+    return desk_from_json(saved.state if saved else None)
+
+
+def _exists(unit: Unit, user_id: str) -> bool:
+    try:
+        unit.users.get(user_id)
+    except NotFound:
+        return False
+    return True

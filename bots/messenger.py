@@ -1,0 +1,76 @@
+"""The outgoing half of a chat adapter, as the courier and the presenter see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class MessengerError(Exception):
+    """Root of what a messenger raises."""
+
+
+class Unreachable(MessengerError):
+    """This chat will never take the message: blocked, left, deleted."""
+
+
+class Refused(MessengerError):
+    """The service does not take this message, and will not next time."""
+
+
+class NotNow(MessengerError):
+    """The service is away or asks for patience beyond ours; the same message may work later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture to show, encoded, with words for people who cannot see it."""
+
+    data: bytes
+    mime: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture."""
+
+    text: str
+    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    reply_to: str | None = None
+    picture: Picture | None = None
+
+
+class Messenger(Protocol):
+    """Sends and edits. Each call waits as the service asks and tries again within reason, then raises."""
+
+    async def send(self, chat_id: str, note: Note) -> str:
+        """A new message; its number."""
+        ...
+
+    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+        """Make an existing message of ours into this one; False when it is gone. Doing it twice is doing it once.
+
+        A minor edit (progress) is dropped rather than waited for.
+        """
+        ...
+
+    async def remove(self, chat_id: str, message_id: str) -> None:
+        """Take back a message of ours, if it is still there."""
+        ...
+
+    async def acting(self, chat_id: str) -> None:
+        """Show for a few seconds that we are at work; never fails."""
+        ...
+
+
+class Press(Protocol):
+    """A button press that waits for an answer."""
+
+    async def toast(self, text: str) -> None:
+        """A short note to the one who pressed."""
+        ...
+
+    async def close(self, text: str) -> None:
+        """Replace the question and its buttons by its answer."""
+        ...

@@ -1,0 +1,86 @@
+"""Reads job rows for the conversation: what a finished job means, where to tell it, what hangs under a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bots.events import (
+    DrawingFailed,
+    DrawingKind,
+    DrawingReady,
+    DrawingStopped,
+    Event,
+    PhotoEncoded,
+    PhotoRefused,
+    Source,
+)
+from storage.errors import NotFound
+from storage.records import Job
+from storage.unit import Unit
+
+
+def outcome(job: Job) -> Event:
+    """A finished job as an event of the conversation."""
+    return _photo_outcome(job) if job.kind == "encode" else _drawing_outcome(job)
+
+
+def _photo_outcome(job: Job) -> Event:
+    assert job.photo_id is not None
+    if job.state != "done":
+        # Cancelled by the task means that the photo was deleted under it.
+        code = "photo_gone" if job.state == "cancelled" else job.error_code or "internal_error"
+        return PhotoRefused(job.photo_id, code, job.error_facts, job.id)
+    found = job.result
+    return PhotoEncoded(
+        job.photo_id,
+        sex=str(found.get("sex")),
+        confidence=float(found.get("sex_confidence") or 0.0),
+        age=float(found.get("estimated_age") or 0.0),
+        warnings=tuple(found.get("warnings") or ()),
+    )
+
+
+def _drawing_outcome(job: Job) -> Event:
+    if job.state == "failed":
+        return DrawingFailed(job.id, job.error_code or "internal_error", job.error_facts, job.quality)
+    if job.state == "cancelled" or job.cancel_requested:
+        return DrawingStopped(job.id)
+    return DrawingReady(
+        job.id,
+        kind=drawing_kind(job),
+        quality=job.quality,
+        age=float(job.wish["age"]),
+        mix=float(job.wish["mix"]),
+        # What the wish left to chance, the result knows.
+        sex=str(job.result.get("sex") or job.wish["sex"]),
+        warnings=tuple(job.result.get("warnings") or ()),
+    )
+
+
+def drawing_kind(job: Job) -> DrawingKind:
+    """A child or a growth strip."""
+    return "grow" if job.kind == "grow" else "child"
+
+
+def reply_facts(unit: Unit, job: Job) -> dict[str, Any]:
+    """Where and in which language to answer; a job that follows another one answers where that one did."""
+    if job.follows_job_id is None:
+        return job.reply
+    try:
+        before = unit.jobs.get(job.follows_job_id).reply
+    except NotFound:
+        return job.reply
+    return {name: before.get(name) for name in ("to", "user", "language", "group")} | job.reply
+
+
+def source_of(unit: Unit, job_id: str, platform: str, chat_id: str) -> Source | None:
+    """The drawing under which a button hangs, if it still exists and was drawn in this chat."""
+    try:
+        job = unit.jobs.get(job_id)
+        if job.kind == "encode" or (job.platform, job.chat_id) != (platform, chat_id):
+            return None
+        mom, dad = unit.photos.get(job.mom_photo_id or ""), unit.photos.get(job.dad_photo_id or "")
+    except NotFound:
+        return None
+    people = (job.user_id, mom.owner_id, dad.owner_id)
+    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people)

@@ -1,0 +1,101 @@
+"""Turns lines into notes: words of the reader's language, buttons with their data, pictures from the store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from bots.buttons import button_data
+from bots.messenger import Messenger, Note, Picture, Press
+from bots.steps import Acting, CloseQuestion, Faces, Line, Say, Toast
+from bots.texts import render
+from storage.errors import StorageError
+from storage.unit import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where lines are shown, in which language, in whose round."""
+
+    chat_id: str
+    owner: str
+    language: str | None = None
+    group: bool = False
+    late: bool = False
+    """Not the answer to what was just said: words about a photo then reply to it, so that it is clear which."""
+
+
+class Presenter:
+    """Words and pictures for lines."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def show(
+        self, messenger: Messenger, place: Place, lines: list[Line], press: Press | None = None
+    ) -> list[str]:
+        """Show lines one after the other; the numbers of the messages that were sent."""
+        sent = []
+        for line in lines:
+            match line:
+                case Say():
+                    sent.append(await messenger.send(place.chat_id, await self.note(place, line)))
+                case Toast(key, params):
+                    text = render(key, params, place.language)
+                    if press is not None:
+                        await press.toast(text)
+                    else:
+                        sent.append(await messenger.send(place.chat_id, Note(text)))
+                case CloseQuestion(key, params):
+                    if press is not None:
+                        await press.close(render(key, params, place.language))
+                case Acting():
+                    await messenger.acting(place.chat_id)
+        return sent
+
+    async def note(self, place: Place, say: Say) -> Note:
+        """A message in the words of its reader. A picture that is gone is said to be gone."""
+        picture = None
+        if say.drawing is not None:
+            picture = await asyncio.to_thread(self._drawing, say.drawing)
+            if picture is None:
+                return Note(render("picture_gone", {}, place.language))
+        if say.faces is not None:
+            picture = await asyncio.to_thread(self._faces, say.faces)
+        text = render(say.key, say.params, place.language)
+        rows = tuple(
+            tuple((render(b.label, b.params, place.language), button_data(b, say, place.owner)) for b in row)
+            for row in say.buttons
+        )
+        # In a private chat replying to everything is noise; in a group it says to whom we speak.
+        quote = place.group or (place.late and say.drawing is None)
+        return Note(text, rows, say.reply_to if quote else None, picture)
+
+    def _drawing(self, job_id: str) -> Picture | None:
+        try:
+            with self._store.view() as unit:
+                result = unit.results.for_job(job_id)
+                if result is None:
+                    return None
+                data = unit.results.data(result.id)
+        except StorageError as fault:
+            log.warning("job %s: its picture cannot be read: %s", job_id, fault.code)
+            return None
+        kind = "png" if result.mime == "image/png" else "jpg"
+        # A file name of its own, so that two pictures saved by hand do not overwrite each other.
+        return Picture(data, result.mime, f"child-{job_id[:8]}.{kind}")
+
+    def _faces(self, faces: Faces) -> Picture | None:
+        """The photo with numbers; None when it cannot be shown, the words then stand alone."""
+        from bots.numbered import number_faces
+
+        try:
+            with self._store.view() as unit:
+                data = unit.photos.data(faces.photo_id)
+        except StorageError:
+            return None
+        numbered = number_faces(data, faces.boxes)
+        return None if numbered is None else Picture(numbered, "image/jpeg", f"faces-{faces.photo_id[:8]}.jpg")

@@ -1,0 +1,369 @@
+"""The Telegram bot: updates in, the conversation asked, notes out. Translation only.
+
+    Update ─▶ InOrder (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter ─▶ TelegramMessenger
+    finished jobs ─▶ Courier ───────────────────────────────────────────────────────▶ Presenter ─▶ TelegramMessenger
+
+Updates of different people run at the same time, those of one person in one chat one after the other, albums as one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from telegram import (
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    CallbackQuery,
+    Message,
+    Update,
+)
+from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
+from telegram.ext import (
+    Application,
+    BaseUpdateProcessor,
+    CallbackQueryHandler,
+    ContextTypes,
+    ExtBot,
+    MessageHandler,
+    filters,
+)
+
+from bots import commands
+from bots.albums import QUIET, Albums
+from bots.courier import Courier, Pace
+from bots.deeds import Who
+from bots.dialogue import Answer, Dialogue, SentPhoto
+from bots.events import CommandGiven, Event, OtherMessage, PhotoNotTaken, TextSaid
+from bots.faults import frames_of
+from bots.lanes import Lanes
+from bots.messenger import Note, Press, Unreachable
+from bots.patience import Patience
+from bots.presenter import Place, Presenter
+from bots.telegram_messenger import TelegramMessenger, TelegramPress
+from bots.telegram_reading import PLATFORM, PhotoRef, Said, read_message
+from bots.texts import render
+
+log = logging.getLogger(__name__)
+
+LARGEST_PHOTO = 20_000_000
+"""Bytes. Telegram's own limit for files that a bot may fetch."""
+DOWNLOADS = 4
+"""At once: a photo may have 20 MB, and a chat process is small."""
+FETCH_TRIES = 3
+ALLOWED_UPDATES = ["message", "callback_query"]
+
+
+class TokenRefused(Exception):
+    """Telegram does not know this token. (The library's own error would print it.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramOptions:
+    """What tests and people with their own Bot API server change."""
+
+    api_root: str = "https://api.telegram.org"
+    poll_seconds: int = 10
+    album_quiet: float = QUIET
+    pace: Pace = field(default_factory=Pace)
+    patience: Patience | None = None
+    largest_photo: int = LARGEST_PHOTO
+
+
+class TelegramBot:
+    """One bot process. `run()` until a signal comes, or `start()` and `stop()` inside something larger."""
+
+    def __init__(self, token: str, dialogue: Dialogue, options: TelegramOptions | None = None) -> None:
+        options = options or TelegramOptions()
+        silence_libraries()
+        self._options = options
+        self._dialogue = dialogue
+        self._lanes = Lanes()
+        self._albums: Albums[Message] = Albums(options.album_quiet)
+        self._downloads = asyncio.Semaphore(DOWNLOADS)
+        self.application = (
+            Application.builder()
+            .token(token)
+            .base_url(f"{options.api_root}/bot")
+            .base_file_url(f"{options.api_root}/file/bot")
+            .rate_limiter(options.patience or Patience())
+            .concurrent_updates(InOrder(self._lanes, self._albums))
+            .job_queue(None)
+            .build()
+        )
+        self._bot: ExtBot[Any] = self.application.bot
+        self._messenger = TelegramMessenger(self._bot)
+        self._presenter = Presenter(dialogue.store)
+        self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace)
+        self._background: list[asyncio.Task[None]] = []
+        self._register()
+
+    def _register(self) -> None:
+        """All handlers, in one place."""
+        self.application.add_handler(MessageHandler(filters.UpdateType.MESSAGE, self._on_message))
+        self.application.add_handler(CallbackQueryHandler(self._on_button))
+        self.application.add_error_handler(self._on_error)
+
+    # Life
+
+    async def run(self) -> None:
+        """Start, work until SIGINT or SIGTERM (or cancellation), stop in order. Raises TokenRefused."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
+                loop.add_signal_handler(name, ended.set)
+        await self.start()
+        try:
+            await ended.wait()
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Connect, however long Telegram is away; then listen. Raises TokenRefused."""
+        await self._connect()
+        assert self.application.updater is not None
+        # -1: a server that goes away between our two requests is waited for, too.
+        await self.application.updater.start_polling(
+            timeout=self._options.poll_seconds, bootstrap_retries=-1, allowed_updates=ALLOWED_UPDATES
+        )
+        await self.application.start()
+        self._background = [
+            asyncio.create_task(self._courier.run(), name="courier"),
+            asyncio.create_task(self._set_commands(), name="commands"),
+        ]
+        log.info("listening to Telegram")
+
+    async def stop(self) -> None:
+        """Take in nothing new, finish what was begun, disconnect."""
+        assert self.application.updater is not None
+        if self.application.updater.running:
+            await self.application.updater.stop()
+        if self.application.running:
+            await self.application.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.application.shutdown()
+
+    async def _connect(self) -> None:
+        wait = 1.0
+        while True:
+            try:
+                await self.application.initialize()
+                return
+            except InvalidToken:
+                refused = True
+            except NetworkError:
+                refused = False
+            if refused:
+                await self._bot.shutdown()
+                raise TokenRefused()
+            log.warning("Telegram cannot be reached, trying again in %.0f s", wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 60.0)
+
+    async def _set_commands(self) -> None:
+        """The menus, for each chat type and language; English where Telegram has no language of ours."""
+        menus = (
+            (commands.PRIVATE, BotCommandScopeAllPrivateChats()),
+            (commands.GROUP, BotCommandScopeAllGroupChats()),
+        )
+        try:
+            for names, scope in menus:
+                for language in commands.DESCRIPTIONS:
+                    code = None if language == "en" else language
+                    await self._bot.set_my_commands(commands.menu(names, language), scope, code)
+        except TelegramError as error:
+            # The menus of the last start are still there; answering people matters more.
+            log.warning("the command menus could not be set: %s", type(error).__name__)
+
+    # Handlers
+
+    async def _on_message(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Words, a command, a photo or an album."""
+        assert update.message is not None
+        messages = [update.message]
+        if update.message.media_group_id is not None:
+            messages = await self._albums.complete(album_key(update.message))
+            messages.sort(key=lambda message: message.message_id)
+        said = [read for message in messages if (read := read_message(message, self._bot.bot)) is not None]
+        photos = [one for one in said if one.photo is not None]
+        if photos:
+            await self._on_photos(photos)
+        for one in said:
+            event = event_of(one)
+            if event is not None:
+                await self._answer(one.who, asyncio.to_thread(self._dialogue.hear, one.who, event))
+
+    async def _on_photos(self, said: list[Said]) -> None:
+        """One photo or an album: fetch what is wanted, hand it over."""
+        first = said[0]
+        who = first.who
+        addressed = any(one.addressed for one in said)
+        role = first.photo.role if first.photo is not None else None
+        if not await asyncio.to_thread(self._dialogue.wants_photo, who, addressed=addressed, role=role):
+            return
+        fetched: list[SentPhoto] = []
+        for one in said:
+            assert one.photo is not None
+            photo = await self._fetch(one.photo)
+            if isinstance(photo, SentPhoto):
+                fetched.append(photo)
+            else:
+                await self._answer(who, asyncio.to_thread(self._dialogue.hear, who, photo))
+        if fetched:
+            await self._answer(who, asyncio.to_thread(self._dialogue.take_photos, who, fetched, first.reply_to))
+
+    async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """A button. Whatever happens, it stops spinning."""
+        query = update.callback_query
+        assert query is not None
+        press = TelegramPress(query)
+        try:
+            who = who_pressed(query)
+            if who is not None and query.message is not None:
+                number = str(query.message.message_id)
+                pressed = asyncio.to_thread(self._dialogue.press, who, query.data or "", number)
+                await self._answer(who, pressed, press)
+        finally:
+            await press.finish()
+
+    async def _answer(self, who: Who, turn: Awaitable[Answer], press: Press | None = None) -> None:
+        """Show what a turn wants shown, and watch the jobs it queued."""
+        answer = await turn
+        place = Place(who.chat_id, answer.owner, who.language, who.group)
+        try:
+            sent = await self._presenter.show(self._messenger, place, answer.lines, press)
+        except Unreachable:
+            log.info("a chat is not reachable any more")
+            sent = []
+        for job in answer.jobs:
+            self._courier.watch(job)
+        if who.group:
+            for number in sent:
+                await asyncio.to_thread(self._dialogue.note_prompt, who, answer.owner, number)
+
+    async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """The edge: what nobody expected becomes an apology with a number that the log knows, too."""
+        fault = context.error
+        assert fault is not None
+        number = uuid.uuid4().hex[:8]
+        log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
+        if not isinstance(update, Update) or update.effective_chat is None:
+            return
+        language = update.effective_user.language_code if update.effective_user else None
+        with suppress(Exception):  # it may be Telegram itself that fails
+            note = Note(render("went_wrong", {"number": number}, language))
+            await self._messenger.send(str(update.effective_chat.id), note)
+
+    # Fetching
+
+    async def _fetch(self, photo: PhotoRef) -> SentPhoto | PhotoNotTaken:
+        """The bytes, or why not. The size is looked at before anything is fetched."""
+        limit = self._options.largest_photo
+        too_large = {"what": "bytes", "limit": limit}
+        if photo.size is not None and photo.size > limit:
+            return PhotoNotTaken("photo_too_large", {**too_large, "size": photo.size}, photo.message_id)
+        try:
+            async with self._downloads:
+                data = await self._download(photo.file_id, limit)
+        except BadRequest as error:
+            if "too big" in error.message.lower():
+                return PhotoNotTaken("photo_too_large", {**too_large, "size": limit}, photo.message_id)
+            return PhotoNotTaken("photo_not_fetched", {}, photo.message_id)
+        except TelegramError:
+            return PhotoNotTaken("photo_not_fetched", {}, photo.message_id)
+        if data is None:
+            return PhotoNotTaken("photo_too_large", {**too_large, "size": limit}, photo.message_id)
+        return SentPhoto(data, photo.message_id, photo.role, photo.sender)
+
+    async def _download(self, file_id: str, limit: int) -> bytes | None:
+        """The file; None when it turns out to be too large. The rate limiter sees no downloads, so they try here."""
+        file = await self._bot.get_file(file_id)
+        if file.file_size is not None and file.file_size > limit:
+            return None
+        for left in reversed(range(FETCH_TRIES)):
+            try:
+                return bytes(await file.download_as_bytearray())
+            except BadRequest:
+                raise
+            except NetworkError:
+                if not left:
+                    raise
+                await asyncio.sleep(0.3)
+        raise AssertionError("unreachable")
+
+
+def event_of(said: Said) -> Event | None:
+    """What the conversation hears of a message besides its photo."""
+    if said.command is not None:
+        return CommandGiven(said.command.name, said.command.argument, said.message_id)
+    if said.photo is not None:
+        return None
+    if said.text is not None:
+        return TextSaid(said.text, said.addressed, said.message_id)
+    return None if said.other is None else OtherMessage(said.other, said.addressed, said.message_id)
+
+
+def who_pressed(query: CallbackQuery) -> Who | None:
+    """The one who pressed, in the chat where the buttons are."""
+    if query.message is None:
+        return None
+    group = query.message.chat.type in ("group", "supergroup")
+    person = query.from_user
+    return Who(PLATFORM, str(query.message.chat.id), str(person.id), person.language_code, group)
+
+
+def album_key(message: Message) -> tuple[int, str | None]:
+    """By what the photos of one album are known."""
+    return message.chat.id, message.media_group_id
+
+
+class InOrder(BaseUpdateProcessor):
+    """Everybody at the same time, each person in order; the further photos of an album join the first."""
+
+    def __init__(self, lanes: Lanes, albums: Albums[Message]) -> None:
+        # The lanes keep order and DOWNLOADS bounds memory; waiting itself costs next to nothing.
+        super().__init__(max_concurrent_updates=10_000)
+        self._lanes = lanes
+        self._albums = albums
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        """Wait for one's turn, then handle."""
+        assert isinstance(update, Update)
+        message = update.message
+        in_album = message is not None and message.media_group_id is not None
+        # Before the lane: the first photo holds it while it waits for the others.
+        if in_album and message is not None and self._albums.join(album_key(message), message):
+            if isinstance(coroutine, Coroutine):
+                coroutine.close()
+            return
+        async with self._lanes.hold(lane_of_update(update)):
+            await coroutine
+
+    async def initialize(self) -> None:
+        """Nothing to open."""
+
+    async def shutdown(self) -> None:
+        """Nothing to close."""
+
+
+def lane_of_update(update: Update) -> tuple[str, str]:
+    """Chat and person, as the courier names its lanes."""
+    chat, person = update.effective_chat, update.effective_user
+    return str(chat.id if chat else ""), str(person.id if person else "")
+
+
+def silence_libraries() -> None:
+    """Keep the token and people's words out of the log: httpx writes addresses, PTB's debug lines whole messages."""
+    for name, least in (("httpx", logging.WARNING), ("httpcore", logging.WARNING), ("telegram", logging.INFO)):
+        logger = logging.getLogger(name)
+        if logger.level < least:
+            logger.setLevel(least)

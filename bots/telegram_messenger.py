@@ -1,0 +1,157 @@
+"""Sends notes to Telegram, and turns its errors into ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from telegram import (
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputFile,
+    InputMediaPhoto,
+    ReplyParameters,
+)
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.ext import ExtBot
+
+from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
+from bots.patience import MINOR
+
+log = logging.getLogger(__name__)
+
+LONGEST_CAPTION = 1024
+T = TypeVar("T")
+
+
+class TelegramMessenger:
+    """A `Messenger` over PTB's bot, whose rate limiter is `Patience`."""
+
+    def __init__(self, bot: ExtBot[str]) -> None:
+        self._bot = bot
+
+    async def send(self, chat_id: str, note: Note) -> str:
+        """A new message; its number."""
+        reply = None
+        if note.reply_to is not None:
+            reply = ReplyParameters(int(note.reply_to), allow_sending_without_reply=True)
+        where: dict[str, Any] = {
+            "chat_id": int(chat_id),
+            "reply_parameters": reply,
+            "reply_markup": keyboard(note),
+        }
+        if note.picture is None:
+            message = await _heard(self._bot.send_message(text=note.text, **where))
+        else:
+            photo = InputFile(note.picture.data, note.picture.name)
+            message = await _heard(self._bot.send_photo(photo=photo, caption=note.text[:LONGEST_CAPTION], **where))
+        return str(message.message_id)
+
+    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+        """Make a message of ours into this one, words into a picture too; False when it is gone."""
+        where: dict[str, Any] = {"chat_id": int(chat_id), "message_id": int(message_id)}
+        where["reply_markup"] = keyboard(note)
+        if minor:
+            where["rate_limit_args"] = MINOR
+        try:
+            if note.picture is None:
+                await _heard(self._bot.edit_message_text(text=note.text, **where))
+            else:
+                picture = InputMediaPhoto(
+                    note.picture.data, caption=note.text[:LONGEST_CAPTION], filename=note.picture.name
+                )
+                await _heard(self._bot.edit_message_media(media=picture, **where))
+        except _NotModified:
+            return True
+        except _MessageGone:
+            return False
+        except NotNow:
+            if not minor:
+                raise
+        return True
+
+    async def remove(self, chat_id: str, message_id: str) -> None:
+        """Delete a message of ours; one that is gone, or too old to be deleted, is let be."""
+        with suppress(Refused, _MessageGone):
+            await _heard(self._bot.delete_message(chat_id=int(chat_id), message_id=int(message_id)))
+
+    async def acting(self, chat_id: str) -> None:
+        """ "typing …" for five seconds."""
+        with suppress(TelegramError):
+            await self._bot.send_chat_action(int(chat_id), ChatAction.TYPING, rate_limit_args=MINOR)
+
+
+class TelegramPress:
+    """A callback query. It is always answered, or the button would keep spinning."""
+
+    def __init__(self, query: CallbackQuery) -> None:
+        self._query = query
+        self._answered = False
+
+    async def toast(self, text: str) -> None:
+        """A note at the top of the chat."""
+        await self._answer(text)
+
+    async def close(self, text: str) -> None:
+        """Put the answer where the question and its buttons were."""
+        message = self._query.message
+        with suppress(TelegramError):  # an old message cannot be changed; then the buttons stay, and are stale
+            if message is not None and getattr(message, "photo", None):
+                await self._query.edit_message_caption(caption=text)
+            else:
+                await self._query.edit_message_text(text=text)
+
+    async def finish(self) -> None:
+        """Answer without words if nothing was said."""
+        if not self._answered:
+            await self._answer(None)
+
+    async def _answer(self, text: str | None) -> None:
+        self._answered = True
+        with suppress(BadRequest):  # pressed while we were away: too old to be answered
+            await self._query.answer(text)
+
+
+def keyboard(note: Note) -> InlineKeyboardMarkup | None:
+    """The buttons under a message."""
+    if not note.rows:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in note.rows]
+    )
+
+
+class _NotModified(MessengerError):
+    """It is so already."""
+
+
+class _MessageGone(MessengerError):
+    """Nothing to edit."""
+
+
+async def _heard(request: Awaitable[T]) -> T:
+    """Wait for Telegram's answer, in our words where it is an error."""
+    try:
+        return await request
+    except (Forbidden, ChatMigrated) as error:
+        raise Unreachable() from error
+    except BadRequest as error:
+        raise _meaning_of(error) from error
+    except (RetryAfter, NetworkError) as error:
+        raise NotNow() from error
+
+
+def _meaning_of(error: BadRequest) -> MessengerError:
+    """Telegram tells these cases apart by words only."""
+    words = error.message.lower()
+    if "not modified" in words:
+        return _NotModified()
+    if "to edit not found" in words or "can't be edited" in words or "message_id_invalid" in words:
+        return _MessageGone()
+    if "chat not found" in words or "not enough rights" in words or "have no rights" in words:
+        return Unreachable()
+    return Refused()

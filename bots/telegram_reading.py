@@ -1,0 +1,152 @@
+"""Reads what Telegram brings: one update in, the plain facts out that the conversation can use. Nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telegram import Document, Message, User
+
+from bots.deeds import Who
+from bots.dialogue import ReplyTo
+from bots.events import Role
+from bots.words import Command, plain_words, read_command, read_role
+
+PLATFORM = "telegram"
+
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+LONGEST_ROLE = 3
+"""Words of a reply that only names a parent, such as "that's mom"."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """A photo that Telegram holds: where to fetch it, how large it says it is, who sent it in which message."""
+
+    file_id: str
+    size: int | None
+    message_id: str
+    role: Role | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a person."""
+
+    who: Who
+    message_id: str
+    addressed: bool
+    command: Command | None = None
+    text: str | None = None
+    photo: PhotoRef | None = None
+    album: str | None = None
+    other: str | None = None
+    reply_to: ReplyTo | None = None
+
+
+def read_message(message: Message, me: User) -> Said | None:
+    """None for what is not said by a person: service messages, channel posts."""
+    person = message.from_user
+    if person is None or message.chat.type == "channel":
+        return None
+    who = who_of(person, message)
+    text = message.text or message.caption
+    command = read_command(text, me.username)
+    photo = _own_photo(message, command)
+    reply = message.reply_to_message
+    if photo is None and reply is not None:
+        photo, command = _photo_replied_to(message, reply, command, me)
+    return Said(
+        who=who,
+        message_id=str(message.message_id),
+        addressed=_is_addressed(message, command, me),
+        command=_besides_photo(photo, command),
+        text=message.text if command is None and photo is None else None,
+        photo=photo,
+        album=message.media_group_id if photo is not None else None,
+        other=None if text is not None or photo is not None else _other_kind(message),
+        reply_to=_reply_to(reply, me) if who.group else None,
+    )
+
+
+def who_of(person: User, message: Message) -> Who:
+    """The speaker and the place."""
+    group = message.chat.type in ("group", "supergroup")
+    return Who(PLATFORM, str(message.chat.id), str(person.id), person.language_code, group)
+
+
+def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
+    """The photo of this message, sent as picture or as file, with the parent that its caption names."""
+    role: Role | None = None
+    if command is None:
+        role = read_role(message.caption)
+    elif command.name in ("mom", "dad"):
+        role = "mom" if command.name == "mom" else "dad"
+    number = str(message.message_id)
+    if message.photo:
+        largest = max(message.photo, key=lambda size: size.width * size.height)
+        return PhotoRef(largest.file_id, largest.file_size, number, role)
+    if message.document is not None and message.animation is None and is_picture(message.document):
+        return PhotoRef(message.document.file_id, message.document.file_size, number, role)
+    return None
+
+
+def is_picture(document: Document) -> bool:
+    """Whether a file claims to be a picture; whether it is one, the pipeline finds out."""
+    if (document.mime_type or "").startswith("image/"):
+        return True
+    return (document.file_name or "").lower().endswith(PICTURE_ENDINGS)
+
+
+def _photo_replied_to(
+    message: Message, reply: Message, command: Command | None, me: User
+) -> tuple[PhotoRef | None, Command | None]:
+    """ "/mom" or "mom" as an answer to a photo names that photo, whoever sent it."""
+    role: Role | None = None
+    if command is not None and command.name in ("mom", "dad"):
+        role = "mom" if command.name == "mom" else "dad"
+    elif command is None and len(plain_words(message.text)) <= LONGEST_ROLE:
+        role = read_role(message.text)
+    photo = _own_photo(reply, None)
+    sender = reply.from_user
+    if role is None or photo is None or (sender is not None and sender.id == me.id):
+        return None, command
+    assert message.from_user is not None
+    is_other_person = sender is not None and not sender.is_bot and sender.id != message.from_user.id
+    owner = str(sender.id) if sender is not None and is_other_person else None
+    return PhotoRef(photo.file_id, photo.size, photo.message_id, role, owner), Command(role, "")
+
+
+def _besides_photo(photo: PhotoRef | None, command: Command | None) -> Command | None:
+    """The command that is still to be done once the photo is taken in: "/age 7" as caption, but not "/mom"."""
+    if photo is not None and command is not None and command.name in ("mom", "dad"):
+        return None
+    return command
+
+
+def _is_addressed(message: Message, command: Command | None, me: User) -> bool:
+    """Whether a message means us: always in private; in a group by command, by name, or as a reply to us."""
+    if message.chat.type == "private" or command is not None:
+        return True
+    reply = message.reply_to_message
+    if reply is not None and reply.from_user is not None and reply.from_user.id == me.id:
+        return True
+    text = (message.text or message.caption or "").lower()
+    return f"@{(me.username or '').lower()}" in text.split()
+
+
+def _reply_to(reply: Message | None, me: User) -> ReplyTo | None:
+    if reply is None:
+        return None
+    writer = reply.from_user
+    user = str(writer.id) if writer is not None and writer.id != me.id else None
+    return ReplyTo(str(reply.message_id), user)
+
+
+def _other_kind(message: Message) -> str | None:
+    """What else somebody sent; None for service messages (joined, pinned …)."""
+    kinds = (
+        "animation", "video", "video_note", "sticker", "voice", "audio", "location", "venue", "contact", "poll",
+        "dice", "story", "game", "document",
+    )  # fmt: skip
+    return next((kind for kind in kinds if getattr(message, kind, None)), None)

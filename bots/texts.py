@@ -1,0 +1,280 @@
+"""Every sentence the bot says, by key and language.
+
+`render` turns a key and its parameters into words. Parameters arrive as facts (an age, a share, a number of bytes)
+and are spoken here, so another language can say them its own way. No text claims that a picture foretells anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+DEFAULT_LANGUAGE = "en"
+
+EN: dict[str, str] = {
+    # greeting and help
+    "welcome": (
+        "Hi! Send me a photo of mom and a photo of dad, and I draw a child with the looks of both.\n\n"
+        "Clear photos from the front work best. Please only send adults who are fine with it. "
+        "A photo is deleted once I have read the face, after {photo_hours} at the latest.\n\n"
+        "/help shows what else I can do, /privacy what I keep."
+    ),
+    "welcome_group": (
+        "Hi all! Send a photo with the caption /mom and one with /dad, or answer a photo with /mom or /dad. "
+        "The two may come from different people. I draw a child with the looks of both.\n\n"
+        "Please only send adults who are fine with it. /privacy shows what I keep."
+    ),
+    "help": (
+        "Send two photos, mom and dad, one by one or together. Then:\n\n"
+        "/age 12 – the same child at twelve\n"
+        "/mix 30 – 0 is all mom, 100 is all dad\n"
+        "/sex girl – or boy, or surprise\n"
+        "/sibling – a brother or a sister\n"
+        "/grow – the child from baby to grown-up\n"
+        "/child – draw another one\n"
+        "/mom, /dad – say who is on a photo, or send a new one\n"
+        "/settings – what I use when you say nothing\n"
+        "/cancel – stop and forget the photos\n"
+        "/privacy – what I keep, and how long\n"
+        "/delete_my_data – delete all of it now"
+    ),
+    "unknown_command": "I don't know that command. /help shows what I can do.",
+    "hint_after_child": (
+        "Use the buttons under the picture, or /age, /mix, /sex, /sibling and /grow. Two new photos begin a new couple."
+    ),
+    # photos
+    "send_two_photos": "Send me two photos: one of mom, one of dad.",
+    "send_other_parent": "Got it. Now a photo of the other parent, please.",
+    "send_mom": "Got dad. Now a photo of mom, please.",
+    "send_dad": "Got mom. Now a photo of dad, please.",
+    "named_mom": "All right, that is mom. Now a photo of dad, please.",
+    "named_dad": "All right, that is dad. Now a photo of mom, please.",
+    "waiting_for_mom": "Send me the photo of mom.",
+    "waiting_for_dad": "Send me the photo of dad.",
+    "looking_at_photos": "I am looking at the photos. One moment.",
+    "nothing_missing": "I have everything I need. /child draws.",
+    "same_photo": "I have this photo already. Send one of the other parent, please.",
+    "two_are_enough": "I only need two photos, so I take the first two.",
+    "already_two": "I have two photos already. Tell me first who is mom, or start over with /cancel.",
+    "other_message": "Thanks! I only understand photos and a few words. Send me a photo of mom and one of dad.",
+    "other_video": "I cannot read videos. A photo, or a screenshot of the video, would help.",
+    "photo_warning": "I can use this photo, but {warnings}. A clearer one would give a closer likeness.",
+    # faces
+    "which_face": "I see {count} faces here. Which one do you mean?",
+    "face_number": "{number}",
+    "face_both": "Both are the parents",
+    "face_taken": "Face {number} it is.",
+    "face_both_taken": "Both of them it is.",
+    # who is who
+    "who_is_who": "Who is who?",
+    "first_is_mom": "The first photo is mom",
+    "second_is_mom": "The second photo is mom",
+    "left_is_mom": "Mom is on the left",
+    "right_is_mom": "Mom is on the right",
+    "who_settled": "Thanks! Number {number} is mom.",
+    "whose_photo": "A new photo! Whose is it?",
+    "is_mom": "Mom",
+    "is_dad": "Dad",
+    "is_new_couple": "Somebody new, start over",
+    "whose_settled_mom": "A new photo of mom it is.",
+    "whose_settled_dad": "A new photo of dad it is.",
+    "whose_settled_new": "A new couple it is.",
+    # photos that cannot be used
+    "refused_no_face": "I cannot find a face on this photo. Please send one from the front, in good light.",
+    "refused_face_too_small": "The face on this photo is too small. Please send one that is closer.",
+    "refused_face_turned": "The head is turned too far away. Please send a photo from the front.",
+    "refused_not_a_picture": "This file is not a picture. Please send a photo.",
+    "refused_unsupported_picture": "I cannot read this kind of file. Please send a JPEG, PNG, WebP or HEIC photo.",
+    "refused_damaged_photo": "This picture is damaged and I cannot open it. Please send it again, or another one.",
+    "refused_empty_photo": "This file is empty. Please send it again, or another one.",
+    "refused_photo_too_large": "This photo is too large for me: I take up to {limit}.",
+    "refused_photo_gone": "I no longer have this photo. Please send it again.",
+    "refused_photo_not_fetched": "I could not fetch this photo. Please send it again.",
+    "refused": "Something went wrong with this photo, and it is my fault. Please send it again. (No. {job_id})",
+    # wishes
+    "ask_age": "How old should the child be? Press a button or type an age from 0 to 90.",
+    "ask_mix": "Whose looks should win?",
+    "ask_sex": "A girl, a boy, or a surprise?",
+    "age_choice": "{age_number}",
+    "mix_0": "All mom",
+    "mix_25": "More mom",
+    "mix_50": "Half and half",
+    "mix_75": "More dad",
+    "mix_100": "All dad",
+    "girl": "Girl",
+    "boy": "Boy",
+    "surprise": "Surprise",
+    "noted_age": "Noted: {age}.",
+    "noted_mix": "Noted: {mix}.",
+    "noted_sex": "Noted: {sex}.",
+    "bad_age": "I can draw ages from 0 to 90. Try /age 7.",
+    "bad_mix": "The mix is a number from 0 (all mom) to 100 (all dad). Try /mix 30.",
+    "bad_sex": "You can choose girl, boy or surprise. Try /sex girl.",
+    "already_so": "That is how the child is drawn already.",
+    "drawn_next": "Noted. I draw that as soon as this picture is done.",
+    "still_drawing": "I am still drawing. One moment, please.",
+    # pictures
+    "progress_queued": "Your picture is in the queue …",
+    "progress_encoding": "Looking at the photos …",
+    "progress_drawing": "Drawing …",
+    "progress_refining": "Looking closer …",
+    "progress_working": "Working on it …",
+    "progress_stopped": "Stopped.",
+    "picture_coming": "Here it comes …",
+    "child_caption": "{sex}, {age} · {mix}",
+    "strip_caption": "{sex}, growing up · {mix}",
+    "better_caption": "A closer look: {sex}, {age} · {mix}",
+    "picture_gone": "I no longer have this picture. Send the photos again to draw it anew.",
+    "younger": "◀ Younger",
+    "older": "Older ▶",
+    "more_mom": "More mom",
+    "more_dad": "More dad",
+    "sibling": "Sibling",
+    "grow": "Growth strip",
+    "no_older": "That is as old as I can draw.",
+    "no_younger": "That is as young as I can draw.",
+    "no_more_mom": "This child is all mom already.",
+    "no_more_dad": "This child is all dad already.",
+    "already_drawn": "You have that picture already.",
+    "stale_button": "This button is from an earlier question.",
+    "not_your_button": "These buttons belong to somebody else. Send your own photos to me.",
+    "failed_photo_gone": "I no longer have these photos. Please send both again.",
+    "failed_timed_out": "That took too long, so I stopped. /child tries again.",
+    "failed_service_down": "I cannot draw right now. Please try /child again in a few minutes.",
+    "failed_missing_weights": "I am not set up completely, so I cannot draw yet. Please tell whoever runs me.",
+    "failed": "Something went wrong, and it is my fault. /child tries again. (No. {job_id})",
+    "went_wrong": "Something went wrong, and it is my fault. Please try again. (No. {number})",
+    # settings, cancel, privacy, deleting
+    "settings": "When you say nothing else I draw: {sex}, {age}, {mix}.\nA closer picture after the first: {refine}.",
+    "set_age": "Age",
+    "set_mix": "Mix",
+    "set_sex": "Girl or boy",
+    "set_refine_on": "Send a closer picture too",
+    "set_refine_off": "One picture is enough",
+    "noted_refine_on": "A closer picture will follow the first one.",
+    "noted_refine_off": "I will send the first picture only.",
+    "stopped": "Stopped. I still have the photos: /child draws again, /cancel forgets them.",
+    "forgotten": "Done, I have forgotten these photos. Send two new ones whenever you like.",
+    "nothing_to_cancel": "There is nothing to cancel. Send me two photos whenever you like.",
+    "privacy": (
+        "What I keep, and how long:\n"
+        "• Photos: until I have read the face, {photo_hours} at the latest. If a closer picture is to follow, a small "
+        "crop of the face stays until that is drawn, not longer than those {photo_hours}.\n"
+        "• The face as numbers, so that you need not send photos again: {latent_days} after the last use.\n"
+        "• Pictures I drew: {result_days}.\n"
+        "• Notes on finished jobs and where our chat stands: {handled_days}.\n"
+        "• Your settings: until you delete them.\n\n"
+        "Photos, faces and pictures are stored encrypted. I do not log names, captions or pictures. "
+        "/delete_my_data deletes everything at once."
+    ),
+    "delete_sure": "Delete everything I have from you, in all chats? This cannot be undone.",
+    "delete_yes": "Delete everything",
+    "delete_no": "Keep it",
+    "deleting": "Deleting …",
+    "kept": "Nothing was deleted.",
+    "deleted": (
+        "Deleted: {photos} photos, {latents} faces as numbers, {results} pictures, {jobs} jobs and your settings. "
+        "What I sent to this chat before stays here until you delete it yourself."
+    ),
+}
+
+CATALOGUES: dict[str, Mapping[str, str]] = {"en": EN}
+
+
+def render(key: str, params: Mapping[str, Any], language: str | None = None) -> str:
+    """The words for a key. `refused_…` and `failed_…` codes without words of their own get the general sentence."""
+    catalogue = CATALOGUES.get((language or "").split("-")[0].lower(), EN)
+    spoken = {name: SPEAK.get(name, str)(value) for name, value in params.items()}
+    if key == "refused_photo_too_large" or key == "failed_photo_too_large":
+        spoken["limit"] = _size(str(params.get("what", "bytes")), float(params["limit"]))
+    if "age" in params:
+        spoken["age_number"] = _number(float(params["age"]))
+    return _sentence(catalogue, key).format(**spoken)
+
+
+def _sentence(catalogue: Mapping[str, str], key: str) -> str:
+    kind, _, code = key.partition("_")
+    tried = [key]
+    if kind == "failed":
+        # A drawing can fail for a photo's sake as well.
+        tried += [f"refused_{code}", "failed"]
+    elif kind == "refused":
+        tried += ["refused"]
+    return next(catalogue[name] for name in tried if name in catalogue)
+
+
+# Facts in English words
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _age(age: float) -> str:
+    if age < 0.5:
+        return "newborn"
+    if age < 1:
+        return f"{round(age * 12)} months"
+    return "1 year" if age == 1 else f"{_number(age)} years"
+
+
+def _mix(mix: float) -> str:
+    """0 all mom … 100 all dad."""
+    if mix == 50:
+        return "half mom, half dad"
+    if mix in (0, 100):
+        return "all dad" if mix else "all mom"
+    return f"{_number(100 - mix)} % mom, {_number(mix)} % dad"
+
+
+def _days(days: float) -> str:
+    return "1 day" if days == 1 else f"{_number(days)} days"
+
+
+def _hours(hours: float) -> str:
+    if hours < 1:
+        return f"{round(hours * 60)} minutes"
+    return "1 hour" if hours == 1 else f"{_number(hours)} hours"
+
+
+def _size(what: str, value: float) -> str:
+    """A limit of bytes or of pixels."""
+    if what == "bytes":
+        return f"{_number(round(value / 1e6, 1))} MB"
+    if what == "pixels":
+        return f"{_number(round(value / 1e6, 1))} megapixels"
+    return f"{_number(value)} {what}"
+
+
+WARNINGS = {
+    "blurred": "it is blurred",
+    "dark": "it is rather dark",
+    "covered_eyes": "the eyes are covered",
+    "covered_mouth": "the mouth is covered",
+    "eyes_covered": "the eyes are covered",
+    "mouth_covered": "the mouth is covered",
+}
+
+
+def _warnings(codes: list[str]) -> str:
+    told = dict.fromkeys(WARNINGS.get(code, "it is not quite clear") for code in codes)
+    return " and ".join(told)
+
+
+SPEAK: dict[str, Callable[[Any], str]] = {
+    "age": lambda age: _age(float(age)),
+    "mix": lambda mix: _mix(float(mix)),
+    "sex": lambda sex: EN.get(str(sex), str(sex)),
+    "refine": lambda refine: "yes" if refine else "no",
+    "photo_hours": _hours,
+    "latent_days": _days,
+    "result_days": _days,
+    "handled_days": _days,
+    "warnings": _warnings,
+}
+
+
+def bar(progress: float, width: int = 12) -> str:
+    """A progress bar of characters that every chat shows."""
+    full = round(min(max(progress, 0.0), 1.0) * width)
+    return "▰" * full + "▱" * (width - full)
