@@ -18,7 +18,7 @@ from typer.main import get_command
 from childface import cli_pictures, cli_services, cli_upkeep
 from childface.console import complain, notes
 from childface.environment import Environment
-from childface.refusals import explain
+from childface.refusals import EXIT_INTERRUPTED, explain
 
 app = typer.Typer(
     name="childface",
@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         if ending.sentence:
             complain(ending.sentence)
         return ending.exit_code
+    if code == EXIT_INTERRUPTED:  # typer turns an interrupt into an exit
+        complain("interrupted")
     return code if isinstance(code, int) else 0
 
 

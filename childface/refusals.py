@@ -23,10 +23,10 @@ class Ending:
 
 def explain(error: BaseException) -> Ending | None:
     """The ending for an error; None where it is not ours to explain (SystemExit and the like)."""
-    if isinstance(error, typer.Exit):
-        return Ending(None, error.exit_code)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return Ending("interrupted", EXIT_INTERRUPTED)
+    if isinstance(error, typer.Exit):
+        return Ending(None, error.exit_code)
     if isinstance(error, typer.TyperException):  # unknown option, missing argument, value of the wrong type
         return Ending(error.format_message(), error.exit_code)
     if isinstance(error, Refusal):

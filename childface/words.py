@@ -12,7 +12,7 @@ SENTENCES: Mapping[str, str] = {
     "damaged_photo": "the picture is damaged or cut off",
     "photo_too_large": "the picture is too large: {size} {what}, at most {limit} are read",
     "no_face": "no face found; take a photo from the front, in good light",
-    "several_faces": "{faces} faces found; choose one with --face 1..{faces} (from left to right) or crop the photo",
+    "several_faces": ("{faces} faces found; choose one, counted from the left, with --face (--mom-face, --dad-face)"),
     "face_too_small": "the face is too small: {pixels} pixels wide, {needed} are needed",
     "face_turned": "the head is turned too far away from the camera; take a photo from the front",
     "setting_error": "{name} is {value}; allowed: {allowed}",

@@ -1,0 +1,67 @@
+"""The command line with a fake pipeline and a home of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from childface.cli import main
+from childface.environment import Environment
+from childface.settings import Settings
+from tests.fakes import FakePipeline, photo_of
+
+
+@dataclass
+class Run:
+    """How one command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Stdout, which must be one object on one line."""
+        assert self.out.count("\n") == 1
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    def refuses(self, code: int, *words: str) -> None:
+        """One line on stderr with these words, nothing on stdout."""
+        assert (self.code, self.out) == (code, "")
+        assert self.err.startswith("childface: ") and self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err
+        for word in words:
+            assert word in self.err
+
+
+class Terminal:
+    """Runs commands in a folder that holds mom.jpg and dad.jpg."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home = home
+        self.pipeline = FakePipeline()
+        self.settings = Settings(_env_file=None, data_dir=home / "data", weights_dir=home / "weights")
+        self._capsys = capsys
+        for who in ("mom", "dad"):
+            (home / f"{who}.jpg").write_bytes(photo_of(who))
+
+    def run(self, *args: str) -> Run:
+        environment = Environment(lambda: self.settings, lambda settings: self.pipeline)
+        self._capsys.readouterr()
+        code = main(args, environment)
+        captured = self._capsys.readouterr()
+        return Run(code, captured.out, captured.err)
+
+    def change(self, **settings: Any) -> None:
+        self.settings = Settings(_env_file=None, **{**self.settings.model_dump(exclude_unset=True), **settings})
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    monkeypatch.chdir(tmp_path)
+    return Terminal(tmp_path, capsys)

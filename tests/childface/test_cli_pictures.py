@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from childface.words import SENTENCES
+from core import errors
+from core.errors import MissingWeights, SeveralFaces
+from tests.childface.conftest import Terminal
+from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
+
+KEYS = ["image", "age", "estimated_age", "sex", "mix", "seed", "likeness", "timings_ms", "generator", "encoder"]
+
+
+def shape_of(path: str) -> tuple[str | None, tuple[int, int]]:
+    with Image.open(path) as picture:
+        return picture.format, picture.size
+
+
+def test_make_writes_the_picture_and_prints_its_path(terminal: Terminal) -> None:
+    run = terminal.run("make", "mom.jpg", "dad.jpg")
+
+    assert (run.code, run.out, run.err) == (0, "child.png\n", "")
+    assert shape_of("child.png") == ("PNG", (1024, 1024))
+
+
+def test_make_prints_one_object_with_the_promised_keys(terminal: Terminal) -> None:
+    wish = ("--age", "12", "--sex", "boy", "--mix", "0", "--seed", "7", "--size", "256", "-o", "son.jpg")
+    run = terminal.run("make", "mom.jpg", "dad.jpg", *wish, "--json")
+
+    assert list(run.json) == [*KEYS, "warnings"]
+    assert {name: run.json[name] for name in ("image", "age", "sex", "mix", "seed")} == {
+        "image": "son.jpg",
+        "age": 12.0,
+        "sex": "boy",
+        "mix": 0.0,
+        "seed": 7,
+    }
+    assert run.json["likeness"] == {"mom": 0.7, "dad": 0.6}
+    assert run.json["timings_ms"]["mom_encode"] == 2.0
+    assert (run.json["generator"], run.json["encoder"]) == (GENERATOR, ENCODER)
+    assert shape_of("son.jpg") == ("JPEG", (256, 256))
+
+
+def test_warnings_are_notes_on_stderr_or_part_of_the_object(terminal: Terminal) -> None:
+    Path("mom.jpg").write_bytes(b"photo of mom, dark")
+
+    assert "note: mom: dark" in terminal.run("make", "mom.jpg", "dad.jpg").err
+    run = terminal.run("make", "mom.jpg", "dad.jpg", "--json")
+    assert (run.json["warnings"], run.err) == (["mom: dark"], "")
+
+
+def test_refine_refines_both_parents(terminal: Terminal) -> None:
+    plain = terminal.run("make", "mom.jpg", "dad.jpg", "-o", "plain.png")
+    refined = terminal.run("make", "mom.jpg", "dad.jpg", "--refine", "-o", "refined.png")
+
+    assert plain.code == refined.code == 0
+    assert terminal.pipeline.calls["refine"] == 2
+    assert Path("plain.png").read_bytes() != Path("refined.png").read_bytes()
+
+
+def test_grow_lays_the_ages_side_by_side(terminal: Terminal) -> None:
+    run = terminal.run("grow", "mom.jpg", "dad.jpg", "--ages", "1, 6,30", "--json")
+
+    assert list(run.json) == [*KEYS, "warnings"]
+    assert run.json["age"] == [1.0, 6.0, 30.0]
+    assert run.json["likeness"] == {"mom": [0.7] * 3, "dad": [0.6] * 3}
+    _, (width, height) = shape_of("strip.png")
+    assert width > 3 * 256 and height < 2 * 256
+
+
+def test_a_latent_takes_the_place_of_a_photo(terminal: Terminal) -> None:
+    terminal.run("encode", "mom.jpg", "-o", "mom.npz")
+    terminal.run("make", "mom.jpg", "dad.jpg", "-o", "a.png")
+    terminal.run("make", "mom.npz", "dad.jpg", "-o", "b.png")
+
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_encode_tells_what_it_saw(terminal: Terminal) -> None:
+    run = terminal.run("encode", "mom.jpg", "--json")
+
+    assert (run.json["latent"], run.json["sex"], run.json["age"]) == ("latent.npz", "female", 31.0)
+    assert Path("latent.npz").exists()
+
+
+def test_draw_draws_a_latent_at_its_own_or_another_age(terminal: Terminal) -> None:
+    terminal.run("encode", "mom.jpg", "-o", "mom.npz")
+
+    assert terminal.run("draw", "mom.npz", "-o", "now.png").out == "now.png\n"
+    assert terminal.run("draw", "mom.npz", "-o", "older.png", "--age", "70", "--size", "512").code == 0
+    assert terminal.pipeline.calls["age_face"] == 1
+    assert shape_of("older.png") == ("PNG", (512, 512))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("make", "mom.jpg"), ["DAD"]),
+        (("make", "mom.jpg", "nobody.jpg"), ["nobody.jpg", "no such file"]),
+        (("make", "mom.jpg", "."), [".: is a directory"]),
+        (("make", "mom.jpg", "dad.jpg", "--age", "old"), ["--age", "valid number"]),
+        (("make", "mom.jpg", "dad.jpg", "--age", "-3"), ["age is -3.0", "0 to 90"]),
+        (("make", "mom.jpg", "dad.jpg", "--age", "nan"), ["age is nan"]),
+        (("make", "mom.jpg", "dad.jpg", "--mix", "101"), ["mix is 101", "0 to 100"]),
+        (("make", "mom.jpg", "dad.jpg", "--sex", "king"), ["--sex", "girl"]),
+        (("make", "mom.jpg", "dad.jpg", "--size", "300"), ["size is 300", "256, 512, 1024"]),
+        (("make", "mom.jpg", "dad.jpg", "--seed", "-1"), ["seed is -1"]),
+        (("make", "mom.jpg", "dad.jpg", "-o", "child.bmp"), ["child.bmp", ".png or .jpg"]),
+        (("make", "mom.jpg", "dad.jpg", "-o", "child"), ["child: pictures are written as"]),
+        (("make", "mom.jpg", "dad.jpg", "-o", "no/child.png"), ["there is no folder no"]),
+        (("make", "mom.jpg", "dad.jpg", "--frobnicate"), ["--frobnicate"]),
+        (("grow", "mom.jpg", "dad.jpg", "--ages", "1,two"), ["--ages", "1,two"]),
+        (("grow", "mom.jpg", "dad.jpg", "--ages", ","), ["--ages is empty"]),
+        (("grow", "mom.jpg", "dad.jpg", "--ages", "1,200"), ["age is 200.0"]),
+        (("encode", "mom.jpg", "-o", "mom.pkl"), ["mom.pkl", ".npz"]),
+        (("encode", "mom.jpg", "--face", "0"), ["--face"]),
+        (("draw", "nothing.npz"), ["nothing.npz"]),
+        (("frobnicate",), ["frobnicate"]),
+    ],
+)
+def test_what_cannot_be_right_is_refused_in_one_line_before_the_models_load(
+    terminal: Terminal, args: tuple[str, ...], words: list[str]
+) -> None:
+    terminal.run(*args).refuses(2, *words)
+
+    assert not terminal.pipeline.calls
+
+
+def test_a_photo_without_a_face_names_the_file(terminal: Terminal) -> None:
+    Path("dad.jpg").write_bytes(NOT_A_FACE)
+
+    terminal.run("make", "mom.jpg", "dad.jpg").refuses(2, "dad.jpg: no face found")
+    assert not Path("child.png").exists()
+
+
+def test_several_faces_say_how_to_choose(terminal: Terminal) -> None:
+    terminal.pipeline.raises["encode"] = [SeveralFaces(boxes=[(0, 0, 9, 9)] * 3)]
+
+    terminal.run("make", "mom.jpg", "dad.jpg").refuses(2, "3 faces", "--mom-face")
+
+
+def test_a_face_can_be_chosen_counting_from_one(terminal: Terminal) -> None:
+    terminal.run("encode", "mom.jpg", "--face", "2", "-o", "second.npz")
+    terminal.run("encode", "mom.jpg", "-o", "any.npz")
+
+    assert Path("second.npz").read_bytes() != Path("any.npz").read_bytes()
+
+
+def test_an_empty_and_a_huge_file_are_refused_unread(terminal: Terminal) -> None:
+    Path("mom.jpg").write_bytes(b"")
+    terminal.run("encode", "mom.jpg").refuses(2, "mom.jpg: the file is empty")
+
+    with Path("mom.jpg").open("wb") as file:
+        file.truncate(50 * 2**30)
+    terminal.run("encode", "mom.jpg").refuses(2, "mom.jpg: the picture is too large")
+
+
+def test_missing_weights_end_with_three(terminal: Terminal) -> None:
+    terminal.pipeline.raises["encode"] = [MissingWeights(name="generator", path="/w")]
+
+    terminal.run("encode", "mom.jpg").refuses(3, "generator is missing", "childface weights fetch")
+
+
+def test_our_own_mistake_ends_with_one_and_the_debug_option_shows_where(terminal: Terminal) -> None:
+    terminal.pipeline.raises["encode"] = [ZeroDivisionError("oh"), ZeroDivisionError("oh")]
+
+    terminal.run("encode", "mom.jpg").refuses(1, "ZeroDivisionError: oh", "--debug")
+    assert "Traceback" in terminal.run("--debug", "encode", "mom.jpg").err
+
+
+def test_an_interrupt_ends_with_130(terminal: Terminal) -> None:
+    terminal.pipeline.raises["encode"] = [KeyboardInterrupt()]
+
+    terminal.run("encode", "mom.jpg").refuses(130, "interrupted")
+
+
+def test_every_error_of_the_pipeline_has_a_sentence() -> None:
+    found = {
+        kind.code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.ChildFaceError) and not kind.__subclasses__()
+    }
+    assert found == set(SENTENCES)
