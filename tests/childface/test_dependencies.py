@@ -1,0 +1,93 @@
+"""pyproject.toml, the constraints and docs/dependencies.md name the same things."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = ("train", "dev")
+
+
+def direct() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+    return [Requirement(line) for line in lines]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "requirements" / "constraints.txt").read_text().splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert len({canonicalize_name(pin.name) for pin in found}) == len(found), "a name stands there twice"
+    return {canonicalize_name(pin.name): str(pin.specifier) for pin in found}
+
+
+def all_needed() -> set[str]:
+    """Everything that the direct ones need in this environment, directly or not."""
+    needed: set[str] = set()
+    waiting = direct()
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        key = f"{name}[{','.join(sorted(wanted.extras))}]"
+        if key in needed:
+            continue
+        needed.add(key)
+        try:
+            lines = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            pytest.fail(f"{name} is not installed: make setup-dev")
+        for line in lines:
+            more = Requirement(line)
+            extras = wanted.extras or {""}
+            environment = dict(default_environment())
+            if more.marker is None or any(more.marker.evaluate({**environment, "extra": extra}) for extra in extras):
+                waiting.append(more)
+    return {key.split("[")[0] for key in needed}
+
+
+def test_direct_dependencies_are_pinned_to_the_version_of_the_constraints() -> None:
+    assert {canonicalize_name(wanted.name): str(wanted.specifier) for wanted in direct()}.items() <= pins().items()
+
+
+def test_the_constraints_hold_everything_that_comes_along() -> None:
+    assert sorted(all_needed() - set(pins())) == []
+
+
+def test_the_constraints_are_what_is_installed_here() -> None:
+    wrong = {name: metadata.version(name) for name in all_needed() if pins()[name] != f"=={metadata.version(name)}"}
+    assert wrong == {}
+
+
+def test_every_direct_dependency_has_its_reason() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    told = {canonicalize_name(name) for name in re.findall(r"^\| `([^`=]+)` \|", page, re.MULTILINE)}
+
+    assert told == {canonicalize_name(wanted.name) for wanted in direct()}
+
+
+def test_what_we_import_when_running_is_declared() -> None:
+    from tests.test_imports import MAY_IMPORT, files_of, imports_of
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    by_module = metadata.packages_distributions()
+    undeclared = set()
+    for package in sorted(set(MAY_IMPORT) - {"training"}):
+        for path in files_of(package):
+            for module in imports_of(path) - set(MAY_IMPORT):
+                names = {canonicalize_name(name) for name in by_module.get(module, [])}
+                if names and not names & (declared | COME_ALONG):
+                    undeclared.add(f"{path.relative_to(ROOT)}: {module}")
+    assert sorted(undeclared) == []
+
+
+COME_ALONG = {"kombu", "billiard", "httpx", "prompt-toolkit", "setuptools"}
+"""Parts of a declared dependency's own interface: Celery's broker and pool, the Bot API's HTTP client."""
