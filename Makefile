@@ -3,6 +3,8 @@
 
 VENV     ?= .venv
 PIP_ARGS ?=
+# pip shows its progress where somebody looks on, and only errors elsewhere.
+QUIET    := $(shell test -t 2 || echo --quiet --quiet)
 PYTHON   ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
 
@@ -61,12 +63,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(PINS) | $(VENV)/bin/python
 	@echo 'Installing pinned packages (torch is large: some minutes the first time) ...' >&2
-	@$(PIP) install --quiet --constraint requirements/constraints.txt $(PIP_ARGS) --editable .
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(PINS) | $(VENV)/.installed
 	@echo 'Installing the tools for tests and training ...' >&2
-	@$(PIP) install --quiet --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
 	@touch $@ $(VENV)/.installed
 
 # childface/weights.py itself knows what is there already and what is damaged.

@@ -2,8 +2,113 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
+
+from childface.console import EXIT_MISSING, Refusal, note
+from childface.environment import Environment
+
+if TYPE_CHECKING:
+    from childface.settings import Settings
+    from childface.wiring import House
+
+Platform = Literal["telegram", "discord", "all"]
+
+log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    app.command(epilog="Example: TELEGRAM_TOKEN=... childface bot telegram")(bot)
+    app.command(epilog="Example: childface worker --queues encode,draw --concurrency 2")(worker)
+
+
+def bot(
+    ctx: typer.Context,
+    platform: Annotated[Platform, typer.Argument(help="Where to listen; `all`: wherever a token is set.")],
+) -> None:
+    """Start a chat bot. On the embedded default everything runs in this one process."""
+    import asyncio
+
+    from importlib.util import find_spec
+
+    from bots.telegram import TokenRefused
+    from childface.wiring import open_house, telegram_bot, telegram_token
+
+    environment: Environment = ctx.obj
+    settings = environment.read_settings()
+    if platform == "discord" and find_spec("bots.discord") is None:
+        raise Refusal("this version has no Discord adapter", EXIT_MISSING)
+    telegram_token(settings)
+    _log_to_stderr()
+    if settings.embedded:
+        _require_weights(settings)
+    with open_house(settings, environment.load_pipeline) as house:
+        telegram = telegram_bot(house)
+        _warm_up(house)
+        note("The bot is running; Ctrl-C ends it.")
+        try:
+            asyncio.run(telegram.run())
+        except TokenRefused as error:
+            raise Refusal("Telegram does not know this TELEGRAM_TOKEN; @BotFather shows the right one", 3) from error
+
+
+def worker(
+    ctx: typer.Context,
+    queues: Annotated[str, typer.Option(help="Which queues to serve, with commas between.")] = "encode,draw,refine",
+    concurrency: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,
+) -> None:
+    """Start a Celery worker for a deployment with a broker."""
+    from childface import wiring
+    from tasks.queue import QUEUES
+    from tasks.worker import run_worker
+
+    environment: Environment = ctx.obj
+    settings = environment.read_settings()
+    wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
+    if not wanted or set(wanted) - set(QUEUES):
+        raise Refusal(f"--queues is {queues!r}; allowed: {', '.join(QUEUES)}")
+    if settings.embedded:
+        raise Refusal("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
+    _require_weights(settings)
+    wiring.migrate_or_check(settings)
+    config = wiring.task_config(settings)
+    workshop = wiring.workshop(settings, config, environment.load_pipeline)
+    code = run_worker(config, workshop, queues=wanted, concurrency=concurrency)
+    if code:
+        raise typer.Exit(code)
+
+
+def _require_weights(settings: Settings) -> None:
+    """A quick look; the models check their files themselves when they load."""
+    from childface import weights
+
+    for carrier in weights.CARRIERS:
+        for name in carrier.files:
+            if not (settings.weights_dir / name).is_file():
+                raise Refusal(
+                    f"{name} is missing in {settings.weights_dir}; run: childface weights fetch", EXIT_MISSING
+                )
+
+
+def _warm_up(house: House) -> None:
+    """Load the models while the first people still look for their photos."""
+
+    def load() -> None:
+        try:
+            house.warm_up()
+        except Exception:
+            log.exception("the models could not be loaded; jobs will say so")
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Their lines of level INFO hold addresses with the token inside, or say nothing new.
+    for name in ("httpx", "httpcore", "celery", "kombu", "alembic", "PIL"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,18 +6,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from childface.console import EXIT_MISSING, Refusal
 from childface.settings import Settings
+from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.keys import load_keys, load_or_create_key
-from storage.migrate import upgrade
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
 
 if TYPE_CHECKING:
+    from bots.dialogue import Dialogue
+    from bots.telegram import TelegramBot
     from tasks.per_process import PerProcess
     from tasks.pipeline_port import Pipeline
     from tasks.workshop import Workshop
@@ -64,6 +68,16 @@ def workshop(settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline
     return PerProcess(lambda: Workshop(open_store(settings), pipeline, open_queue(config), config))
 
 
+def migrate_or_check(settings: Settings) -> None:
+    """Bring the embedded database up to date; of a deployment's database only ask whether it is. Refusal if not."""
+    if settings.embedded:
+        migrate.upgrade(settings.database_url)
+        return
+    now, wanted = migrate.current(settings.database_url), migrate.newest()
+    if now != wanted:
+        raise Refusal(f"the database has tables of {now}, needed {wanted}; run: childface db upgrade", EXIT_MISSING)
+
+
 @dataclass(frozen=True)
 class House:
     """What an adapter needs."""
@@ -77,8 +91,8 @@ class House:
 
 @contextmanager
 def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[House]:
-    """Migrated storage and a queue; on the embedded default also the workers, for as long as the block lasts."""
-    upgrade(settings.database_url)
+    """Storage with all tables and a queue; on the embedded default also the workers, while the block lasts."""
+    migrate_or_check(settings)
     store = open_store(settings)
     config = task_config(settings)
     try:
@@ -92,3 +106,37 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
             yield House(settings, store, open_queue(config), lambda: None)
     finally:
         store.database.close()
+
+
+def open_dialogue(house: House) -> Dialogue:
+    """The conversation, with the settings' defaults for people who chose nothing."""
+    from bots.dialogue import Defaults, Dialogue
+    from bots.turn import Habits, Keeping
+
+    settings = house.settings
+    hours, days = timedelta(hours=1), timedelta(days=1)
+    defaults = Defaults(
+        habits=Habits(refine=settings.refine),
+        keeping=Keeping(
+            photo_hours=settings.ttl_photo / hours,
+            latent_days=settings.ttl_latent / days,
+            result_days=settings.ttl_result / days,
+        ),
+    )
+    return Dialogue(house.store, house.queue, defaults)
+
+
+def telegram_token(settings: Settings) -> str:
+    """The token, or Refusal. Ask before anything is opened."""
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
+    if not token:
+        raise Refusal("TELEGRAM_TOKEN is not set; @BotFather on Telegram gives you one", EXIT_MISSING)
+    return token
+
+
+def telegram_bot(house: House) -> TelegramBot:
+    """The Telegram adapter."""
+    from bots.telegram import TelegramBot, TelegramOptions
+
+    options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"))
+    return TelegramBot(telegram_token(house.settings), open_dialogue(house), options)

@@ -10,6 +10,7 @@ so lost jobs are looked for at the start and afterwards.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 from datetime import timedelta
@@ -20,6 +21,7 @@ from celery import Celery
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController
 
+from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
 from tasks.app import create_celery, register
 from tasks.config import TaskConfig
@@ -35,6 +37,9 @@ LANES = ((ENCODE, DRAW), (REFINE,))
 
 LOOK_EVERY = 20.0
 """Seconds between two searches for lost jobs."""
+
+PURGE_EVERY = 30
+"""After so many searches, what has expired is deleted: every ten minutes, and once at the start."""
 
 WAITED_TOO_LONG = timedelta(minutes=2)
 """A queued job older than this lost its message, or waits behind many: a second message does no harm."""
@@ -52,7 +57,7 @@ class EmbeddedWorkers:
         app.task(name=STOP_TASK, shared=False)(_stop_worker)
         self._lanes = [_Lane(app, [config.queue_prefix + queue for queue in queues]) for queues in LANES]
         self._done = threading.Event()
-        self._search = threading.Thread(target=self._look_for_lost, name="lost-jobs", daemon=True)
+        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
     def start(self) -> None:
         """Begin to work; returns when both threads listen."""
@@ -60,7 +65,7 @@ class EmbeddedWorkers:
         self._app.set_default()
         for lane in self._lanes:
             lane.start()
-        self._search.start()
+        self._housekeeping.start()
 
     def stop(self, patience: float = 10.0) -> bool:
         """Finish what is being done, for at most `patience` seconds; then leave it to the next start.
@@ -84,14 +89,14 @@ class EmbeddedWorkers:
     ) -> None:
         self.stop()
 
-    def _look_for_lost(self) -> None:
-        """Messages of an earlier process are gone with it: queue its jobs again, now and later."""
-        older_than = timedelta(0)
-        while True:
+    def _keep_house(self) -> None:
+        """Queue lost jobs again (messages of an earlier process are gone with it) and delete what has expired."""
+        for round_ in itertools.count():
             with contextlib.suppress(StorageUnavailable):
                 workshop = self._workshop()
-                requeue_lost(workshop.store, workshop.queue, older_than)
-            older_than = WAITED_TOO_LONG
+                requeue_lost(workshop.store, workshop.queue, WAITED_TOO_LONG if round_ else timedelta(0))
+                if round_ % PURGE_EVERY == 0:
+                    purge_expired(workshop.store)
             if self._done.wait(LOOK_EVERY):
                 return
 
