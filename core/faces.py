@@ -203,16 +203,17 @@ class FaceFinder:
                 return sorted(faces, key=lambda face: face.box)
         return []
 
-    def one_face(self, rgb: Pixels, *, choice: int | None = None) -> Face:
+    def one_face(self, rgb: Pixels, *, choice: int | None = None, shrunk: int = 1) -> Face:
         """The face that the photo is about; `choice` is an index into the boxes of an earlier SeveralFaces.
 
+        `shrunk` is that of the `Photo`: the boxes of SeveralFaces are then in pixels of the file as it was sent.
         Raises NoFace, SeveralFaces, FaceTooSmall, FaceTurned, and SettingError for a choice that does not exist.
         """
         rivals = leave_out_passers_by(self.find(rgb))
         if not rivals:
             raise NoFace()
         if choice is None and len(rivals) > 1:
-            raise SeveralFaces(boxes=[face.box for face in rivals])
+            raise SeveralFaces(boxes=[_times(face.box, shrunk) for face in rivals])
         if choice is not None and not 0 <= choice < len(rivals):
             raise SettingError(name="face", value=choice, allowed=f"0 to {len(rivals) - 1}")
         face = rivals[choice or 0]
@@ -285,6 +286,11 @@ def _upright(landmarks: Points) -> Points:
     middle = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
     down = np.array([-across[1], across[0]])
     return np.asarray((landmarks - middle) @ np.stack([across, down]).T / (across @ across))
+
+
+def _times(box: Box, factor: int) -> Box:
+    left, top, right, bottom = box
+    return left * factor, top * factor, right * factor, bottom * factor
 
 
 def _square(x: float, y: float, right: Points) -> Square:

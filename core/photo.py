@@ -51,11 +51,12 @@ BAND_PIXELS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """An upright photo. `rgb` is uint8 H×W×3, read-only."""
+    """An upright photo. `rgb` is uint8 H×W×3, read-only; one of its pixels is `shrunk` pixels of the file wide."""
 
     rgb: npt.NDArray[np.uint8]
     format: str
     sha256: str
+    shrunk: int = 1
 
 
 _one_at_a_time = threading.Lock()
@@ -76,12 +77,14 @@ def open_photo(data: bytes, *, max_bytes: int = MOST_BYTES, max_pixels: int = MO
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            rgb = _decode(_open(data, format, max_pixels), format)
+            picture = _open(data, format, max_pixels)
+            times = _halvings(picture.size)
+            rgb = _decode(picture, format, times)
         except PhotoError:
             raise
         except Exception as error:  # decoders raise whatever they like on damaged input: this is the border
             raise DamagedPhoto(format=format) from error
-    return Photo(rgb, format, hashlib.sha256(data).hexdigest())
+    return Photo(rgb, format, hashlib.sha256(data).hexdigest(), times)
 
 
 # --- recognise ----------------------------------------------------------------------------------------------
@@ -271,9 +274,8 @@ _UPRIGHT = {
 """EXIF orientation (tag 274) → what undoes it."""
 
 
-def _decode(picture: Any, format: str) -> npt.NDArray[np.uint8]:
-    """Upright RGB pixels, at most LONGEST_SIDE."""
-    times = _halvings(picture.size)
+def _decode(picture: Any, format: str, times: int) -> npt.NDArray[np.uint8]:
+    """Upright RGB pixels, `times` fewer on each side."""
     if format == "heif":
         picture = picture.to_pillow()  # libheif has applied the file's own rotation
     if format == "jpeg" and times > 1:
