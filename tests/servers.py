@@ -54,12 +54,11 @@ class PostgresServer:
         )
 
     def start(self) -> None:
-        """Start, and wait until it answers. Durability is off: a test survives a killed process, not a power cut."""
+        """Start, and wait until it answers. Data survives a killed process, not a power cut."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.home),
-            "fsync": "off",
-            "synchronous_commit": "off",
+            "fsync": "off",  # but commits stay synchronous: without, a killed server forgets the last ones
             "full_page_writes": "off",
             "max_connections": "60",
             "shared_buffers": "16MB",
@@ -168,12 +167,10 @@ class RedisServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A running PostgreSQL, shared by the whole run: make a database of your own in it."""
-    programs = _newest(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if programs is None:
-        _not_here("PostgreSQL", "postgresql")
+    programs = postgres_programs()
     # A Unix socket's path may have 107 bytes; pytest's own temporary folders come close to that.
     home = Path(tempfile.mkdtemp(prefix="childface-pg-"))
-    server = PostgresServer(programs.parent, home)
+    server = PostgresServer(programs, home)
     try:
         server.create()
         server.start()
@@ -197,11 +194,20 @@ def redis_server() -> Iterator[RedisServer]:
         shutil.rmtree(home)
 
 
+def postgres_programs() -> Path:
+    """The folder with initdb and postgres of the newest version, for tests that need a server of their own to kill."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(found, key=lambda path: float(path.parent.parent.name), default=None)
+    if newest is None:
+        not_here("PostgreSQL", "postgresql")
+    return newest.parent
+
+
 def redis_program() -> Path:
     """Where redis-server is, for tests that need one of their own to kill; skips (or fails) when it is nowhere."""
     found = shutil.which("redis-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if found is None:
-        _not_here("Redis", "redis-server")
+        not_here("Redis", "redis-server")
     return Path(found)
 
 
@@ -212,15 +218,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _not_here(name: str, package: str) -> NoReturn:
+def not_here(name: str, package: str) -> NoReturn:
+    """Skip the test, or fail it where the server is required."""
     reason = f"{name} IS NOT TESTED: its programs are not installed (apt-get install {package})"
     if os.environ.get(REQUIRED):
         pytest.fail(f"{reason}, but {REQUIRED} says they must be")
     pytest.skip(reason)
-
-
-def _newest(paths: Iterator[Path]) -> Path | None:
-    return max(paths, key=lambda path: float(path.parent.parent.name), default=None)
 
 
 def _account_for_servers() -> pwd.struct_passwd:
