@@ -33,7 +33,6 @@ def bot(
 ) -> None:
     """Start a chat bot. On the embedded default everything runs in this one process."""
     import asyncio
-
     from importlib.util import find_spec
 
     from bots.telegram import TokenRefused
@@ -75,7 +74,7 @@ def worker(
     if settings.embedded:
         raise Refusal("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
     _require_weights(settings)
-    wiring.migrate_or_check(settings)
+    wiring.require_tables(settings)
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)
     code = run_worker(config, workshop, queues=wanted, concurrency=concurrency)

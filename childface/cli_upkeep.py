@@ -89,10 +89,12 @@ def db_upgrade(ctx: typer.Context) -> None:
 @db_app.command("purge", epilog="Example: childface db purge --json")
 def db_purge(ctx: typer.Context, as_json: Json = False) -> None:
     """Delete photos, latents and pictures whose time is over. Run it from a timer, every hour or so."""
-    from childface.wiring import open_store
+    from childface.wiring import open_store, require_tables
     from storage.deletion import purge_expired
 
-    store = open_store(_settings(ctx))
+    settings = _settings(ctx)
+    require_tables(settings)
+    store = open_store(settings)
     try:
         removed = asdict(purge_expired(store))
     finally:

@@ -61,6 +61,14 @@ def _explain_missing(error: BaseException) -> Ending | None:
     from kombu.exceptions import OperationalError as BrokerAway
     from sqlalchemy.exc import OperationalError as DatabaseAway
 
+    from storage.errors import StorageError, StorageUnavailable, UnsupportedDatabase
+
+    if isinstance(error, UnsupportedDatabase):
+        return Ending(f"the database address is not one we serve: {error}", EXIT_BAD_INPUT)
+    if isinstance(error, StorageUnavailable) and isinstance(error.__cause__, Exception):
+        return _explain_missing(error.__cause__) or Ending(f"{error}: {error.__cause__}", EXIT_MISSING)
+    if isinstance(error, StorageError):
+        return Ending(f"what is stored cannot be used: {error}", EXIT_MISSING)
     if isinstance(error, DatabaseAway):
         return Ending(f"the database is away or not migrated (childface db upgrade): {error.orig}", EXIT_MISSING)
     if isinstance(error, BrokerAway):

@@ -68,11 +68,8 @@ def workshop(settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline
     return PerProcess(lambda: Workshop(open_store(settings), pipeline, open_queue(config), config))
 
 
-def migrate_or_check(settings: Settings) -> None:
-    """Bring the embedded database up to date; of a deployment's database only ask whether it is. Refusal if not."""
-    if settings.embedded:
-        migrate.upgrade(settings.database_url)
-        return
+def require_tables(settings: Settings) -> None:
+    """Refusal unless the database has the newest tables."""
     now, wanted = migrate.current(settings.database_url), migrate.newest()
     if now != wanted:
         raise Refusal(f"the database has tables of {now}, needed {wanted}; run: childface db upgrade", EXIT_MISSING)
@@ -92,7 +89,9 @@ class House:
 @contextmanager
 def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[House]:
     """Storage with all tables and a queue; on the embedded default also the workers, while the block lasts."""
-    migrate_or_check(settings)
+    if settings.embedded:
+        migrate.upgrade(settings.database_url)
+    require_tables(settings)  # a deployment's database is migrated by hand, at a moment of its owner's choice
     store = open_store(settings)
     config = task_config(settings)
     try:

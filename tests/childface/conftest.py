@@ -30,6 +30,11 @@ class Run:
         found: dict[str, Any] = json.loads(self.out)
         return found
 
+    def json_of_a_failure(self) -> dict[str, Any]:
+        """The object on stdout, whatever the exit code."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
     def refuses(self, code: int, *words: str) -> None:
         """One line on stderr with these words, nothing on stdout."""
         assert (self.code, self.out) == (code, "")
