@@ -1,0 +1,165 @@
+"""The whole house at once: chat, store, queue, embedded workers; only the pipeline and the far end are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from childface.console import Refusal
+from childface.settings import Settings
+from childface.wiring import open_house, open_store, task_config, telegram_bot
+from storage import migrate
+from storage.deletion import delete_user
+from tests.bots.fake_telegram import TOKEN, BotApi
+from tests.fakes import FakePipeline, photo_of
+from tests.servers import RedisServer
+
+PROGRAM = Path(sys.executable).with_name("childface")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=tmp_path / "data", weights_dir=tmp_path / "weights", telegram_token=TOKEN)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[BotApi]:
+    server = BotApi()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def test_two_photos_in_telegram_come_back_as_a_child_and_then_a_better_one(
+    settings: Settings, api: BotApi
+) -> None:
+    settings = settings.model_copy(update={"telegram_api_root": api.url})
+    pipeline = FakePipeline()
+    with open_house(settings, lambda _: pipeline) as house:
+        bot = telegram_bot(house)
+        await bot.start()
+        try:
+            anna = api.person(1)
+            await anna.sends_photo(photo_of("mom"))
+            await anna.sees("Now a photo of the other parent")
+            await anna.sends_photo(photo_of("dad"))
+            await api.until(lambda: len(api.pictures(1)) == 2, "two pictures")
+        finally:
+            await bot.stop()
+
+    assert (pipeline.calls["encode"], pipeline.calls["refine"]) == (2, 2)
+    for shown in api.pictures(1):
+        assert shown.picture is not None
+        with Image.open(io.BytesIO(shown.picture)) as picture:
+            assert picture.size == (1024, 1024)
+
+
+def test_the_first_start_makes_tables_and_a_key_that_only_we_can_read(settings: Settings) -> None:
+    with open_house(settings, lambda _: FakePipeline()):
+        pass
+
+    assert migrate.current(settings.database_url) == migrate.newest()
+    assert stat.S_IMODE(settings.key_path.stat().st_mode) == 0o600
+
+
+def test_closing_the_house_ends_its_threads(settings: Settings) -> None:
+    before = set(threading.enumerate())
+    with open_house(settings, lambda _: FakePipeline()) as house:
+        assert set(threading.enumerate()) > before
+        house.warm_up()
+
+    assert set(threading.enumerate()) <= before
+
+
+def test_the_models_load_on_first_use_and_once(settings: Settings) -> None:
+    loaded: list[Settings] = []
+
+    def load(settings: Settings) -> FakePipeline:
+        loaded.append(settings)
+        return FakePipeline()
+
+    with open_house(settings, load) as house:
+        assert loaded == []
+        house.warm_up()
+        house.warm_up()
+
+    assert len(loaded) == 1
+
+
+def test_two_embedded_houses_in_one_process_do_not_share_a_queue(settings: Settings) -> None:
+    assert task_config(settings).queue_prefix != task_config(settings).queue_prefix
+
+
+def test_a_deployments_database_is_not_migrated_by_surprise(settings: Settings) -> None:
+    deployed = settings.model_copy(update={"broker_url": "redis://127.0.0.1:1"})
+
+    with pytest.raises(Refusal, match="childface db upgrade"), open_house(deployed, lambda _: FakePipeline()):
+        pass
+
+
+def test_pictures_on_the_disk_are_not_readable_without_the_key(settings: Settings) -> None:
+    migrate.upgrade(settings.database_url)
+    store = open_store(settings)
+    with store.unit() as unit:
+        user = unit.users.get_or_add("console", "1")
+        unit.photos.add(user.id, b"a very private photo", settings.ttl_photo)
+        unit.commit()
+    files = [path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file()]
+    delete_user(store, user.id)
+    store.database.close()
+
+    assert files and not any(b"very private" in data for data in files)
+    assert not any(path.is_file() for path in settings.blob_folder.rglob("*"))
+
+
+@pytest.mark.servers
+async def test_a_real_bot_process_stops_when_told_so(api: BotApi, redis_server: RedisServer, tmp_path: Path) -> None:
+    environment = environment_of(tmp_path, api, redis_server)
+    await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
+    bot = await asyncio.create_subprocess_exec(
+        PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    anna = api.person(1)
+    await anna.says("/start")
+    await anna.sees("Send me a photo of mom")
+
+    bot.send_signal(signal.SIGTERM)
+    _, said = await asyncio.wait_for(bot.communicate(), 30)
+
+    assert bot.returncode == 0
+    assert TOKEN.encode() not in said
+
+
+@pytest.mark.servers
+async def test_a_refused_token_ends_the_bot_with_three(api: BotApi, redis_server: RedisServer, tmp_path: Path) -> None:
+    environment = environment_of(tmp_path, api, redis_server) | {"TELEGRAM_TOKEN": "1:wrong"}
+    await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
+
+    bot = await asyncio.create_subprocess_exec(
+        PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(bot.communicate(), 60)
+
+    assert bot.returncode == 3
+    assert said.decode().splitlines()[-1].startswith("childface: Telegram does not know this TELEGRAM_TOKEN")
+
+
+def environment_of(home: Path, api: BotApi, redis: RedisServer) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "TELEGRAM_TOKEN": TOKEN,
+        "CHILDFACE_TELEGRAM_API_ROOT": api.url,
+        "CHILDFACE_BROKER_URL": redis.url(),
+        "CHILDFACE_DATABASE_URL": f"sqlite:///{home}/deployed.sqlite3",
+    }
