@@ -128,7 +128,7 @@ class DiskBlobs:
         path = self._path(key)
         draft = path.with_name(f".{key}.{secrets.token_hex(4)}")
         with _passing_faults("write a blob"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_shard(path.parent)
             try:
                 with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(sealed)
@@ -139,6 +139,12 @@ class DiskBlobs:
                 draft.unlink(missing_ok=True)
                 raise
             _fsync_folder(path.parent)
+
+    def _make_shard(self, shard: Path) -> None:
+        if not shard.exists():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shard.mkdir(mode=0o700, exist_ok=True)
+            _fsync_folder(self._folder)
 
     def _path(self, key: str) -> Path:
         # Keys come from rows, but a row could be tampered with: never let one climb out of the folder.

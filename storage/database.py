@@ -58,14 +58,18 @@ def open_database(url: str) -> Database:
 
 
 def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
-    """The bare engine. Migrations switch foreign keys off, because SQLite changes a table by replacing it."""
+    """The bare engine. Migrations switch foreign keys off, because SQLite changes a table by replacing it.
+
+    Parameters stay out of error messages: they are people's numbers and chats, and messages end up in logs.
+    """
     address = normal_url(url)
     if address.get_backend_name() == "postgresql":
         # A restarted server must cost one failed ping, not one failed job.
-        return create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
+        options = {"connect_timeout": CONNECT_SECONDS}
+        return create_engine(address, pool_pre_ping=True, connect_args=options, hide_parameters=True)
     assert address.database is not None
     _create_private_file(Path(address.database))
-    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.blobs import BlobStore
 from storage.database import open_database
-from storage.errors import StorageUnavailable
+from storage.errors import NotFound, StorageUnavailable
 from storage.unit import Store
 from tests.storage.conftest import HOUR, Furnished
 
@@ -115,6 +115,14 @@ def test_a_blob_that_will_not_go_does_not_spoil_a_commit(house: Furnished, caplo
         assert unit.photos.get(photo.id).kind == "gone"
     assert "left to the purge" in caplog.text
     assert str(photo.blob_key) not in caplog.text
+
+
+def test_an_error_message_never_repeats_what_was_to_be_stored(house: Furnished) -> None:
+    with pytest.raises(NotFound) as caught, house.store.unit() as unit:
+        unit.jobs.add("child", "0" * 32, "telegram", "chat-of-a-person", reply={"to": "a person"})
+    cause = str(caught.value.__cause__)
+    assert "foreign key" in cause.lower()
+    assert "of-a-person" not in cause
 
 
 def test_a_database_that_is_away_is_one_passing_fault_with_its_cause(tmp_path: Path) -> None:
