@@ -340,7 +340,8 @@ def lane_of(job: Job, reply: dict[str, Any]) -> Lane:
 
 def place_of(job: Job, reply: dict[str, Any]) -> Place:
     """Where and how a job is told."""
-    return Place(job.chat_id, job.user_id, reply.get("language"), bool(reply.get("group")), late=True)
+    group = bool(reply.get("group"))
+    return Place(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
 
 
 def _progress_text(watch: Watch, stage: str, progress: float) -> str:

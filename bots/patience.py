@@ -13,6 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +35,11 @@ class Patience(BaseRateLimiter[str]):
         self._first_wait = first_wait
         self._longest = longest
         self._closed_until: dict[Any, float] = {}
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: the program ends."""
+        self._hurry.set()
 
     async def initialize(self) -> None:
         """Nothing to open."""
@@ -68,18 +74,22 @@ class Patience(BaseRateLimiter[str]):
                 raise
             except NetworkError:
                 broken += 1
-                if minor or broken >= self._tries:
+                if minor or broken >= self._tries or self._hurry.is_set():
                     raise
                 # A little chance keeps forty chats from knocking in the same instant.
-                await asyncio.sleep(self._first_wait * 2 ** (broken - 1) * random.uniform(0.8, 1.2))
+                await self._sleep(self._first_wait * 2 ** (broken - 1) * random.uniform(0.8, 1.2))
 
     async def _wait_for_chat(self, chat: Any, minor: bool, give_up: float) -> None:
         """Keep away from a chat for as long as the service asked."""
         while (left := self._closed_until.get(chat, 0.0) - time.monotonic()) > 0:
-            if minor or time.monotonic() + left > give_up:
+            if minor or self._hurry.is_set() or time.monotonic() + left > give_up:
                 raise RetryAfter(timedelta(seconds=left))
-            await asyncio.sleep(left)
+            await self._sleep(left)
         self._closed_until.pop(chat, None)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     def _close(self, chat: Any, seconds: float) -> None:
         self._closed_until[chat] = max(self._closed_until.get(chat, 0.0), time.monotonic() + seconds)

@@ -26,6 +26,8 @@ class Place:
     group: bool = False
     late: bool = False
     """Not the answer to what was just said: words about a photo then reply to it, so that it is clear which."""
+    reply_to: str | None = None
+    """The message all this is about, where a line does not say."""
 
 
 class Presenter:
@@ -72,7 +74,7 @@ class Presenter:
         )
         # In a private chat replying to everything is noise; in a group it says to whom we speak.
         quote = place.group or (place.late and say.drawing is None)
-        return Note(text, rows, say.reply_to if quote else None, picture)
+        return Note(text, rows, (say.reply_to or place.reply_to) if quote else None, picture)
 
     def _drawing(self, job_id: str) -> Picture | None:
         try:

@@ -74,6 +74,8 @@ class TelegramOptions:
     pace: Pace = field(default_factory=Pace)
     patience: Patience | None = None
     largest_photo: int = LARGEST_PHOTO
+    grace: float = 8.0
+    """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
 
 
 class TelegramBot:
@@ -84,6 +86,7 @@ class TelegramBot:
         silence_libraries()
         self._options = options
         self._dialogue = dialogue
+        self._patience = options.patience or Patience()
         self._lanes = Lanes()
         self._albums: Albums[Message] = Albums(options.album_quiet)
         self._downloads = asyncio.Semaphore(DOWNLOADS)
@@ -92,7 +95,7 @@ class TelegramBot:
             .token(token)
             .base_url(f"{options.api_root}/bot")
             .base_file_url(f"{options.api_root}/file/bot")
-            .rate_limiter(options.patience or Patience())
+            .rate_limiter(self._patience)
             .concurrent_updates(InOrder(self._lanes, self._albums))
             .job_queue(None)
             .build()
@@ -143,6 +146,7 @@ class TelegramBot:
     async def stop(self) -> None:
         """Take in nothing new, finish what was begun, disconnect."""
         assert self.application.updater is not None
+        end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
         if self.application.updater.running:
             await self.application.updater.stop()
         if self.application.running:
@@ -150,6 +154,7 @@ class TelegramBot:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        end.cancel()
         await self.application.shutdown()
 
     async def _connect(self) -> None:

@@ -1,0 +1,78 @@
+"""A real store, a worker without a pipeline, and a Bot API server, wired to a real bot."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bots.courier import Pace
+from bots.dialogue import Dialogue
+from bots.patience import Patience
+from bots.telegram import TelegramBot, TelegramOptions
+from storage.blobs import DiskBlobs
+from storage.database import open_database
+from storage.unit import Store
+from tests.bots.fake_telegram import TOKEN, BotApi
+from tests.bots.fake_worker import FakeWorker
+
+FAST = Pace(look=0.03, look_idle=0.05, edit=0.05, patience=30.0, act=0.5, claim=5.0, retry=0.2)
+
+
+@pytest.fixture
+def store(sqlite_url: str, tmp_path: Path) -> Iterator[Store]:
+    database = open_database(sqlite_url)
+    yield Store(database, DiskBlobs(tmp_path / "blobs", [secrets.token_bytes(32)]))
+    database.close()
+
+
+@pytest.fixture
+def worker(store: Store) -> Iterator[FakeWorker]:
+    worker = FakeWorker(store)
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def dialogue(store: Store, worker: FakeWorker) -> Dialogue:
+    return Dialogue(store, worker)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[BotApi]:
+    server = BotApi()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+StartBot = Callable[[], Awaitable[TelegramBot]]
+
+
+@asynccontextmanager
+async def running_bot(api: BotApi, dialogue: Dialogue, **changes: object) -> AsyncIterator[TelegramBot]:
+    """A bot process, from start to orderly stop."""
+    options = {
+        "api_root": api.url,
+        "poll_seconds": 2,
+        "album_quiet": 0.15,
+        "grace": 0.5,
+        "pace": FAST,
+        "patience": Patience(first_wait=0.02),
+        **changes,
+    }
+    bot = TelegramBot(TOKEN, dialogue, TelegramOptions(**options))  # type: ignore[arg-type]
+    await bot.start()
+    try:
+        yield bot
+    finally:
+        await bot.stop()
+
+
+@pytest.fixture
+async def bot(api: BotApi, dialogue: Dialogue) -> AsyncIterator[TelegramBot]:
+    async with running_bot(api, dialogue) as running:
+        yield running

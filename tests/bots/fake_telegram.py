@@ -1,0 +1,449 @@
+"""A Bot API server over real HTTP, small enough to read: chats, people, albums, buttons, files, and faults on demand.
+
+It keeps what a chat shows (edits applied), so a test says what somebody *sees*, not which calls were made.
+Behaves as https://core.telegram.org/bots/api tells where the bot could notice a difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+TOKEN = "123456:not-a-real-token"
+ME = {"id": 123456, "is_bot": True, "first_name": "ChildFace", "username": "childface_bot"}
+PATIENCE = 20.0
+"""Seconds after which something that must come is taken to be lost."""
+
+
+@dataclass
+class Shown:
+    """A message as the chat shows it now."""
+
+    message_id: int
+    chat_id: int
+    from_bot: bool
+    text: str = ""
+    picture: bytes | None = None
+    buttons: list[list[dict[str, str]]] = field(default_factory=list)
+    reply_to: int | None = None
+    deleted: bool = False
+    edits: int = 0
+
+    @property
+    def labels(self) -> list[str]:
+        return [button["text"] for row in self.buttons for button in row]
+
+
+@dataclass
+class Fault:
+    """What happens to the next requests of a method: `status` 429, or a connection that breaks before or after."""
+
+    method: str
+    kind: str
+    times: int = 1
+    retry_after: int = 1
+    chat_id: int | None = None
+
+
+class BotApi:
+    """The server. `url` is what the bot takes for api.telegram.org."""
+
+    def __init__(self) -> None:
+        self.messages: dict[tuple[int, int], Shown] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answers: list[dict[str, Any]] = []
+        self.commands: dict[tuple[str, str], list[str]] = {}
+        self.files: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.faults: list[Fault] = []
+        self.broken = 0
+        self._numbers = itertools.count(1000)
+        self._updates: list[dict[str, Any]] = []
+        self._news = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    # Life
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_post("/bot{token}/{method}", self._call)
+        app.router.add_get("/file/bot{token}/{path}", self._download)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.05)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def fail(self, method: str, kind: str, times: int = 1, *, retry_after: int = 1, chat_id: int | None = None) -> None:
+        """Let the next requests of a method meet a fault: "429", "403", "drop" (not done), "drop after" (done)."""
+        self.faults.append(Fault(method, kind, times, retry_after, chat_id))
+
+    # What people do
+
+    def person(self, number: int, chat_id: int | None = None, language: str = "en") -> Person:
+        """Somebody, in a private chat or (negative number) a group."""
+        return Person(self, number, chat_id or number, language)
+
+    async def push(self, **update: Any) -> None:
+        """An update for the bot."""
+        async with self._news:
+            self._updates.append({"update_id": next(self._numbers), **update})
+            self._news.notify_all()
+
+    def number(self) -> int:
+        return next(self._numbers)
+
+    def keep_file(self, data: bytes, size: int | None = None) -> str:
+        """A file that somebody sent; its id. `size` lies about its length."""
+        file_id = f"file-{self.number()}"
+        self.files[file_id] = data
+        self.sizes[file_id] = len(data) if size is None else size
+        return file_id
+
+    # What people see
+
+    def shown(self, chat_id: int) -> list[Shown]:
+        """What the bot's messages in a chat look like now, the oldest first."""
+        found = [m for (chat, _), m in self.messages.items() if chat == chat_id and m.from_bot and not m.deleted]
+        return sorted(found, key=lambda message: message.message_id)
+
+    def pictures(self, chat_id: int) -> list[Shown]:
+        """Messages with a picture."""
+        return [message for message in self.shown(chat_id) if message.picture is not None]
+
+    def count(self, method: str) -> int:
+        return sum(1 for name, _ in self.calls if name == method)
+
+    async def until(self, holds: Callable[[], Any], what: str = "") -> None:
+        """Wait for something to become true."""
+        async with self._news:
+            try:
+                await asyncio.wait_for(self._news.wait_for(holds), PATIENCE)
+            except TimeoutError:
+                raise AssertionError(f"never happened: {what}\n{self.transcript()}") from None
+
+    def transcript(self) -> str:
+        return "\n".join(
+            f"{m.chat_id} #{m.message_id} {'bot' if m.from_bot else 'person'}"
+            f"{' (deleted)' if m.deleted else ''}: {m.text!r} {m.picture!r:.60} {m.labels}"
+            for m in self.messages.values()
+        )
+
+    # The API
+
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["token"] != TOKEN:
+            return _refuse(401, "Unauthorized")
+        method = request.match_info["method"]
+        params = await _params(request)
+        fault = self._take_fault(method, params)
+        if fault is not None and fault.kind == "429":
+            return _refuse(429, "Too Many Requests", parameters={"retry_after": fault.retry_after})
+        if fault is not None and fault.kind == "403":
+            return _refuse(403, "Forbidden: bot was blocked by the user")
+        if fault is not None and fault.kind == "drop":
+            return self._drop(request)
+        self.calls.append((method, params))
+        handler: Callable[[dict[str, Any]], Awaitable[Any]] = getattr(self, f"_{method}", _always_true)
+        try:
+            result = await handler(params)
+        except ApiError as error:
+            return _refuse(error.status, error.words)
+        finally:
+            async with self._news:
+                self._news.notify_all()
+        if fault is not None:
+            return self._drop(request)
+        return web.json_response({"ok": True, "result": result})
+
+    def _take_fault(self, method: str, params: dict[str, Any]) -> Fault | None:
+        for fault in self.faults:
+            here = fault.chat_id is None or str(fault.chat_id) == str(params.get("chat_id"))
+            if fault.method in (method, "*") and method != "getUpdates" and here and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+    def _drop(self, request: web.Request) -> web.StreamResponse:
+        self.broken += 1
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        self.calls.append(("download", {"path": path}))
+        if self._take_fault("download", {}) is not None:
+            return self._drop(request)
+        return web.Response(body=self.files[path])
+
+    async def _getMe(self, params: dict[str, Any]) -> Any:
+        return ME
+
+    async def _getUpdates(self, params: dict[str, Any]) -> Any:
+        offset, patience = int(params.get("offset", 0)), float(params.get("timeout", 0))
+        self._updates = [update for update in self._updates if update["update_id"] >= offset]
+        async with self._news:
+            if not self._updates and patience:
+                try:
+                    await asyncio.wait_for(self._news.wait_for(lambda: bool(self._updates)), patience)
+                except TimeoutError:
+                    return []
+        return self._updates[:100]
+
+    async def _setMyCommands(self, params: dict[str, Any]) -> Any:
+        scope = params.get("scope", {}).get("type", "default")
+        names = [command["command"] for command in params["commands"]]
+        self.commands[scope, params.get("language_code", "")] = names
+        return True
+
+    async def _sendMessage(self, params: dict[str, Any]) -> Any:
+        return self._send(params, params["text"], None)
+
+    async def _sendPhoto(self, params: dict[str, Any]) -> Any:
+        return self._send(params, params.get("caption", ""), params["photo"])
+
+    def _send(self, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
+        message = Shown(self.number(), int(params["chat_id"]), True, text, picture)
+        message.buttons = params.get("reply_markup", {}).get("inline_keyboard", [])
+        message.reply_to = params.get("reply_parameters", {}).get("message_id")
+        self.messages[message.chat_id, message.message_id] = message
+        return _message_json(message)
+
+    async def _editMessageText(self, params: dict[str, Any]) -> Any:
+        message = self._editable(params)
+        if message.picture is not None:
+            raise ApiError(400, "Bad Request: there is no text in the message to edit")
+        return self._edit(message, params, params["text"], None)
+
+    async def _editMessageCaption(self, params: dict[str, Any]) -> Any:
+        message = self._editable(params)
+        return self._edit(message, params, params.get("caption", ""), message.picture)
+
+    async def _editMessageMedia(self, params: dict[str, Any]) -> Any:
+        media = params["media"]
+        picture = params[media["media"].removeprefix("attach://")]
+        return self._edit(self._editable(params), params, media.get("caption", ""), picture)
+
+    def _editable(self, params: dict[str, Any]) -> Shown:
+        message = self.messages.get((int(params["chat_id"]), int(params["message_id"])))
+        if message is None or message.deleted or not message.from_bot:
+            raise ApiError(400, "Bad Request: message to edit not found")
+        return message
+
+    def _edit(self, message: Shown, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
+        buttons = params.get("reply_markup", {}).get("inline_keyboard", [])
+        if (message.text, message.picture, message.buttons) == (text, picture, buttons):
+            raise ApiError(400, "Bad Request: message is not modified: specified new message content is the same")
+        message.text, message.picture, message.buttons = text, picture, buttons
+        message.edits += 1
+        return _message_json(message)
+
+    async def _deleteMessage(self, params: dict[str, Any]) -> Any:
+        self._editable(params).deleted = True
+        return True
+
+    async def _answerCallbackQuery(self, params: dict[str, Any]) -> Any:
+        self.answers.append(params)
+        return True
+
+    async def _getFile(self, params: dict[str, Any]) -> Any:
+        file_id = params["file_id"]
+        if self.sizes[file_id] > 20_000_000:
+            raise ApiError(400, "Bad Request: file is too big")
+        return {
+            "file_id": file_id,
+            "file_unique_id": f"u-{file_id}",
+            "file_path": file_id,
+            "file_size": self.sizes[file_id],
+        }
+
+
+class ApiError(Exception):
+    """A refusal in Telegram's words."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+        self.words = words
+
+
+class Person:
+    """Somebody with a phone."""
+
+    def __init__(self, api: BotApi, number: int, chat_id: int, language: str) -> None:
+        self.api = api
+        self.number = number
+        self.chat_id = chat_id
+        self.language = language
+
+    async def says(self, text: str, *, reply_to: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A text message; also what was sent."""
+        return await self._send(text=text, reply_to_message=reply_to)
+
+    async def sends_photo(
+        self,
+        data: bytes,
+        caption: str | None = None,
+        *,
+        size: int | None = None,
+        reply_to: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """A picture."""
+        return await self._send(photo=self._photo(data, size), caption=caption, reply_to_message=reply_to)
+
+    async def sends_file(
+        self, data: bytes, name: str, mime: str, caption: str | None = None, *, size: int | None = None
+    ) -> dict[str, Any]:
+        """A file."""
+        file_id = self.api.keep_file(data, size)
+        document = {
+            "file_id": file_id,
+            "file_unique_id": f"u-{file_id}",
+            "file_name": name,
+            "mime_type": mime,
+            "file_size": self.api.sizes[file_id],
+        }
+        return await self._send(document=document, caption=caption)
+
+    async def sends_album(self, *photos: bytes, captions: tuple[str | None, ...] = (), shuffled: bool = False) -> None:
+        """Several pictures at once; Telegram hands them out one by one, not always in order."""
+        album = f"album-{self.api.number()}"
+        messages = [
+            self._message(photo=self._photo(data), media_group_id=album, caption=caption)
+            for data, caption in itertools.zip_longest(photos, captions[: len(photos)])
+        ]
+        for message in reversed(messages) if shuffled else messages:
+            await self.api.push(message=message)
+
+    async def sends(self, **content: Any) -> dict[str, Any]:
+        """Anything else: a sticker, a voice message …"""
+        return await self._send(**content)
+
+    async def presses(self, label: str, *, times: int = 1) -> None:
+        """The newest button with this label."""
+        message, data = self._find(label)
+        for _ in range(times):
+            await self.presses_data(message, data)
+
+    async def presses_data(self, message: Shown, data: str) -> None:
+        query = {
+            "id": str(self.api.number()),
+            "from": self._user(),
+            "chat_instance": "1",
+            "data": data,
+            "message": _message_json(message),
+        }
+        await self.api.push(callback_query=query)
+
+    def data_of(self, label: str) -> tuple[Shown, str]:
+        """A button, to be pressed later."""
+        return self._find(label)
+
+    async def sees(self, words: str) -> Shown:
+        """Wait until a message of the bot holds these words."""
+        await self.api.until(lambda: self._seen(words) is not None, words)
+        message = self._seen(words)
+        assert message is not None
+        return message
+
+    async def sees_pictures(self, count: int) -> list[Shown]:
+        """Wait for so many pictures."""
+        await self.api.until(lambda: len(self.pictures) >= count, f"{count} pictures")
+        return self.pictures
+
+    @property
+    def pictures(self) -> list[Shown]:
+        return self.api.pictures(self.chat_id)
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.text for message in self.api.shown(self.chat_id)]
+
+    def _seen(self, words: str) -> Shown | None:
+        return next((m for m in reversed(self.api.shown(self.chat_id)) if words in m.text), None)
+
+    def _find(self, label: str) -> tuple[Shown, str]:
+        for message in reversed(self.api.shown(self.chat_id)):
+            for row in message.buttons:
+                for button in row:
+                    if label in button["text"]:
+                        return message, button["callback_data"]
+        raise AssertionError(f"no button {label!r}\n{self.api.transcript()}")
+
+    def _photo(self, data: bytes, size: int | None = None) -> list[dict[str, Any]]:
+        small, large = self.api.keep_file(b"thumbnail"), self.api.keep_file(data, size)
+        return [
+            {"file_id": f, "file_unique_id": f"u-{f}", "width": w, "height": w, "file_size": self.api.sizes[f]}
+            for f, w in ((small, 90), (large, 1280))
+        ]
+
+    async def _send(self, **content: Any) -> dict[str, Any]:
+        message = self._message(**content)
+        await self.api.push(message=message)
+        return message
+
+    def _message(self, **content: Any) -> dict[str, Any]:
+        number = self.api.number()
+        self.api.messages[self.chat_id, number] = Shown(number, self.chat_id, False, content.get("text") or "")
+        kept = {name: value for name, value in content.items() if value is not None}
+        return {"message_id": number, "date": 1_700_000_000, "from": self._user(), "chat": _chat(self.chat_id), **kept}
+
+    def _user(self) -> dict[str, Any]:
+        return {"id": self.number, "is_bot": False, "first_name": "A person", "language_code": self.language}
+
+
+def _chat(chat_id: int) -> dict[str, Any]:
+    if chat_id < 0:
+        return {"id": chat_id, "type": "supergroup", "title": "A family"}
+    return {"id": chat_id, "type": "private", "first_name": "A person"}
+
+
+def message_json(message: Shown) -> dict[str, Any]:
+    """A message of the bot as Telegram would describe it, to be replied to."""
+    return _message_json(message)
+
+
+def _message_json(message: Shown) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "message_id": message.message_id,
+        "date": 1_700_000_000,
+        "chat": _chat(message.chat_id),
+        "from": ME,
+    }
+    if message.picture is None:
+        return body | {"text": message.text}
+    photo = {"file_id": "sent", "file_unique_id": "sent", "width": 9, "height": 9}
+    return body | {"caption": message.text, "photo": [photo]}
+
+
+async def _params(request: web.Request) -> dict[str, Any]:
+    """Form fields, those that hold JSON decoded, files as bytes."""
+    params: dict[str, Any] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            params[name] = value.file.read()
+        else:
+            assert isinstance(value, str)
+            params[name] = json.loads(value) if value[:1] in ("{", "[") else value
+    return params
+
+
+async def _always_true(params: dict[str, Any]) -> Any:
+    return True
+
+
+def _refuse(status: int, words: str, **more: Any) -> web.Response:
+    return web.json_response({"ok": False, "error_code": status, "description": words, **more}, status=status)

@@ -1,0 +1,109 @@
+"""A worker without a pipeline: reads a photo's bytes as a stage direction, and draws the wish as JSON.
+
+b"mom …"      a woman              b"text …"        not a picture
+b"dad …"      a man                b"nobody …"      no face
+b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from datetime import timedelta
+from typing import Any
+
+from storage.records import Job
+from storage.unit import Store
+
+HOUR = timedelta(hours=1)
+
+
+class FakeWorker:
+    """A `JobQueue` with a thread behind it. Stopped and started again it forgets nothing: rows are the truth."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.done: list[str] = []
+        self._messages: queue.Queue[str | None] = queue.Queue()
+        self._free = threading.Event()
+        self._free.set()
+        self._thread = threading.Thread(target=self._work, name="fake-worker")
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        self._messages.put(job.id)
+
+    def pause(self) -> None:
+        """Take no further job."""
+        self._free.clear()
+
+    def resume(self) -> None:
+        self._free.set()
+
+    def stop(self) -> None:
+        self.resume()
+        self._messages.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job_id := self._messages.get()) is not None:
+            self._free.wait()
+            self.work(job_id)
+            self.done.append(job_id)
+
+    def work(self, job_id: str) -> None:
+        """Do one job."""
+        with self.store.unit() as unit:
+            job = unit.jobs.start(job_id, HOUR)
+            unit.commit()
+        if job is None:
+            return
+        if job.kind == "encode":
+            self._encode(job)
+        else:
+            self._draw(job)
+
+    def _encode(self, job: Job) -> None:
+        assert job.photo_id is not None
+        with self.store.unit() as unit:
+            photo = unit.photos.get(job.photo_id)
+            direction = unit.photos.data(job.photo_id).split(b" ")[0].decode(errors="replace")
+            kind, _, count = direction.partition(":")
+            refusals = {"text": "not_a_picture", "nobody": "no_face"}
+            if kind in refusals:
+                unit.jobs.fail(job.id, refusals[kind], {})
+                unit.photos.forget_data(photo.id)
+            elif kind == "crowd" and photo.face is None:
+                boxes = [[i * 40, 10, i * 40 + 30, 40] for i in range(int(count))]
+                unit.jobs.fail(job.id, "several_faces", {"boxes": boxes})
+            else:
+                unit.jobs.finish(job.id, _facts(kind, photo.face))
+                unit.photos.forget_data(photo.id)
+            unit.commit()
+
+    def _draw(self, job: Job) -> None:
+        with self.store.unit() as unit:
+            if unit.jobs.is_cancel_requested(job.id):
+                unit.jobs.cancel(job.id)
+                unit.commit()
+                return
+            drawn = {**job.wish, "mom": job.mom_photo_id, "dad": job.dad_photo_id, "kind": job.kind, "job": job.id}
+            sex = "girl" if job.wish["sex"] == "surprise" else job.wish["sex"]
+            unit.jobs.report(job.id, "drawing", 0.5)
+            unit.results.add(job.id, b"picture " + json.dumps(drawn).encode(), "image/jpeg", 4, 4, HOUR)
+            unit.jobs.finish(job.id, {"sex": sex, "age": job.wish["age"], "warnings": []})
+            unit.commit()
+
+
+def _facts(kind: str, face: int | None) -> dict[str, Any]:
+    woman = kind == "mom" or (kind == "crowd" and face == 0)
+    sure = 0.99 if kind in ("mom", "dad", "crowd") else 0.55
+    return {"sex": "female" if woman else "male", "sex_confidence": sure, "estimated_age": 30.0, "warnings": []}
+
+
+def drawn(picture: bytes | None) -> dict[str, Any]:
+    """What the fake worker was asked to draw."""
+    assert picture is not None and picture.startswith(b"picture ")
+    facts: dict[str, Any] = json.loads(picture.removeprefix(b"picture "))
+    return facts
