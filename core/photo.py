@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageCms
 
+from core.containers import MOST_PARTS, count_parts, count_scans
 from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 
 MOST_BYTES = 20 * 2**20
@@ -207,10 +208,10 @@ def _open(data: bytes, format: str, max_pixels: int) -> Any:
     """A Pillow image or HEIF file with its header read and its size checked, nothing decoded yet."""
     if format == "webp":  # its decoder takes memory for the canvas at once
         _refuse_many_pixels(_webp_size(data), max_pixels)
-    if format == "jpeg":
-        scans = count_scans(data)
-        if scans > MOST_SCANS:
-            raise PhotoTooLarge(what="scans", size=scans, limit=MOST_SCANS)
+    if (parts := count_parts(data, format)) > MOST_PARTS:
+        raise PhotoTooLarge(what="parts", size=parts, limit=MOST_PARTS)
+    if format == "jpeg" and (scans := count_scans(data, MOST_SCANS)) > MOST_SCANS:
+        raise PhotoTooLarge(what="scans", size=scans, limit=MOST_SCANS)
     if format == "heif":
         import pillow_heif
 
@@ -242,22 +243,6 @@ def _webp_size(data: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     width, height = struct.unpack_from("<HH", data, 26)
     return width & 0x3FFF, height & 0x3FFF
-
-
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # inside a scan FF00 and restarts do not end it
-
-
-def count_scans(data: bytes) -> int:
-    """Number of scans of the first picture in a JPEG, without decoding it. ITU-T T.81, annex B."""
-    scans, at = 0, 2
-    while found := _NEXT_MARKER.search(data, at):
-        marker, at = data[found.start() + 1], found.end()
-        if marker == 0xD9:
-            break
-        scans += marker == 0xDA
-        if marker != 0x01:
-            at += int.from_bytes(data[at : at + 2], "big")
-    return scans
 
 
 # --- pixels -------------------------------------------------------------------------------------------------
