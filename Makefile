@@ -5,30 +5,34 @@ VENV     ?= .venv
 PIP_ARGS ?=
 # pip shows its progress where somebody looks on, and only errors elsewhere.
 QUIET    := $(shell test -t 2 || echo --quiet --quiet)
-PYTHON   ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
-	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
+# The first Python of a version that we test and that can make environments (Debian keeps that in python3-venv).
+PYTHON   ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo "$$p" && break; done)
 
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check
 CHILD    := $(BIN)/childface
-EXAMPLES := examples/mom.jpg examples/dad.jpg
 PINS     := pyproject.toml requirements/constraints.txt
 
-.PHONY: help setup setup-dev demo bot test lint types unit format clean distclean
+.PHONY: help setup setup-dev weights demo bot test lint types unit format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.weights  ## make the environment, fetch the weights, check their hashes
+setup: weights  ## make the environment, fetch the weights, check their hashes
 
-setup-dev: $(VENV)/.dev $(VENV)/.weights  ## the same, with the tools that tests and checks need
+setup-dev: $(VENV)/.dev weights  ## the same, with the tools that tests and checks need
 
-demo: $(VENV)/.weights  ## photos in, child out: the whole conversation in the terminal with two example parents
+demo: weights  ## photos in, child out: the whole conversation in the terminal with two example parents
 	@$(CHILD) chat --demo
 
-bot: $(VENV)/.weights  ## start the Telegram bot, all in one process: TELEGRAM_TOKEN=... make bot
+bot: weights  ## start the Telegram bot, all in one process: TELEGRAM_TOKEN=... make bot
 	@$(CHILD) bot telegram
+
+weights: $(VENV)/.installed  ## fetch the weights of others; takes a second when they are there and undamaged
+	@$(CHILD) weights fetch >/dev/null
 
 test: lint types unit  ## lint, types and tests
 
@@ -39,7 +43,7 @@ lint: $(VENV)/.dev  ## ruff: style and likely mistakes
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev $(VENV)/.weights  ## pytest with coverage
+unit: $(VENV)/.dev weights  ## pytest with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 format: $(VENV)/.dev  ## let ruff mend what it can
@@ -56,8 +60,8 @@ distclean: clean  ## remove the environment as well (your data and weights stay 
 # Stamps: each is newer than what it was made from, so that a second run does nothing.
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo 'ChildFace needs Python 3.11, 3.12 or 3.13: sudo apt install python3 python3-venv' >&2; exit 3; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Python is here, its venv module is not: sudo apt install python3-venv' >&2; exit 3; }
+	@test -n "$(PYTHON)" || { echo 'ChildFace needs Python 3.11, 3.12 or 3.13 with its venv module:' >&2; \
+		echo '  sudo apt install python3 python3-venv' >&2; exit 3; }
 	@echo 'Making the environment in $(VENV) ...' >&2
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 3; }
 
@@ -70,8 +74,3 @@ $(VENV)/.dev: $(PINS) | $(VENV)/.installed
 	@echo 'Installing the tools for tests and training ...' >&2
 	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
 	@touch $@ $(VENV)/.installed
-
-# childface/weights.py itself knows what is there already and what is damaged.
-$(VENV)/.weights: childface/weights.py $(wildcard core/generator_weights.py) | $(VENV)/.installed
-	@$(CHILD) weights fetch
-	@touch $@

@@ -59,13 +59,18 @@ def open_queue(config: TaskConfig) -> CeleryQueue:
     return CeleryQueue(create_celery(config), config.queue_prefix)
 
 
-def workshop(settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline) -> PerProcess[Workshop]:
-    """What tasks work with, opened once in each process that runs one; the models wait for the first task."""
+def workshop(
+    settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline, store: Store | None = None
+) -> PerProcess[Workshop]:
+    """What tasks work with, opened once in each process that runs one; the models wait for the first task.
+
+    Without a `store` each process opens its own: connections do not survive a fork.
+    """
     from tasks.per_process import PerProcess
     from tasks.workshop import Workshop
 
     pipeline = PerProcess(lambda: load_pipeline(settings))
-    return PerProcess(lambda: Workshop(open_store(settings), pipeline, open_queue(config), config))
+    return PerProcess(lambda: Workshop(store or open_store(settings), pipeline, open_queue(config), config))
 
 
 def require_tables(settings: Settings) -> None:
@@ -98,7 +103,7 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
         if settings.embedded:
             from tasks.embedded import EmbeddedWorkers
 
-            opened = workshop(settings, config, load_pipeline)
+            opened = workshop(settings, config, load_pipeline, store)
             with EmbeddedWorkers(config, opened):
                 yield House(settings, store, open_queue(config), lambda: opened().pipeline())
         else:

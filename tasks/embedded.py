@@ -78,7 +78,10 @@ class EmbeddedWorkers:
             workshop.stopping.set()
         for lane in self._lanes:
             lane.ask_to_stop()
-        return all([lane.join(patience) for lane in self._lanes])
+        ended = [lane.join(patience) for lane in self._lanes]
+        if self._housekeeping.ident is not None:
+            self._housekeeping.join(patience)
+        return all(ended) and not self._housekeeping.is_alive()
 
     def __enter__(self) -> Self:
         self.start()

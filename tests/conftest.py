@@ -25,8 +25,9 @@ def no_settings_of_yours(monkeypatch: pytest.MonkeyPatch) -> None:
 def weights_dir() -> Path:
     """The folder of fetched weights (`make setup`). A test that asks for it is skipped where they are not there."""
     from childface import weights
+    from childface.settings import Settings
 
-    folder = Path(_WEIGHTS) if _WEIGHTS else Path.home() / ".cache" / "childface"
+    folder = Path(_WEIGHTS) if _WEIGHTS else Settings(_env_file=None).weights_dir
     missing = [name for carrier in weights.CARRIERS for name in carrier.files if not (folder / name).is_file()]
     if missing:
         reason = f"no {missing[0]} in {folder}: childface weights fetch"
