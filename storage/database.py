@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.errors import UnsupportedDatabase
+from storage.errors import StorageUnavailable, UnsupportedDatabase
+
+log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
+
+DEADLOCK = "40P01"
+"""PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
 
 CONNECT_SECONDS = 10
 """How long PostgreSQL may take to let us in."""
@@ -43,6 +52,8 @@ class Database:
             raw = self.engine.raw_connection()  # a checkpoint cannot run inside a transaction
             try:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error:
+                log.warning("the write-ahead file could not be emptied and is left to the next purge")
             finally:
                 raw.close()
 
@@ -72,7 +83,7 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:
+    def set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -88,6 +99,20 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Turn the driver's "away, locked, full, deadlock" into our one passing fault, and keep the cause."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StorageUnavailable(what="get a connection") from error
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_READONLY":
+            raise  # writing in a view is our own mistake, not a fault that passes
+        deadlock = getattr(error.orig, "sqlstate", None) == DEADLOCK
+        raise StorageUnavailable(what="use the database", deadlock=deadlock) from error
 
 
 def normal_url(url: str) -> URL:

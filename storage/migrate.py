@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from storage.database import open_engine
+from storage.database import database_faults, open_engine
 from storage.models import Base
 
 _LOCK = 0x0C41_1DFA
@@ -22,7 +22,10 @@ _LOCK = 0x0C41_1DFA
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to the newest (or a named) revision; harmless when it is there, or when two start at once."""
+    """Bring the database to the newest (or a named) revision; harmless when it is there, or when two start at once.
+
+    Raises `StorageUnavailable`, and then nothing has changed.
+    """
     with migrating(url) as config:
         command.upgrade(config, revision)
 
@@ -34,10 +37,10 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision of the database, None when it is empty."""
+    """The revision of the database, None when it is empty. Raises `StorageUnavailable`."""
     engine = open_engine(url)
     try:
-        with engine.connect() as connection:
+        with database_faults(), engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
@@ -66,7 +69,7 @@ def migrating(url: str) -> Iterator[Config]:
     """Alembic's configuration for this database, within one transaction that only one process at a time can hold."""
     engine = open_engine(url, foreign_keys=False)
     try:
-        with engine.begin() as connection:
+        with database_faults(), engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
             yield _config(connection)

@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from storage.blobs import BlobStore
 from storage.clock import Clock, utc_now
-from storage.database import Database
+from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
 from storage.repositories.base import Tools
 from storage.repositories.conversations import Conversations
@@ -33,9 +32,6 @@ from storage.repositories.photos import Photos
 from storage.repositories.removal import Removal
 from storage.repositories.results import Results
 from storage.repositories.users import Users
-
-DEADLOCK = "40P01"
-"""PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +58,7 @@ class Store:
 
     @contextmanager
     def _open(self, sessions: sessionmaker[Session]) -> Iterator[Unit]:
-        with _passing_faults():
+        with database_faults():
             unit = Unit(sessions(), self.blobs, self.clock)
             try:
                 yield unit
@@ -175,17 +171,3 @@ class UnitBlobs:
             except StorageUnavailable:
                 # The rows are right already; the purge will find the orphan.
                 log.warning("a blob could not be deleted and is left to the purge")
-
-
-@contextmanager
-def _passing_faults() -> Iterator[None]:
-    """Turn the driver's "away, locked, full, deadlock" into our one passing fault, and keep the cause."""
-    try:
-        yield
-    except PoolTimeout as error:
-        raise StorageUnavailable(what="get a connection") from error
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_READONLY":
-            raise  # writing in a view is our own mistake, not a fault that passes
-        deadlock = getattr(error.orig, "sqlstate", None) == DEADLOCK
-        raise StorageUnavailable(what="use the database", deadlock=deadlock) from error
