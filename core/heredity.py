@@ -21,7 +21,7 @@ from core.encoder import GROUPS
 BLOCKS = 12
 """Blocks of principal directions; the first blocks hold few strong directions, the later ones many weak ones."""
 
-CONCENTRATION = 1.3
+CONCENTRATION = 0.8
 """Of the Beta law of the shares: below 2 its mass lies at the ends."""
 
 
