@@ -71,7 +71,6 @@ class Watch:
     place: Place
     reply_to: str | None
     since: float
-    acted: float = 0.0
     edited: float = 0.0
     shown: str = ""
 
@@ -90,6 +89,7 @@ class Courier:
         self._watched: dict[str, Watch] = {}
         self._status: dict[Lane, str] = {}
         """The one progress message of a lane, until it has become a result."""
+        self._acted: dict[Lane, float] = {}
         self._telling: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -177,14 +177,13 @@ class Courier:
         if watch is None:
             return
         if watch.kind == "encode":
-            watch.acted = time.monotonic()
-            await self._messenger.acting(watch.lane[0])
+            self._act(watch.lane)
             return
         async with self._lanes.hold(watch.lane):
             # It may have been told while this waited for the lane.
             if job_id in self._watched:
                 with suppress(MessengerError):
-                    await self._put_status(job_id, watch, _progress_text(watch, "queued", 0.0))
+                    await self._put_status(job_id, watch, _progress(watch, "queued", 0.0))
 
     def _show_progress(self, job: Job) -> None:
         """Edit the progress message if it has something new to say and the last edit is long enough ago."""
@@ -193,30 +192,35 @@ class Courier:
             return
         now = time.monotonic()
         if watch.kind == "encode":
-            if now - watch.acted >= self._pace.act:
-                watch.acted = now
-                self._spawn(self._messenger.acting(watch.lane[0]))
+            self._act(watch.lane)
             if now - watch.since < self._pace.patience:
                 return
-        text = _progress_text(watch, job.stage, job.progress)
-        if text != watch.shown and now - max(watch.edited, watch.since) >= self._pace.edit:
+        note = _progress(watch, job.stage, job.progress)
+        if note.text != watch.shown and now - max(watch.edited, watch.since) >= self._pace.edit:
             watch.edited = now
-            self._spawn(self._edit_progress(job.id, watch, text))
+            self._spawn(self._edit_progress(job.id, watch, note))
 
-    async def _edit_progress(self, job_id: str, watch: Watch, text: str) -> None:
+    def _act(self, lane: Lane) -> None:
+        """A chat action, unless the last one is still to be seen."""
+        now = time.monotonic()
+        if now - self._acted.get(lane, 0.0) >= self._pace.act:
+            self._acted[lane] = now
+            self._spawn(self._messenger.acting(lane[0]))
+
+    async def _edit_progress(self, job_id: str, watch: Watch, note: Note) -> None:
         async with self._lanes.hold(watch.lane):
             if job_id in self._watched:
                 with suppress(MessengerError):
-                    await self._put_status(job_id, watch, text)
+                    await self._put_status(job_id, watch, note)
 
-    async def _put_status(self, job_id: str, watch: Watch, text: str) -> None:
+    async def _put_status(self, job_id: str, watch: Watch, note: Note) -> None:
         """Write into the lane's progress message, sending it if there is none yet."""
-        watch.shown = text
+        watch.shown = note.text
         message_id = self._status.get(watch.lane)
         if message_id is not None:
-            await self._messenger.edit(watch.lane[0], message_id, Note(text), minor=True)
+            await self._messenger.edit(watch.lane[0], message_id, note, minor=True)
         else:
-            message_id = await self._messenger.send(watch.lane[0], Note(text, reply_to=watch.reply_to))
+            message_id = await self._messenger.send(watch.lane[0], note)
             self._status[watch.lane] = message_id
         await asyncio.to_thread(self._note, job_id, message=message_id)
 
@@ -262,6 +266,7 @@ class Courier:
     async def _hand_on(self, job: Job, lane: Lane, status: str | None, answer: Answer) -> None:
         """A progress message that has not become anything serves the next job, or goes."""
         self._watched.pop(job.id, None)
+        self._acted.pop(lane, None)
         waiting = answer.jobs or any(watch.lane == lane for watch in self._watched.values())
         if status is not None and waiting:
             self._status[lane] = status
@@ -292,7 +297,8 @@ class Courier:
             status = None
         for _ in range(2):
             if status is None:
-                coming = Note(render("picture_coming", {}, place.language), reply_to=note.reply_to)
+                words = render("picture_coming", {}, place.language)
+                coming = Note(words, reply_to=note.reply_to, progress=1.0)
                 status = await self._messenger.send(place.chat_id, coming)
                 await asyncio.to_thread(self._note, job.id, message=status, fresh=True)
             if await self._turn_into(place, status, note):
@@ -344,9 +350,11 @@ def place_of(job: Job, reply: dict[str, Any]) -> Place:
     return Place(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
 
 
-def _progress_text(watch: Watch, stage: str, progress: float) -> str:
+def _progress(watch: Watch, stage: str, progress: float) -> Note:
     """What the progress message says."""
     key = "encoding" if watch.kind == "encode" else (stage or "queued")
     known = key if key in ("queued", "encoding", "drawing", "refining") else "working"
-    words = render(f"progress_{known}", {}, watch.place.language)
-    return words if watch.kind == "encode" or progress <= 0 else f"{words}\n{bar(progress)}"
+    text = render(f"progress_{known}", {}, watch.place.language)
+    if watch.kind != "encode" and progress > 0:
+        text = f"{text}\n{bar(progress)}"
+    return Note(text, reply_to=watch.reply_to, progress=progress)

@@ -33,12 +33,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture."""
+    """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture.
+
+    `progress` (0..1) marks a passing message that will become another one.
+    """
 
     text: str
     rows: tuple[tuple[tuple[str, str], ...], ...] = ()
     reply_to: str | None = None
     picture: Picture | None = None
+    progress: float | None = None
 
 
 class Messenger(Protocol):

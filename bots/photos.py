@@ -22,7 +22,6 @@ from bots.events import (
 )
 from bots.state import Child, ParentPhoto, State
 from bots.steps import (
-    Acting,
     Button,
     ChooseFace,
     CloseQuestion,
@@ -66,7 +65,9 @@ def photos_received(turn: Turn, event: PhotosReceived) -> None:
 
 def _take(turn: Turn, photo: NewPhoto) -> None:
     """Put one photo where it belongs and have it looked at."""
-    known = next((old for old in turn.state.photos if old.sha256 == photo.sha256), None)
+    # A couple that was drawn may begin again with the same photos.
+    compared = turn.state.loose if turn.state.couple_drawn and photo.role is None else turn.state.photos
+    known = next((old for old in compared if old.sha256 == photo.sha256), None)
     if known is not None:
         turn.do(ForgetPhotos((photo.photo_id,)))
         if photo.role is not None and getattr(turn.state, photo.role) != known:
@@ -138,11 +139,9 @@ def forget_round(turn: Turn) -> None:
 
 
 def _acknowledge(turn: Turn) -> None:
-    """After the first photo say what else is needed; after the second just get to work."""
+    """After the first photo say what else is needed; after the second, work that is seen is answer enough."""
     if len(turn.state.photos) == 1:
         tell_what_is_missing(turn)
-    else:
-        turn.do(Acting())
 
 
 def tell_what_is_missing(turn: Turn) -> None:

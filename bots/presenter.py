@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bots.buttons import button_data
 from bots.messenger import Messenger, Note, Picture, Press
-from bots.steps import Acting, CloseQuestion, Faces, Line, Say, Toast
+from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from bots.texts import render
 from storage.errors import StorageError
 from storage.unit import Store
@@ -54,8 +54,6 @@ class Presenter:
                 case CloseQuestion(key, params):
                     if press is not None:
                         await press.close(render(key, params, place.language))
-                case Acting():
-                    await messenger.acting(place.chat_id)
         return sent
 
     async def note(self, place: Place, say: Say) -> Note:

@@ -67,12 +67,7 @@ class CloseQuestion:
     params: Params = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """Show that we are at work, for photos that are being looked at."""
-
-
-Line = Say | Toast | CloseQuestion | Acting
+Line = Say | Toast | CloseQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +146,6 @@ Deed = (
 )
 Step = Line | Deed
 
-LINES: tuple[type, ...] = (Say, Toast, CloseQuestion, Acting)
-
 
 def line_to_json(line: Line) -> dict[str, Any]:
     """A line as JSON, so that it can wait in the job row until it was sent."""
@@ -164,12 +157,7 @@ def line_from_json(data: dict[str, Any]) -> Line:
     facts = dict(data)
     name = facts.pop("line")
     if name != "Say":
-        simple: dict[str, type[Toast] | type[CloseQuestion] | type[Acting]] = {
-            "Toast": Toast,
-            "CloseQuestion": CloseQuestion,
-            "Acting": Acting,
-        }
-        return simple[name](**facts)
+        return Toast(**facts) if name == "Toast" else CloseQuestion(**facts)
     faces = facts.pop("faces")
     buttons = tuple(tuple(Button(**button) for button in row) for row in facts.pop("buttons"))
     if faces is not None:

@@ -25,6 +25,8 @@ class FakeWorker:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.done: list[str] = []
+        self.picture: bytes | None = None
+        """What is drawn, if it is to be a real picture."""
         self._messages: queue.Queue[str | None] = queue.Queue()
         self._free = threading.Event()
         self._free.set()
@@ -91,7 +93,8 @@ class FakeWorker:
             drawn = {**job.wish, "mom": job.mom_photo_id, "dad": job.dad_photo_id, "kind": job.kind, "job": job.id}
             sex = "girl" if job.wish["sex"] == "surprise" else job.wish["sex"]
             unit.jobs.report(job.id, "drawing", 0.5)
-            unit.results.add(job.id, b"picture " + json.dumps(drawn).encode(), "image/jpeg", 4, 4, HOUR)
+            picture = self.picture or b"picture " + json.dumps(drawn).encode()
+            unit.results.add(job.id, picture, "image/jpeg", 4, 4, HOUR)
             unit.jobs.finish(job.id, {"sex": sex, "age": job.wish["age"], "warnings": []})
             unit.commit()
 

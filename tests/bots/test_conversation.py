@@ -9,7 +9,6 @@ import pytest
 from bots.events import DataDeleted, DrawingFailed, OtherMessage, TextSaid
 from bots.state import State, state_from_json
 from bots.steps import (
-    Acting,
     CancelDrawing,
     ChooseFace,
     CloseQuestion,
@@ -35,7 +34,7 @@ def test_two_photos_of_clearly_different_sex_become_a_child_without_any_question
     story.encoded(first, "male")
     assert story.steps == []
     second = story.photo()
-    assert story.deeds(Acting)
+    assert story.steps == [QueueEncode(second, "m2")]
     story.encoded(second, "female")
     assert (story.last_drawing.child.mom, story.last_drawing.child.dad) == (second, first)
 
