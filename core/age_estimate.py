@@ -68,18 +68,18 @@ class AgeHead(nn.Module):
 
 
 def to_growth(age: Tensor) -> Tensor:
-    """Years → a scale on which a year of a child weighs more than one of an adult: ln(1 + age/5)."""
-    return torch.log1p(age.clamp(min=0) / 5)
+    """Years → a scale on which a year of a child weighs more than one of an adult: ln(1 + age/12)."""
+    return torch.log1p(age.clamp(min=0) / 12)
 
 
 def to_years(growth: Tensor) -> Tensor:
     """The inverse of `to_growth`, kept within 0 … 100 years."""
-    return (5 * torch.expm1(growth)).clamp(0, OLDEST)
+    return (12 * torch.expm1(growth)).clamp(0, OLDEST)
 
 
 def years_per_growth(growth: Tensor) -> Tensor:
     """Slope of `to_years`."""
-    return 5 * torch.exp(growth)
+    return 12 * torch.exp(growth)
 
 
 def pooled_features(network: IdentityNetwork, aligned: Tensor) -> Tensor:

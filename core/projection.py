@@ -1,9 +1,11 @@
 """Refinement: a short optimisation in W+ that starts at the encoder's answer and ends nearer to the photo.
 
-The steps run through the preview generator (ten times cheaper); a few last ones through the whole generator take away
-the colour error that the preview leaves. The best latent seen is kept, so the answer is never worse than the start.
-After FamilyGAN's encoder (optimisation from a network's guess, early stopping) and Karras et al. 2020 (StyleGAN2,
-appendix D: warm-up and cosine decay of the rate).
+Gradients go through the preview generator, which is ten times cheaper than the whole one. What the preview draws wrong
+is measured now and then (`full_every`) by drawing once with the whole generator, and added to its pictures as a
+constant: so the losses see nearly the true picture, and no colour error of the preview ends up in the latent. The best
+latent seen is kept, so the answer is never worse than the start.
+After FamilyGAN's encoder (optimisation from a network's guess, early stopping, stochastic clipping) and Karras et al.
+2020 (StyleGAN2, appendix D: warm-up and cosine decay of the rate).
 """
 
 from __future__ import annotations
@@ -15,12 +17,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.errors import Cancelled
 from core.identity import IdentityNetwork
-from core.losses import Loss, face_mask, weighted_loss
+from core.losses import face_mask, weighted_loss
 from core.preview import PreviewGenerator
 
 Progress = Callable[[float], None]
@@ -36,15 +37,15 @@ class ProjectionSettings:
     """How long and by which losses to refine."""
 
     steps: int = 60
-    full_steps: int = 3
     seconds: float = 25.0
+    full_every: int = 12  # steps between two drawings by the whole generator
     rate: float = 0.05  # of Adam, in units of W's spread
     warmup: int = 5
-    patience: int = 15
+    patience: int = 20
     improvement: float = 0.002  # smallest gain, as a share of the best loss, that counts
     near_start: float = 0.02  # weight of the squared distance from the start, in units of W's spread
     near_w: float = 0.02  # weight of the spread between style inputs beyond the start's
-    clip: float = 4.0  # a style further than this many spreads from the mean is pulled back
+    clip: float = 4.0  # numbers further than this many spreads from the mean are drawn anew
     weights: Mapping[str, float] = field(default_factory=_default_weights)
 
 
@@ -90,69 +91,80 @@ class Projector:
         optimiser = torch.optim.Adam([x], lr=settings.rate, betas=(0.9, 0.95))
         distance = weighted_loss(settings.weights, target, face_mask(target.shape[-1]), self.identity)
         best = Best(settings)
-        planned = settings.steps + settings.full_steps
         stopped_by: Stopped = "steps"
-        full_cost = 0.0
-        for step in range(planned):
+        missing = torch.zeros(())
+        for step in range(settings.steps):
             if cancelled is not None and cancelled():
                 raise Cancelled()
-            spent = time.monotonic() - began
-            full = step >= settings.steps or best.tired or spent + full_cost * settings.full_steps > settings.seconds
-            if spent > settings.seconds or (full and best.full_seen >= settings.full_steps):
-                stopped_by = "seconds" if spent > settings.seconds else "patience" if best.tired else "steps"
-                break
-            _set_rate(optimiser, settings, step, full=full)
             latent = self.w_mean + x * self.w_scale
-            drawn = self._full(latent) if full else self.preview(latent)
-            loss = distance(drawn)[0] + _prior(x, origin, settings)
-            best.see(x.detach(), loss.item(), full=full)
+            if step % settings.full_every == 0:
+                missing = self._missing(latent)
+            loss = distance(self.preview(latent) + missing)[0] + _prior(x, origin, settings)
+            best.see(x.detach(), loss.item())
+            done = share_done(step + 1, settings, seconds=time.monotonic() - began)
+            if progress is not None:
+                progress(done)
+            if best.tired or done >= 1:
+                stopped_by = "patience" if best.tired else "steps" if step + 1 == settings.steps else "seconds"
+                break
+            for group in optimiser.param_groups:
+                group["lr"] = settings.rate * rate_factor(step, done, settings)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             clip_stochastically(x, settings.clip)
-            if progress is not None:
-                progress((step + 1) / planned)
-            full_cost = max(full_cost, 8 * (time.monotonic() - began) / (step + 1)) if step < 3 else full_cost
-        latent = self.w_mean + best.x * self.w_scale
-        return Projection(latent, best.loss, best.first_loss, best.seen, time.monotonic() - began, stopped_by)
+        if progress is not None:
+            progress(1.0)
+        return Projection(
+            latent=self.w_mean + best.x * self.w_scale,
+            loss=best.loss,
+            start_loss=best.first_loss,
+            steps=best.seen,
+            seconds=time.monotonic() - began,
+            stopped_by=stopped_by,
+        )
 
-    def _full(self, latent: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(self.preview.synthesis(latent, size=512), 256)
+    @torch.no_grad()
+    def _missing(self, latent: Tensor) -> Tensor:
+        """What the preview lacks of the true picture (1, 3, 256, 256)."""
+        return self.preview.synthesis(latent, size=256) - self.preview(latent)
 
 
 class Best:
-    """The best latent seen by preview steps, overtaken by the last full step (their losses do not compare)."""
+    """The best latent seen, and for how many steps none was better."""
 
     def __init__(self, settings: ProjectionSettings) -> None:
         self.settings = settings
         self.x = torch.empty(0)
         self.loss = self.first_loss = math.inf
-        self.seen = self.full_seen = self.idle = 0
+        self.seen = self.idle = 0
 
     @property
     def tired(self) -> bool:
         """No improvement worth the name for `patience` steps."""
         return self.idle >= self.settings.patience
 
-    def see(self, x: Tensor, loss: float, *, full: bool) -> None:
+    def see(self, x: Tensor, loss: float) -> None:
         """Take note of one step's latent and loss."""
         self.seen += 1
         if self.seen == 1:
             self.first_loss = loss
-        if full and not self.full_seen:
-            self.loss = math.inf
-        self.full_seen += full
         gained = loss < self.loss * (1 - self.settings.improvement)
         self.idle = 0 if gained else self.idle + 1
         if loss < self.loss:
             self.x, self.loss = x.clone(), loss
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, settings: ProjectionSettings, step: int, *, full: bool) -> None:
+def share_done(steps: int, settings: ProjectionSettings, *, seconds: float) -> float:
+    """The larger of the shares of the steps and of the seconds that are used up, at most 1."""
+    by_time = seconds / settings.seconds if settings.seconds > 0 else 1.0
+    return min(1.0, max(steps / settings.steps, by_time))
+
+
+def rate_factor(step: int, done: float, settings: ProjectionSettings) -> float:
+    """A linear rise over the warm-up, then half a cosine that is down when the budget is used up."""
     rise = min(1.0, (step + 1) / settings.warmup)
-    fall = 0.15 if full else 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / settings.steps)))
-    for group in optimiser.param_groups:
-        group["lr"] = settings.rate * rise * fall
+    return rise * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def _prior(x: Tensor, origin: Tensor, settings: ProjectionSettings) -> Tensor:

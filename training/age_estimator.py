@@ -100,9 +100,9 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
 
 
 def balance(age: Tensor) -> Tensor:
-    """Chances that even out the ages: faces of a rare age are drawn more often, by the root of their rarity."""
-    bins = (to_growth(age) * 8).long()
-    return torch.bincount(bins).float()[bins].rsqrt()
+    """Chances that even out the ages: the rarer a band of growth, the more often each of its faces is drawn."""
+    bins = (to_growth(age) * 10).long()
+    return torch.bincount(bins).float()[bins] ** -0.8
 
 
 def age_loss(answers: Tensor, age: Tensor, male: Tensor) -> Tensor:

@@ -16,6 +16,10 @@ from training.tight import TightAligner
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
+CELEBA_HALF = (0.2, 0.36, 0.8, 0.86)
+"""Where the face is in CelebA's aligned crops at half size (89×109), as shares: left, top, right, bottom."""
+
+
 @dataclass(frozen=True)
 class PhotoFolder:
     """Where photos lie, and what is known of them.

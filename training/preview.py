@@ -7,19 +7,17 @@ latents leaves W (a different style per input), because the encoder and the refi
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.generator import MobileStyleGAN
 from core.preview import PREVIEW_FEATURES, PreviewGenerator, PreviewHead
 from core.weights import save_weights
 from training.drawn import DrawnPairs, endless
-from training.log import TrainingLog, save_checkpoint
+from training.log import TrainingLog, load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,10 @@ def train_preview(
     train, check = pairs.split(settings.held_back)
     rows = endless(train, generator=rng)
     log = TrainingLog(folder, settings=asdict(settings))
-    for step in range(1, settings.steps + 1):
+    checkpoint = folder / "checkpoint.pt"
+    parts = {"head": head, "optimiser": optimiser, "schedule": schedule}
+    start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
+    for step in range(start + 1, settings.steps + 1):
         with torch.no_grad():
             latent, picture = _sample(synthesis_of=generator, pairs=pairs, row=next(rows), settings=settings, rng=rng)
             features = synthesis.features(latent, until=PREVIEW_FEATURES)
@@ -84,9 +85,7 @@ def train_preview(
         if step % 500 == 0 or step == settings.steps:
             psnr, cast = measure_preview(PreviewGenerator(synthesis, head), pairs, check[:24])
             log.note(step, psnr=psnr, colour_cast=cast)
-            save_checkpoint(
-                folder / "checkpoint.pt", step=step, settings=asdict(settings), head=head, optimiser=optimiser
-            )
+            save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
             save_weights(head, folder / "preview.safetensors")
     return head
 

@@ -1,0 +1,95 @@
+"""The age asked is solved for; everything by which a face differs from its age's mean is kept."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.age_estimate import to_growth, to_years
+from core.ageing import KNOTS, Ager, AgeModel, crossing
+from core.generator import STYLES, WIDTH
+
+
+class StraightReader(nn.Module):
+    """Reads growth from the first input and sex from the second, so that every answer can be worked out by hand."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs[:, :2]
+
+
+@pytest.fixture
+def model() -> AgeModel:
+    """A world in which growth lies along the first style direction and maleness along the second."""
+    made = AgeModel(rank=2)
+    made.reader = StraightReader()  # type: ignore[assignment]
+    for sex in (0, 1):
+        made.curve[sex, :, 0] = to_growth(torch.tensor(KNOTS))
+        made.curve[sex, :, 1] = 8.0 * sex - 4.0
+    return made.eval()
+
+
+def face(model: AgeModel, *, age: float, male: float, own: float = 0.0) -> Tensor:
+    style = model.mean_style(torch.tensor([age]), torch.tensor([male]))
+    style[:, 5] += own
+    return style[:, None].expand(1, STYLES, WIDTH).clone()
+
+
+@pytest.mark.parametrize("age", [0.0, 1.0, 6.0, 12.5, 40.0, 85.0])
+@pytest.mark.parametrize("male", [False, True])
+def test_the_reader_sees_the_age_and_sex_that_were_asked(model: AgeModel, age: float, male: bool) -> None:
+    aged = Ager(model).solve(face(model, age=33, male=1.0), age=age, male=male)
+    seen_age, seen_male = model.read(aged.latent)
+    assert seen_age.item() == pytest.approx(min(age, KNOTS[-1]), abs=0.6)
+    if age >= 3:
+        assert (seen_male.item() > 0) == male
+
+
+def test_what_makes_the_person_that_person_stays(model: AgeModel) -> None:
+    aged = Ager(model).solve(face(model, age=33, male=0.0, own=1.5), age=6, male=False)
+    assert aged.latent[0, :, 5].tolist() == pytest.approx([1.5] * STYLES, abs=1e-4)
+
+
+def test_a_face_of_the_age_asked_hardly_moves(model: AgeModel) -> None:
+    start = face(model, age=20, male=0.0, own=1.0)
+    aged = Ager(model).solve(start, age=20, male=False)
+    assert (aged.latent - start).abs().max() < 0.2
+
+
+def test_the_same_question_has_the_same_answer(model: AgeModel) -> None:
+    start = face(model, age=30, male=1.0, own=0.5)
+    first, second = (Ager(model).solve(start, age=8, male=True).latent for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_a_look_at_the_picture_walks_on_by_what_was_missing(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=6, male=False)
+    older = ager.correct(start, aged, age=6, seen=lambda _: 4.0)
+    younger = ager.correct(start, aged, age=6, seen=lambda _: 9.0)
+    assert younger.curve_age < aged.curve_age < older.curve_age
+
+
+def test_a_picture_that_looks_right_is_left_alone(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=6, male=False)
+    assert ager.correct(start, aged, age=6, seen=lambda _: 6.3) is aged
+
+
+def test_style_inputs_outside_the_profile_keep_their_colours(model: AgeModel) -> None:
+    model.profile[16:] = 0.0
+    start = face(model, age=33, male=0.0, own=1.0)
+    aged = Ager(model).solve(start, age=6, male=False)
+    torch.testing.assert_close(aged.latent[:, 16:], start[:, 16:])
+
+
+def test_growth_and_years_are_inverse() -> None:
+    ages = torch.tensor([0.0, 1.0, 7.0, 30.0, 90.0])
+    torch.testing.assert_close(to_years(to_growth(ages)), ages, rtol=1e-5, atol=1e-5)
+
+
+def test_crossing_lies_between_the_samples_or_at_the_nearest() -> None:
+    at = torch.tensor([0.0, 10.0, 20.0])
+    assert crossing(at, torch.tensor([1.0, 3.0, 5.0]), 4.0) == pytest.approx(15.0)
+    assert crossing(at, torch.tensor([1.0, 3.0, 5.0]), 9.0) == 20.0
+    assert crossing(at, torch.tensor([1.0, 3.0, 5.0]), 0.0) == 0.0

@@ -1,0 +1,139 @@
+"""Refinement keeps the best it saw, stops when it should, tells its progress and can be cancelled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import Cancelled
+from core.losses import LOSSES, face_mask, weighted_loss
+from core.projection import ProjectionSettings, Projector, clip_stochastically
+
+
+class FlatSynthesis(nn.Module):
+    """Draws a grey picture whose brightness is the mean of the latent."""
+
+    def forward(self, latent: Tensor, *, size: int) -> Tensor:
+        return latent.mean(dim=(1, 2))[:, None, None, None].expand(-1, 3, size, size)
+
+
+class FlatPreview(nn.Module):
+    """The same at 256 px."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synthesis = FlatSynthesis()
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.synthesis(latent, size=256)
+
+
+class NoNetwork(nn.Module):
+    """Stands where no loss asks for features."""
+
+
+@pytest.fixture
+def projector() -> Projector:
+    return Projector(
+        FlatPreview(),  # type: ignore[arg-type]
+        NoNetwork(),  # type: ignore[arg-type]
+        w_mean=torch.zeros(4),
+        w_scale=torch.ones(4),
+    )
+
+
+SETTINGS = ProjectionSettings(steps=40, rate=0.1, weights={"pixel": 1.0}, near_start=0.0, near_w=0.0)
+GREY = torch.full((1, 3, 256, 256), 0.5)
+
+
+def test_the_latent_comes_nearer_to_the_photo(projector: Projector) -> None:
+    result = projector.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS)
+    assert result.loss < 0.1 * result.start_loss
+    assert result.latent.mean().item() == pytest.approx(0.5, abs=0.1)
+    assert result.latent.shape == (1, 3, 4)
+
+
+def test_a_start_that_is_right_already_is_given_back(projector: Projector) -> None:
+    start = torch.full((1, 3, 4), 0.5)
+    result = projector.project(GREY, start, settings=SETTINGS)
+    torch.testing.assert_close(result.latent, start)
+
+
+def test_it_stops_early_when_nothing_improves(projector: Projector) -> None:
+    settings = ProjectionSettings(steps=40, patience=3, weights={"pixel": 1.0})
+    result = projector.project(GREY, torch.full((1, 3, 4), 0.5), settings=settings)
+    assert result.steps < 10
+    assert result.stopped_by == "patience"
+
+
+def test_no_time_means_one_look_and_the_start(projector: Projector) -> None:
+    settings = ProjectionSettings(seconds=0.0, weights={"pixel": 1.0})
+    start = torch.zeros(1, 3, 4)
+    result = projector.project(GREY, start, settings=settings)
+    assert result.stopped_by == "seconds"
+    torch.testing.assert_close(result.latent, start)
+
+
+class DarkPreview(FlatPreview):
+    """Draws everything darker than the whole generator does."""
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return super().forward(latent) - 0.3
+
+
+def test_the_preview_s_colour_error_does_not_reach_the_latent() -> None:
+    dark = Projector(
+        DarkPreview(),  # type: ignore[arg-type]
+        NoNetwork(),  # type: ignore[arg-type]
+        w_mean=torch.zeros(4),
+        w_scale=torch.ones(4),
+    )
+    result = dark.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS)
+    assert result.latent.mean().item() == pytest.approx(0.5, abs=0.1)
+
+
+def test_progress_rises_to_one(projector: Projector) -> None:
+    told: list[float] = []
+    projector.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_it_can_be_cancelled_between_two_steps(projector: Projector) -> None:
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    with pytest.raises(Cancelled):
+        projector.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS, cancelled=cancelled)
+    assert asked == 4
+
+
+def test_stochastic_clipping_draws_anew_inside_the_limit_and_leaves_the_rest() -> None:
+    torch.manual_seed(0)
+    x = torch.tensor([[0.5, 9.0, -9.0, -0.5]])
+    clip_stochastically(x, 2.0)
+    assert x.abs().max() <= 2.0
+    assert x[0, 0] == 0.5
+    assert x[0, 3] == -0.5
+
+
+@pytest.mark.parametrize("name", ["pixel", "l1", "log-cosh", "colour"])
+def test_a_loss_is_nothing_for_the_target_and_grows_with_the_error(name: str) -> None:
+    target = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) - 0.5
+    loss = LOSSES[name](target, face_mask(64), NoNetwork())  # type: ignore[arg-type]
+    assert loss(target).item() == pytest.approx(0.0, abs=1e-6)
+    assert 0 < loss(target + 0.05).item() < loss(target + 0.2).item()
+
+
+def test_errors_outside_the_face_count_less() -> None:
+    target = torch.zeros(1, 3, 64, 64)
+    loss = weighted_loss({"pixel": 1.0}, target, face_mask(64), NoNetwork())  # type: ignore[arg-type]
+    corner, middle = target.clone(), target.clone()
+    corner[..., :8, :8] = 1.0
+    middle[..., 28:36, 28:36] = 1.0
+    assert loss(corner).item() < 0.3 * loss(middle).item()

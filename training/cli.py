@@ -1,0 +1,152 @@
+"""`childface train …`: every shipped weight can be made again, in this order: draw, preview, encoder, age-estimator, ageing.
+
+Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
+hand, with its model card.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+app = typer.Typer(no_args_is_help=True, help="Train the weights that come with the program.", rich_markup_mode=None)
+
+Weights = Annotated[Path, typer.Option(help="Folder of the fetched weights.")]
+Out = Annotated[Path, typer.Option(help="Folder for checkpoints, log and weights; a run found there goes on.")]
+Drawn = Annotated[Path, typer.Option(help="Folder of drawn pairs (made by `draw`).", exists=True, file_okay=False)]
+Threads = Annotated[int, typer.Option(help="Threads of torch; 0: as many as there are cores.")]
+
+DEFAULT_WEIGHTS = Path.home() / ".cache" / "childface"
+
+
+def _threads(count: int) -> None:
+    import torch
+
+    if count:
+        torch.set_num_threads(count)
+
+
+@app.command(epilog="Example: childface train draw --count 7000 --out runs/drawn")
+def draw(
+    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 7000,
+    seed: int = 0,
+    out: Out = Path("runs/drawn"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Draw pairs of pictures and latents: about a second each on two cores."""
+    from core.generator_weights import load_generator
+    from training.draw import draw_pairs
+
+    _threads(threads)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("drawing", total=1.0)
+        draw_pairs(
+            load_generator(weights), out, count=count, seed=seed, progress=lambda done: bars.update(bar, completed=done)
+        )
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train preview --drawn runs/drawn --out runs/preview")
+def preview(
+    drawn: Drawn,
+    steps: Annotated[int, typer.Option(min=1)] = 5000,
+    out: Out = Path("runs/preview"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the preview head: the cheap way from 128-px features to a 256-px picture."""
+    from core.generator_weights import load_generator
+    from training.drawn import DrawnPairs
+    from training.preview import PreviewSettings, train_preview
+
+    _threads(threads)
+    train_preview(load_generator(weights), DrawnPairs.open(drawn), out, PreviewSettings(steps=steps))
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train encoder --drawn runs/drawn --photos faces --preview runs/preview --out runs/encoder")
+def encoder(
+    drawn: Drawn,
+    preview: Annotated[Path | None, typer.Option(help="Folder of the preview head; default: the shipped one.")] = None,
+    photos: Annotated[list[Path] | None, typer.Option(help="Folder of FFHQ-aligned photos; may be repeated.")] = None,
+    small_photos: Annotated[
+        Path | None, typer.Option(help="Folder of small crops (CelebA at half size), aligned without a detector.")
+    ] = None,
+    latent_steps: Annotated[int, typer.Option(min=0)] = 2500,
+    picture_steps: Annotated[int, typer.Option(min=0)] = 4000,
+    out: Out = Path("runs/encoder"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the encoder: first on latents of drawn faces, then, if photos are given, on pictures."""
+    from core.generator_weights import load_generator
+    from core.identity import load_identity
+    from core.preview import load_preview
+    from core.weights import SHIPPED
+    from training.drawn import DrawnPairs
+    from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
+    from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
+    from training.tight import TightAligner
+
+    _threads(threads)
+    generator, identity, pairs = load_generator(weights), load_identity(weights), DrawnPairs.open(drawn)
+    model = train_on_latents(identity, generator.w_mean, pairs, out, LatentStage(steps=latent_steps))
+    folders = [PhotoFolder(folder) for folder in photos or []]
+    if small_photos is not None:
+        folders.append(PhotoFolder(small_photos, box=CELEBA_HALF, detail=80))
+    if folders:
+        aligner = TightAligner(weights)
+        aligned = [
+            AlignedPhotos.open(folder, out / f"photos{i}.npy", aligner=aligner) for i, folder in enumerate(folders)
+        ]
+        head = load_preview(generator.synthesis, preview or SHIPPED)
+        train_on_pictures(model, head, identity, pairs, aligned, out, PictureStage(steps=picture_steps))
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train age-estimator --faces utkface --out runs/age")
+def age_estimator(
+    faces: Annotated[Path, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)],
+    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    out: Out = Path("runs/age"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the age estimator on faces whose true age is known; prints its errors by age band on a held-back tenth."""
+    from core.identity import load_identity
+    from training.age_estimator import AgeSettings, read_faces, train_age_head
+    from training.tight import TightAligner
+
+    _threads(threads)
+    data = read_faces(faces, TightAligner(weights), load_identity(weights), out / "features.npz")
+    train_age_head(data, out, AgeSettings(epochs=epochs))
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train ageing --drawn runs/drawn --out runs/ageing")
+def ageing(
+    drawn: Drawn,
+    age: Annotated[Path | None, typer.Option(help="Folder of the age estimator; default: the shipped one.")] = None,
+    out: Out = Path("runs/ageing"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Fit the age and sex model on drawn pairs, labelled by our own estimator."""
+    from core.age_estimate import AgeEstimator
+    from core.generator_weights import load_generator
+    from core.identity import load_identity
+    from core.weights import SHIPPED
+    from training.ageing import label_pairs, train_ageing
+    from training.drawn import DrawnPairs
+
+    _threads(threads)
+    pairs = DrawnPairs.open(drawn)
+    estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
+    train_ageing(load_generator(weights), pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
+    typer.echo(out)
