@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.identity import IdentityNetwork, identity_chip
-from core.weights import load_weights
+from core.loading import load_weights
 
 AGE_FILE = "age_estimate.safetensors"
 _POOLS = ((1, 4), (2, 4), (3, 3), (4, 1))

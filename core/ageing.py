@@ -20,7 +20,7 @@ from core.age_estimate import to_growth, to_years
 from core.encoder import GROUPS
 from core.generator import STYLES, WIDTH
 from core.heredity import Basis
-from core.weights import load_weights
+from core.loading import load_weights
 
 AGEING_FILE = "ageing.safetensors"
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.generator import STYLES, WIDTH
 from core.identity import IdentityNetwork
-from core.weights import load_weights
+from core.loading import load_weights
 
 ENCODER_FILE = "encoder.safetensors"
 ENCODER_SIZE = 192

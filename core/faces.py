@@ -59,7 +59,7 @@ class Look:
 
 FIRST_LOOK = Look(side=640)
 CLOSER_LOOKS = (
-    Look(side=1280, enlarge=3.0, border=0.15, threshold=-0.4),
+    Look(side=1600, enlarge=3.0, border=0.15, threshold=-0.4),
     Look(side=800, enlarge=2.0, border=0.15, angle=30.0),
     Look(side=800, enlarge=2.0, border=0.15, angle=-30.0),
     Look(side=640, enlarge=2.0, angle=90.0),
@@ -125,7 +125,7 @@ class Face:
         upright = _upright(self.landmarks)
         tip = upright[30, 0]
         left, right = tip - upright[0:5, 0].mean(), upright[12:17, 0].mean() - tip
-        return float(42.0 * (left - right) / (left + right))
+        return float(np.clip(42.0 * (left - right) / max(left + right, 1e-6), -90.0, 90.0))
 
     @property
     def pitch(self) -> float:
@@ -197,11 +197,16 @@ class FaceFinder:
         return cls(detector=dlib.get_frontal_face_detector(), predictor=predictor)
 
     def find(self, rgb: Pixels) -> list[Face]:
-        """All faces, left to right; an empty list when there is none. The cost is bounded whatever the size."""
+        """All faces, left to right; an empty list when there is none. The cost is bounded whatever the size.
+
+        The first look that finds a sure face decides; without one, the look with the best uncertain face.
+        """
+        found: list[list[Face]] = [[]]
         for look in (FIRST_LOOK, *CLOSER_LOOKS):
-            if faces := self.look(rgb, look):
-                return sorted(faces, key=lambda face: face.box)
-        return []
+            found.append(self.look(rgb, look))
+            if _best_score(found[-1]) >= SURE_SCORE:
+                break
+        return sorted(max(found, key=_best_score), key=lambda face: face.box)
 
     def one_face(self, rgb: Pixels, *, choice: int | None = None, shrunk: int = 1) -> Face:
         """The face that the photo is about; `choice` is an index into the boxes of an earlier SeveralFaces.
@@ -270,6 +275,10 @@ class FaceFinder:
         return Face((left, top, right, bottom), landmarks, box.side, float(score), spread)
 
 
+def _best_score(faces: list[Face]) -> float:
+    return max((face.score for face in faces), default=-math.inf)
+
+
 def leave_out_passers_by(faces: list[Face]) -> list[Face]:
     """The faces that a photo may be about: all at least half as wide as the largest one, order kept."""
     largest = max((face.size for face in faces), default=0.0)
@@ -285,7 +294,7 @@ def _upright(landmarks: Points) -> Points:
     across = _between_eyes(landmarks)
     middle = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
     down = np.array([-across[1], across[0]])
-    return np.asarray((landmarks - middle) @ np.stack([across, down]).T / (across @ across))
+    return np.asarray((landmarks - middle) @ np.stack([across, down]).T / max(across @ across, 1e-12))
 
 
 def _times(box: Box, factor: int) -> Box:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from core.age_estimate import AgeEstimator
-from core.ageing import Aged, Ager, AgeModel, load_ageing
+from core.ageing import Aged, AgeModel, Ager, load_ageing
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
 from core.faces import FaceFinder, align_face
 from core.generator import MobileStyleGAN
@@ -29,11 +29,11 @@ from core.heredity import draw_sex, mix_parents
 from core.identity import IdentityNetwork, identity_chip, load_identity
 from core.latents import Latent
 from core.likeness import likeness
+from core.loading import SHIPPED
 from core.photo import open_photo
 from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
 from core.timing import Stopwatch
-from core.weights import SHIPPED
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.generator import WIDTH, SynthesisNetwork, inverse_haar
-from core.weights import load_weights
+from core.loading import load_weights
 
 PREVIEW_FEATURES = 128
 """Size of the features that the head starts from."""

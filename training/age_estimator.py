@@ -20,7 +20,7 @@ from torch import Tensor
 
 from core.age_estimate import AGE_FILE, AgeHead, pooled_features, to_growth
 from core.identity import IdentityNetwork
-from core.weights import save_weights
+from core.loading import save_weights
 from training.log import TrainingLog
 from training.tight import TightAligner
 

@@ -18,7 +18,7 @@ from core.age_estimate import AgeEstimator, pooled_features, to_growth
 from core.ageing import AGEING_FILE, KNOTS, AgeModel
 from core.generator import MobileStyleGAN
 from core.heredity import Basis
-from core.weights import save_weights
+from core.loading import save_weights
 from training.drawn import DrawnPairs
 from training.log import TrainingLog
 

@@ -87,8 +87,8 @@ def encoder(
     """Train the encoder: first on latents of drawn faces, then, if photos are given, on pictures."""
     from core.generator_weights import load_generator
     from core.identity import load_identity
+    from core.loading import SHIPPED
     from core.preview import load_preview
-    from core.weights import SHIPPED
     from training.drawn import DrawnPairs
     from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
     from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
@@ -141,7 +141,7 @@ def ageing(
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.identity import load_identity
-    from core.weights import SHIPPED
+    from core.loading import SHIPPED
     from training.ageing import label_pairs, train_ageing
     from training.drawn import DrawnPairs
 

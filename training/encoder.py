@@ -17,9 +17,9 @@ from torch import Tensor
 
 from core.encoder import ENCODER_FILE, Encoder
 from core.identity import IdentityNetwork, identity_chip
+from core.loading import save_weights
 from core.losses import face_mask, weighted_loss
 from core.preview import PreviewGenerator
-from core.weights import save_weights
 from training.augment import spoil
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.generator import MobileStyleGAN
+from core.loading import save_weights
 from core.preview import PREVIEW_FEATURES, PreviewGenerator, PreviewHead
-from core.weights import save_weights
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 
