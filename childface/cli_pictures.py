@@ -48,11 +48,11 @@ def make(
     as_json: Json = False,
 ) -> None:
     """Draw the child of two parents."""
-    from core.wish import Wish
-
-    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=size)
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
+    from core.wish import Wish  # brings torch, which takes seconds: what is quick to refuse was refused
+
+    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=size)
     pipeline = _pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
@@ -80,13 +80,13 @@ def grow(
     as_json: Json = False,
 ) -> None:
     """Draw the same child at many ages, side by side."""
+    years = pictures.ages(ages)
+    kind = pictures.kind_of(out)
+    photos = [pictures.read(mom), pictures.read(dad)]
     from core.pictures import strip
     from core.wish import Wish
 
-    years = pictures.ages(ages)
     wishes = [Wish(age=age, sex=sex, mix=mix, seed=seed, size=size) for age in years]
-    kind = pictures.kind_of(out)
-    photos = [pictures.read(mom), pictures.read(dad)]
     pipeline = _pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
@@ -126,11 +126,11 @@ def draw(
     as_json: Json = False,
 ) -> None:
     """Draw the face of a latent, as it is or at another age."""
+    kind = pictures.kind_of(out)
+    source = pictures.read(latent)
     from core.wish import Wish
 
     Wish(age=0.0 if age is None else age, size=size)  # refuses other ages and sizes before anything is loaded
-    kind = pictures.kind_of(out)
-    source = pictures.read(latent)
     pipeline = _pipeline(ctx)
     face = pictures.parent(pipeline, source, None, refine=False).latent
     with progress("Drawing"):
