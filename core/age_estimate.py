@@ -56,6 +56,7 @@ class AgeHead(nn.Module):
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Answer with the mean of the members."""
         x = (features - self.mean) * self.scale
         answers = torch.stack([member(x) for member in self.members])
         growth, spread, male = answers.mean(dim=0).unbind(dim=1)

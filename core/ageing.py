@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -120,6 +120,20 @@ class Aged:
     curve_male: float
 
 
+class Seen(Protocol):
+    """How a drawn face looks: an `AgeEstimate`, for instance."""
+
+    @property
+    def age(self) -> float:
+        """Years."""
+        ...
+
+    @property
+    def male(self) -> float:
+        """Probability of a man's or boy's face."""
+        ...
+
+
 class Ager:
     """Solves for the age and sex asked."""
 
@@ -143,17 +157,24 @@ class Ager:
         return self._aged(latent, read_age, start_male, curve_age, curve_male)
 
     @torch.no_grad()
-    def correct(self, latent: Tensor, aged: Aged, *, age: float, seen: Callable[[Tensor], float]) -> Aged:
-        """Look once at what was drawn: `seen` tells a latent's apparent age; half a year or a tenth is close enough."""
+    def correct(self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen]) -> Aged:
+        """Look once at what was drawn and walk on by what is missing of the age and, from three years, of the sex."""
         found = seen(aged.latent)
-        error = to_growth(torch.tensor(age)) - to_growth(torch.tensor(found))
-        if abs(found - age) < max(0.5, 0.08 * age):
+        shown = found.male if male else 1 - found.male
+        right_age = abs(found.age - age) < max(0.5, 0.08 * age)
+        right_sex = age < 3 or shown > 0.8
+        if right_age and right_sex:
             return aged
+        curve_age, curve_male = aged.curve_age, aged.curve_male
+        if not right_age:
+            # 0.8 of the way, because the estimate of one picture is uncertain itself.
+            error = to_growth(torch.tensor(age)) - to_growth(torch.tensor(found.age))
+            growth = to_growth(torch.tensor(curve_age)) + 0.8 * error
+            curve_age = float(to_years(growth).clamp(0, OLDEST + 8))
+        if not right_sex:
+            curve_male += (0.9 - shown) * (1 if male else -1)
         read_age, read_male = self.model.read(latent)
-        # The curve is walked on by what was missing; 0.8 because the estimate of one picture is uncertain itself.
-        growth = to_growth(torch.tensor(aged.curve_age)) + 0.8 * error
-        curve_age = float(to_years(growth).clamp(0, OLDEST + 8))
-        return self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, aged.curve_male)
+        return self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, curve_male)
 
     @staticmethod
     def _sexes(male: bool) -> list[float]:

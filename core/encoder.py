@@ -3,7 +3,8 @@
 The backbone is the face recognition network of `core.identity`: its convolutions are dense (fast on a CPU) and already
 know faces. Features of four depths are flattened, because a latent also says where things are. The head answers with
 one style for the whole face and with deltas from it per group of inputs and per input, the deltas kept small, so that
-the latent stays near W and can still be aged (Tov et al. 2021, "Designing an Encoder for StyleGAN Image Manipulation", e4e).
+the latent stays near W and can still be aged (e4e: Tov et al. 2021, "Designing an Encoder for StyleGAN Image
+Manipulation").
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Encoder(nn.Module):
         self.register_buffer("group", torch.tensor(GROUPS), persistent=False)
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Faces of any square size are brought to ENCODER_SIZE."""
         return self.w_mean + self.normalised(faces) * self.w_scale
 
     def normalised(self, faces: Tensor) -> Tensor:

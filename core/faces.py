@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,11 @@ MOST_YAW = 40.0
 
 @dataclass(frozen=True)
 class Look:
-    """One way of looking for faces: on a grey copy of the photo, shrunk, turned or with a border around it."""
+    """One way of looking for faces: in a grey copy of the photo.
+
+    `side` is the longest side of the copy unless that would be more than `enlarge` times the photo's; `angle` turns it
+    counterclockwise; `border` is a share of its shorter side, filled with reflection.
+    """
 
     side: int
     enlarge: float = 1.0
@@ -59,12 +64,12 @@ class Look:
 
 FIRST_LOOK = Look(side=640)
 CLOSER_LOOKS = (
-    Look(side=1600, enlarge=3.0, border=0.15, threshold=-0.4),
-    Look(side=800, enlarge=2.0, border=0.15, angle=30.0),
-    Look(side=800, enlarge=2.0, border=0.15, angle=-30.0),
-    Look(side=640, enlarge=2.0, angle=90.0),
-    Look(side=640, enlarge=2.0, angle=-90.0),
-    Look(side=640, enlarge=2.0, angle=180.0),
+    Look(side=1280, enlarge=4.0, border=0.25, threshold=-0.4),
+    Look(side=640, enlarge=2.5, angle=30.0),
+    Look(side=640, enlarge=2.5, angle=-30.0),
+    Look(side=640, enlarge=2.5, angle=90.0),
+    Look(side=640, enlarge=2.5, angle=-90.0),
+    Look(side=640, enlarge=2.5, angle=180.0),
 )
 """Taken in turn until one finds something: small and cut-off faces, tilted heads, photos lying on their side.
 
@@ -231,26 +236,19 @@ class FaceFinder:
     def look(self, rgb: Pixels, look: Look) -> list[Face]:
         """The faces that one look finds, in no order."""
         height, width = rgb.shape[:2]
-        reach = max(height, width) * (0.5 + look.border)
-        turn = np.array([math.cos(math.radians(look.angle)), math.sin(math.radians(look.angle))])
-        if look.angle or look.border:
-            view = _square((width - 1) / 2, (height - 1) / 2, reach * turn)
-            side = max(1, round(min(look.side, 2 * reach * look.enlarge)))
-            copy = np.asarray(_cut(rgb, view, side, grey=True, fine=1))
-        else:
-            copy = _shrink(rgb, look.side)
-            ratio = width / copy.shape[1], height / copy.shape[0]
+        copy, scale = _grey_copy(rgb, look)
         with self._turn:
             boxes, scores, _ = self._detector.run(copy, 0, look.threshold)
+        angle = math.radians(look.angle)
+        right, down = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
         faces = []
         for box, score in zip(boxes, scores, strict=True):
-            middle = np.array([[box.left() + box.right(), box.top() + box.bottom()]]) / 2
-            if look.angle or look.border:
-                (x, y), scale = view.to_photo(middle, side)[0], view.side / side
-            else:
-                (x, y), scale = (middle[0] + 0.5) * ratio - 0.5, sum(ratio) / 2
+            # Border and turning leave the centre of the copy above the centre of the photo.
+            across = (box.left() + box.right() + 1 - copy.shape[1]) / 2 * scale
+            below = (box.top() + box.bottom() + 1 - copy.shape[0]) / 2 * scale
+            x, y = np.array([width - 1, height - 1]) / 2 + across * right + below * down
             if 0 <= x < width and 0 <= y < height:  # else it is a reflection in the border
-                faces.append(self._describe(rgb, _square(x, y, box.width() * scale / 2 * turn), score))
+                faces.append(self._describe(rgb, _square(x, y, box.width() * scale / 2 * right), score))
         return [face for face in faces if face.is_certain]
 
     def _describe(self, rgb: Pixels, box: Square, score: float) -> Face:
@@ -275,7 +273,7 @@ class FaceFinder:
         return Face((left, top, right, bottom), landmarks, box.side, float(score), spread)
 
 
-def _best_score(faces: list[Face]) -> float:
+def _best_score(faces: Iterable[Face]) -> float:
     return max((face.score for face in faces), default=-math.inf)
 
 
@@ -328,15 +326,19 @@ def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     return AlignedFace(np.array(crop), found)
 
 
-def _shrink(rgb: Pixels, side: int) -> Pixels:
-    """Grey copy whose longest side is at most `side`."""
+def _grey_copy(rgb: Pixels, look: Look) -> tuple[Pixels, float]:
+    """The copy in which a look looks, and how many pixels of the photo one of its pixels is wide."""
     height, width = rgb.shape[:2]
-    longest = max(height, width)
-    step = max(1, longest // (3 * side))  # of a huge photo every second or third pixel will do
-    ratio = min(1.0, side / longest)
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    scale = max(max(height, width) / look.side, 1.0 / look.enlarge)
+    step = max(1, int(scale / 3))  # of a huge photo every second or third pixel will do
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
     coarse = Image.fromarray(np.ascontiguousarray(rgb[::step, ::step]))
-    return np.asarray(coarse.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L"))
+    copy = coarse.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
+    if look.border:
+        copy = _pad(copy, np.full(4, int(look.border * min(size))), blur=2.0)
+    if look.angle:
+        copy = copy.rotate(look.angle, Image.Resampling.BILINEAR, expand=True, fillcolor=128)
+    return np.asarray(copy), scale
 
 
 def _cut(rgb: Pixels, square: Square, size: int, *, grey: bool = False, fine: float = 1.5) -> Image.Image:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -46,7 +47,7 @@ class MappingNetwork(nn.Module):
         x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2) * math.sqrt(2)
-        return cast(Tensor, x)
+        return x
 
 
 class Modulation(nn.Module):
@@ -60,6 +61,7 @@ class Modulation(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, style: Tensor) -> Tensor:
+        """One factor per channel."""
         return cast(Tensor, self.linear(style) * self.scale)[:, :, None, None]
 
 
@@ -77,12 +79,13 @@ class FirstConvolution(nn.Module):
         self.register_buffer("noise", torch.zeros(1, 1, 4, 4))
 
     def forward(self, style: Tensor) -> Tensor:
+        """The features that everything grows from."""
         x = F.conv2d(self.input * self.modulation(style), self.weight, padding=1)
         return F.leaky_relu(x + (self.noise + self.bias), 0.2)
 
 
 class SeparableConvolution(nn.Module):
-    """x (B, C_in, H, W), style (B, D) → (B, C_out, H, W): modulate, 3×3 depthwise, 1×1, noise and bias, leaky ReLU."""
+    """x (B, C_in, H, W), style (B, D) → (B, C_out, H, W): modulate, 3×3 depthwise, 1×1, noise, bias, leaky ReLU."""
 
     noise: Tensor
 
@@ -95,9 +98,10 @@ class SeparableConvolution(nn.Module):
         self.register_buffer("noise", torch.zeros(1, 1, size, size))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """One convolution; see the class for shapes."""
         factor = self.modulation(style)
         if len(x) == 1 and not torch.is_grad_enabled():
-            # One picture: scaling the kernel instead of the features saves a pass over memory, which is what costs here.
+            # One picture: scaling the kernel instead of the features saves a pass over memory, which costs most.
             x = F.conv2d(x, self.depthwise * factor.transpose(0, 1), padding=1, groups=x.shape[1])
         else:
             x = F.conv2d(x * factor, self.depthwise, padding=1, groups=x.shape[1])
@@ -117,19 +121,20 @@ class Block(nn.Module):
         self.conv2 = SeparableConvolution(channels_in=channels_out, channels_out=channels_out, size=size, width=width)
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
+        """Twice the size."""
         x = inverse_haar(x * self.up(styles[:, 0]))
         return cast(Tensor, self.conv2(self.conv1(x, styles[:, 1]), styles[:, 2]))
 
 
 class SynthesisNetwork(nn.Module):
-    """W+ (B, L, D) → pictures (B, 3, 1024, 1024). Smaller `channels` make a tiny network with the same code for tests."""
+    """W+ (B, L, D) → pictures (B, 3, 1024, 1024). Fewer `channels` make a tiny network of the same code."""
 
     def __init__(self, *, channels: Sequence[int] = CHANNELS, width: int = WIDTH) -> None:
         super().__init__()
         self.first = FirstConvolution(channels=channels[0], width=width)
         self.blocks = nn.ModuleList(
             Block(channels_in=a, channels_out=b, size=8 << k, width=width)
-            for k, (a, b) in enumerate(zip(channels, channels[1:], strict=False))
+            for k, (a, b) in enumerate(pairwise(channels))
         )
         self.to_bands_modulation = Modulation(channels[-1], width=width)
         self.to_bands = nn.Conv2d(channels[-1], 12, 1)

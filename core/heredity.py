@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -95,7 +96,7 @@ def mix_parents(mom: Tensor, dad: Tensor, *, basis: Basis, mix: float, seed: int
     """Latents of mom and dad (1, L, D) → the child's (1, L, D). `mix`: 0 all mom … 100 all dad."""
     edges = block_edges(mom.shape[-1])
     shares = gene_shares(mix, seed, len(edges) - 1)
-    widths = torch.tensor([b - a for a, b in zip(edges, edges[1:], strict=False)])
+    widths = torch.tensor([b - a for a, b in pairwise(edges)])
     per_direction = shares.repeat_interleave(widths, dim=1)[torch.tensor(GROUPS)]  # (L, D)
     # Written from mom so that a share of 0 gives her latent to the last bit; likewise from dad for 1.
     if mix >= 50:

@@ -25,7 +25,7 @@ CHIP = 150
 """Pixels along the side of the face that the network sees."""
 
 CHIP_SQUARE = (41 / 256, 66 / 256, 176 / 256)
-"""Where dlib's own cut lies in an FFHQ-aligned face: left, top and side as shares of the width (medians of 60 portraits)."""
+"""Where dlib's own cut lies in an FFHQ-aligned face, medians of 60 portraits: left, top, side as shares of the width."""
 
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
@@ -44,6 +44,7 @@ class ScaledConvolution(nn.Module):
         self.shift = nn.Parameter(torch.zeros(channels_out))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve, scale, shift."""
         return cast(Tensor, self.convolution(x)) * self.scale[:, None, None] + self.shift[:, None, None]
 
 
@@ -57,6 +58,7 @@ class ResidualBlock(nn.Module):
         self.second = ScaledConvolution(channels_out, channels_out, kernel=3, stride=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Half the size where the block halves."""
         y = self.second(F.relu(self.first(x)))
         short = F.avg_pool2d(x, 2) if self.halve else x
         height, width = max(y.shape[2], short.shape[2]), max(y.shape[3], short.shape[3])
@@ -102,6 +104,7 @@ class IdentityNetwork(nn.Module):
         return found
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Descriptors; distances below 0.6 usually mean one person."""
         return cast(Tensor, self.head(self.stages(faces)[-1].mean(dim=(2, 3))))
 
 
@@ -174,7 +177,7 @@ def _parameters(data: bytes) -> Iterator[np.ndarray]:
 
 
 def _integers(data: bytes, position: int, count: int) -> tuple[list[int], int]:
-    """`count` unsigned integers in dlib's form, and where they end; an empty list where the bytes are no such integers."""
+    """`count` unsigned integers in dlib's form, and where they end; an empty list where there are none."""
     found = []
     for _ in range(count):
         length = data[position] if position < len(data) else 0

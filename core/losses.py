@@ -55,7 +55,9 @@ def _face_features(target: Tensor, mask: Tensor, network: IdentityNetwork) -> Lo
     def loss(drawn: Tensor) -> Tensor:
         found = [F.normalize(x, dim=1) for x in network.stages(drawn)[:4]]
         parts = [
-            _masked_mean((a - b).square().sum(dim=1, keepdim=True), F.adaptive_avg_pool2d(mask, a.shape[-2:]))
+            _masked_mean(
+                (a - b).square().sum(dim=1, keepdim=True), F.adaptive_avg_pool2d(mask, (a.shape[2], a.shape[3]))
+            )
             for a, b in zip(found, wanted, strict=True)
         ]
         return torch.stack(parts).mean(dim=0)

@@ -4,7 +4,8 @@
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
-Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender can mend it); `MissingWeights`; `Cancelled`.
+Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender can mend them); `MissingWeights`;
+`Cancelled`.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Models:
 
     @classmethod
     def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
-        """Read converted weights from `weights` and our own from `shipped`; MissingWeights names the first that lacks."""
+        """Converted weights from `weights`, our own from `shipped`; MissingWeights names the first that lacks."""
         generator = load_generator(weights)
         return cls(
             finder=FaceFinder.load(weights),
@@ -219,10 +220,13 @@ class ChildPipeline:
     def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
         """Solve for the age and sex, then look at a preview once and correct."""
         aged = self.ager.solve(w, age=age, male=male)
-        return self.ager.correct(w, aged, age=age, seen=lambda moved: self.estimator.estimate(self._preview(moved)).age)
+        return self.ager.correct(
+            w, aged, age=age, male=male, seen=lambda moved: self.estimator.estimate(self._preview(moved))
+        )
 
     def _preview(self, w: Tensor) -> Tensor:
-        return self.models.preview(w).clamp(-1, 1)
+        drawn: Tensor = self.models.preview(w)
+        return drawn.clamp(-1, 1)
 
     def _draw_child(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish, tell: Progress) -> Child:
         watch = Stopwatch()

@@ -37,6 +37,7 @@ class StyledConvolution(nn.Module):
         nn.init.zeros_(self.shift.bias)
 
     def forward(self, x: Tensor, styles: Tensor) -> Tensor:
+        """Scale, shift, convolve."""
         flat = styles.flatten(1)
         x = x * self.scale(flat)[:, :, None, None] + self.shift(flat)[:, :, None, None]
         return cast(Tensor, self.convolution(x))
@@ -74,6 +75,7 @@ class PreviewGenerator(nn.Module):
         self.head = head
 
     def forward(self, latent: Tensor) -> Tensor:
+        """Draw by way of the head."""
         features = self.synthesis.features(latent, until=PREVIEW_FEATURES)
         return cast(Tensor, self.head(features, latent[:, -7:]))
 

@@ -127,7 +127,9 @@ class Projector:
     @torch.no_grad()
     def _missing(self, latent: Tensor) -> Tensor:
         """What the preview lacks of the true picture (1, 3, 256, 256)."""
-        return self.preview.synthesis(latent, size=256) - self.preview(latent)
+        whole: Tensor = self.preview.synthesis(latent, size=256)
+        drawn: Tensor = self.preview(latent)
+        return whole - drawn
 
 
 class Best:

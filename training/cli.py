@@ -1,4 +1,6 @@
-"""`childface train …`: every shipped weight can be made again, in this order: draw, preview, encoder, age-estimator, ageing.
+"""`childface train …`: every shipped weight can be made again.
+
+The order: draw, preview, encoder, age-estimator, ageing.
 
 Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
 hand, with its model card.
@@ -70,7 +72,9 @@ def preview(
     typer.echo(out)
 
 
-@app.command(epilog="Example: childface train encoder --drawn runs/drawn --photos faces --preview runs/preview --out runs/encoder")
+@app.command(
+    epilog="Example: childface train encoder --drawn runs/drawn --photos faces --preview runs/preview --out runs/encoder"
+)
 def encoder(
     drawn: Drawn,
     preview: Annotated[Path | None, typer.Option(help="Folder of the preview head; default: the shipped one.")] = None,

@@ -188,7 +188,7 @@ def new_encoder(identity: IdentityNetwork, w_mean: Tensor, pairs: DrawnPairs) ->
     encoder = Encoder()
     encoder.backbone.load_state_dict(identity.state_dict())
     encoder.backbone.requires_grad_(True)
-    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder.to(memory_format=torch.channels_last)
     encoder.w_mean.copy_(w_mean)
     encoder.w_scale.copy_(pairs.w[:, 0].std(dim=0))
     return encoder

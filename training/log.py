@@ -40,7 +40,8 @@ class TrainingLog:
     def _write(self, line: dict[str, Any]) -> None:
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), file=sys.stderr, flush=True)
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()
 
 
 def save_checkpoint(path: Path, *, step: int, settings: dict[str, Any], **parts: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import to_growth, to_years
-from core.ageing import KNOTS, Ager, AgeModel, crossing
+from core.age_estimate import AgeEstimate, to_growth, to_years
+from core.ageing import KNOTS, AgeModel, Ager, crossing
 from core.generator import STYLES, WIDTH
 
 
@@ -62,18 +64,36 @@ def test_the_same_question_has_the_same_answer(model: AgeModel) -> None:
     assert torch.equal(first, second)
 
 
+def looks(age: float, male: float = 0.0) -> Callable[[Tensor], AgeEstimate]:
+    return lambda _: AgeEstimate(age=age, error=1.0, male=male)
+
+
 def test_a_look_at_the_picture_walks_on_by_what_was_missing(model: AgeModel) -> None:
     ager, start = Ager(model), face(model, age=30, male=0.0)
     aged = ager.solve(start, age=6, male=False)
-    older = ager.correct(start, aged, age=6, seen=lambda _: 4.0)
-    younger = ager.correct(start, aged, age=6, seen=lambda _: 9.0)
+    older = ager.correct(start, aged, age=6, male=False, seen=looks(4.0))
+    younger = ager.correct(start, aged, age=6, male=False, seen=looks(9.0))
     assert younger.curve_age < aged.curve_age < older.curve_age
+
+
+def test_a_girl_who_looks_like_a_boy_is_moved_further(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=6, male=False)
+    corrected = ager.correct(start, aged, age=6, male=False, seen=looks(6.0, male=0.7))
+    assert corrected.curve_male < aged.curve_male
+    assert corrected.curve_age == aged.curve_age
+
+
+def test_nobody_can_tell_a_baby_s_sex_so_it_is_not_corrected(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=1, male=False)
+    assert ager.correct(start, aged, age=1, male=False, seen=looks(1.0, male=0.7)) is aged
 
 
 def test_a_picture_that_looks_right_is_left_alone(model: AgeModel) -> None:
     ager, start = Ager(model), face(model, age=30, male=0.0)
     aged = ager.solve(start, age=6, male=False)
-    assert ager.correct(start, aged, age=6, seen=lambda _: 6.3) is aged
+    assert ager.correct(start, aged, age=6, male=False, seen=looks(6.3)) is aged
 
 
 def test_style_inputs_outside_the_profile_keep_their_colours(model: AgeModel) -> None:

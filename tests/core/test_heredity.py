@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -79,4 +81,4 @@ def test_the_blocks_cover_every_direction_once() -> None:
     edges = block_edges(512)
     assert edges[0] == 0
     assert edges[-1] == 512
-    assert all(a < b for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a < b for a, b in pairwise(edges))

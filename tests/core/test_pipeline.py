@@ -1,0 +1,120 @@
+"""The whole way on the real weights: two drawn portraits in, a child out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import Cancelled, LatentMismatch, MissingWeights, NoFace, SettingError
+from core.pictures import encode_picture
+from core.pipeline import ChildPipeline, Parent
+from core.wish import Wish
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SMALL = Wish(size=256, seed=3, sex="girl")
+
+
+@pytest.fixture(scope="module")
+def pipeline(weights_dir: Path) -> ChildPipeline:
+    return ChildPipeline.load(weights_dir)
+
+
+@pytest.fixture(scope="module")
+def mom(pipeline: ChildPipeline) -> Parent:
+    return pipeline.encode((EXAMPLES / "mom.jpg").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def dad(pipeline: ChildPipeline) -> Parent:
+    return pipeline.encode((EXAMPLES / "dad.jpg").read_bytes())
+
+
+def test_a_photo_tells_sex_and_age_and_gives_a_latent(mom: Parent, dad: Parent) -> None:
+    assert mom.sex == "female"
+    assert dad.sex == "male"
+    assert min(mom.sex_confidence, dad.sex_confidence) > 0.8
+    assert 18 < mom.age < 50
+    assert mom.crop.shape == (256, 256, 3)
+    assert mom.crop.dtype == np.uint8
+    assert list(mom.timings_ms) == ["open", "detect", "align", "encode", "estimate"]
+
+
+def test_the_reconstruction_is_nearer_to_its_photo_than_to_the_other_parent(
+    pipeline: ChildPipeline, mom: Parent, dad: Parent
+) -> None:
+    for own, other in ((mom, dad), (dad, mom)):
+        again = pipeline.encode(encode_picture(pipeline.draw(own.latent, size=512)))
+        to_own = np.linalg.norm(again.latent.descriptor - own.latent.descriptor)
+        to_other = np.linalg.norm(again.latent.descriptor - other.latent.descriptor)
+        assert to_own < to_other
+
+
+def test_the_same_wish_gives_the_same_child_and_every_size_shows_it(
+    pipeline: ChildPipeline, mom: Parent, dad: Parent
+) -> None:
+    child = pipeline.make(mom.latent, dad.latent, SMALL)
+    assert np.array_equal(child.image, pipeline.make(mom.latent, dad.latent, SMALL).image)
+    large = pipeline.make(mom.latent, dad.latent, replace(SMALL, size=512))
+    assert large.image.shape == (512, 512, 3)
+    assert np.array_equal(large.latent.w, child.latent.w)
+
+
+def test_a_child_of_six_looks_younger_than_one_of_forty(pipeline: ChildPipeline, mom: Parent, dad: Parent) -> None:
+    told: list[float] = []
+    young, old = pipeline.grow(mom.latent, dad.latent, SMALL, [6, 40], progress=told.append)
+    assert young.estimated_age < 12 < 25 < old.estimated_age
+    assert young.sex == old.sex == "girl"
+    assert told == [0.5, 1.0]
+
+
+def test_the_mix_moves_the_likeness_from_mom_to_dad(pipeline: ChildPipeline, mom: Parent, dad: Parent) -> None:
+    at = {
+        mix: pipeline.make(mom.latent, dad.latent, replace(SMALL, mix=mix, age=25, sex="girl")).likeness
+        for mix in (0, 100)
+    }
+    assert at[0]["mom"] - at[0]["dad"] > at[100]["mom"] - at[100]["dad"]
+
+
+def test_a_sibling_is_another_face_of_the_same_couple(pipeline: ChildPipeline, mom: Parent, dad: Parent) -> None:
+    first, second = (pipeline.make(mom.latent, dad.latent, replace(SMALL, seed=seed)) for seed in (1, 2))
+    assert np.linalg.norm(first.latent.descriptor - second.latent.descriptor) > 0.1
+
+
+def test_refinement_comes_nearer_or_stays_and_can_be_cancelled(pipeline: ChildPipeline, mom: Parent) -> None:
+    def gap(latent: object) -> float:
+        again = pipeline.encode(encode_picture(pipeline.draw(latent, size=512)))  # type: ignore[arg-type]
+        return float(np.linalg.norm(again.latent.descriptor - mom.latent.descriptor))
+
+    refined = pipeline.refine(mom.crop, mom.latent, seconds=6.0)
+    assert refined.generator == mom.latent.generator
+    assert gap(refined) < gap(mom.latent) + 0.02
+    with pytest.raises(Cancelled):
+        pipeline.refine(mom.crop, mom.latent, cancelled=lambda: True)
+
+
+def test_another_generator_s_latent_is_refused(pipeline: ChildPipeline, mom: Parent, dad: Parent) -> None:
+    foreign = replace(dad.latent, generator="stylegan2@00000000")
+    with pytest.raises(LatentMismatch):
+        pipeline.make(mom.latent, foreign, SMALL)
+    with pytest.raises(LatentMismatch):
+        pipeline.draw(foreign)
+
+
+def test_a_person_can_be_drawn_at_another_age(pipeline: ChildPipeline, mom: Parent) -> None:
+    older = pipeline.age_face(mom.latent, age=70)
+    assert pipeline.encode(encode_picture(pipeline.draw(older, size=512))).age > mom.age + 15
+    with pytest.raises(SettingError):
+        pipeline.age_face(mom.latent, age=200)
+
+
+def test_a_wall_has_no_face(pipeline: ChildPipeline) -> None:
+    with pytest.raises(NoFace):
+        pipeline.encode(encode_picture(np.full((300, 300, 3), 200, np.uint8)))
+
+
+def test_without_weights_the_missing_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeights):
+        ChildPipeline.load(tmp_path)
