@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from childface.console import EXIT_MISSING, Refusal, note
+from childface.console import EXIT_MISSING, EXIT_OUR_FAULT, Refusal, note, say
 from childface.environment import Environment
 
 if TYPE_CHECKING:
@@ -20,11 +22,59 @@ Platform = Literal["telegram", "discord", "all"]
 
 log = logging.getLogger(__name__)
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
+"""Two drawn parents, in a checkout of the repository."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    app.command(epilog="Example: childface chat --demo")(chat)
     app.command(epilog="Example: TELEGRAM_TOKEN=... childface bot telegram")(bot)
     app.command(epilog="Example: childface worker --queues encode,draw --concurrency 2")(worker)
+
+
+def chat(
+    ctx: typer.Context,
+    demo: Annotated[bool, typer.Option("--demo", help="Play a conversation with two drawn parents.")] = False,
+    better: Annotated[bool, typer.Option("--better", help="In the demo, wait for the refined picture too.")] = False,
+) -> None:
+    """Talk with the bot in this terminal: the whole conversation, without any chat service."""
+    import asyncio
+
+    from bots.console import NothingHappens
+    from childface.wiring import console_chat, open_house
+
+    environment: Environment = ctx.obj
+    settings = environment.read_settings()
+    lines = _demo_lines() if demo else []
+    if demo and not better:
+        settings = settings.model_copy(update={"refine": False})
+    _log_to_stderr(logging.WARNING)
+    if settings.embedded:
+        _require_weights(settings)
+    with open_house(settings, environment.load_pipeline) as house:
+        _warm_up(house)
+        terminal = console_chat(house)
+        if not demo:
+            asyncio.run(terminal.interact())
+            return
+        try:
+            pictures = asyncio.run(terminal.play(lines, wait_for_better=better))
+        except NothingHappens as error:
+            raise Refusal("no worker took the job; is one running? childface doctor", EXIT_OUR_FAULT) from error
+    if not pictures:
+        raise Refusal("no picture was drawn; the lines above say why", EXIT_OUR_FAULT)
+    for picture in pictures:
+        say(str(picture))
+
+
+def _demo_lines() -> list[str]:
+    """What somebody says who shows two photos and then asks to see the child grown up."""
+    parents = [EXAMPLES / f"{who}.jpg" for who in ("mom", "dad")]
+    for path in parents:
+        if not path.is_file():
+            raise Refusal(f"{path}: no such file; the demo needs a checkout of the repository")
+    return [shlex.quote(str(path)) for path in parents] + ["/age 16"]
 
 
 def bot(
@@ -106,8 +156,8 @@ def _warm_up(house: House) -> None:
     threading.Thread(target=load, name="warm-up", daemon=True).start()
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log_to_stderr(level: int = logging.INFO) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Their lines of level INFO hold addresses with the token inside, or say nothing new.
     for name in ("httpx", "httpcore", "celery", "kombu", "alembic", "PIL"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -20,6 +20,7 @@ from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
 
 if TYPE_CHECKING:
+    from bots.console import ConsoleChat
     from bots.dialogue import Dialogue
     from bots.telegram import TelegramBot
     from tasks.per_process import PerProcess
@@ -144,3 +145,10 @@ def telegram_bot(house: House) -> TelegramBot:
 
     options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"))
     return TelegramBot(telegram_token(house.settings), open_dialogue(house), options)
+
+
+def console_chat(house: House) -> ConsoleChat:
+    """The terminal adapter."""
+    from bots.console import ConsoleChat
+
+    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir)
