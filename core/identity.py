@@ -25,7 +25,7 @@ CHIP = 150
 """Pixels along the side of the face that the network sees."""
 
 CHIP_SQUARE = (41 / 256, 66 / 256, 176 / 256)
-"""Where dlib's own cut lies in an FFHQ-aligned face, medians of 60 portraits: left, top, side as shares of the width."""
+"""Where dlib's own cut lies in an FFHQ-aligned face (medians of 60): left, top, side as shares of the width."""
 
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
@@ -105,7 +105,11 @@ class IdentityNetwork(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """Descriptors; distances below 0.6 usually mean one person."""
-        return cast(Tensor, self.head(self.stages(faces)[-1].mean(dim=(2, 3))))
+        return self.describe(self.stages(faces))
+
+    def describe(self, stages: list[Tensor]) -> Tensor:
+        """Descriptors from features that are known already."""
+        return cast(Tensor, self.head(stages[-1].mean(dim=(2, 3))))
 
 
 def identity_chip(aligned: Tensor) -> Tensor:

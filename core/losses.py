@@ -15,7 +15,7 @@ from torch import Tensor
 from core.identity import IdentityNetwork, identity_chip
 
 Loss = Callable[[Tensor], Tensor]
-LossMaker = Callable[[Tensor, Tensor, IdentityNetwork], Loss]
+LossMaker = Callable[[Tensor, Tensor], Loss]
 
 
 def face_mask(size: int, *, floor: float = 0.15) -> Tensor:
@@ -25,15 +25,15 @@ def face_mask(size: int, *, floor: float = 0.15) -> Tensor:
     return (floor + (1 - floor) * torch.sigmoid((1 - radius) / 0.08))[None, None]
 
 
-def _pixel(target: Tensor, mask: Tensor, _: IdentityNetwork) -> Loss:
+def _pixel(target: Tensor, mask: Tensor) -> Loss:
     return lambda drawn: _masked_mean((drawn - target).square(), mask)
 
 
-def _l1(target: Tensor, mask: Tensor, _: IdentityNetwork) -> Loss:
+def _l1(target: Tensor, mask: Tensor) -> Loss:
     return lambda drawn: _masked_mean((drawn - target).abs(), mask)
 
 
-def _log_cosh(target: Tensor, mask: Tensor, _: IdentityNetwork) -> Loss:
+def _log_cosh(target: Tensor, mask: Tensor) -> Loss:
     def loss(drawn: Tensor) -> Tensor:
         error = (drawn - target).abs() * 10  # in tenths of the range, where the bend of the curve lies
         return _masked_mean(error + F.softplus(-2 * error) - 0.6931472, mask)
@@ -41,52 +41,51 @@ def _log_cosh(target: Tensor, mask: Tensor, _: IdentityNetwork) -> Loss:
     return loss
 
 
-def _colour(target: Tensor, mask: Tensor, _: IdentityNetwork) -> Loss:
+def _colour(target: Tensor, mask: Tensor) -> Loss:
     """Squared error of the picture shrunk to 16 px: light and skin tone, without any detail."""
     small, weight = F.adaptive_avg_pool2d(target, 16), F.adaptive_avg_pool2d(mask, 16)
     return lambda drawn: _masked_mean((F.adaptive_avg_pool2d(drawn, 16) - small).square(), weight)
 
 
-def _face_features(target: Tensor, mask: Tensor, network: IdentityNetwork) -> Loss:
-    """Distance of normalised features, stage by stage, as LPIPS does, in the face recognition network."""
+def _in_the_network(weights: Mapping[str, float], target: Tensor, network: IdentityNetwork) -> Loss:
+    """The losses that look through the face recognition network, in one pass of it.
+
+    face-features: distance of normalised features, stage by stage, as LPIPS does (Zhang et al. 2018).
+    identity: squared distance of the 128-number descriptors.
+    """
     with torch.no_grad():
-        wanted = [F.normalize(x, dim=1) for x in network.stages(target)[:4]]
+        stages = network.stages(identity_chip(target))
+        wanted, who = [F.normalize(x, dim=1) for x in stages[:4]], network.describe(stages)
 
     def loss(drawn: Tensor) -> Tensor:
-        found = [F.normalize(x, dim=1) for x in network.stages(drawn)[:4]]
-        parts = [
-            _masked_mean(
-                (a - b).square().sum(dim=1, keepdim=True), F.adaptive_avg_pool2d(mask, (a.shape[2], a.shape[3]))
-            )
-            for a, b in zip(found, wanted, strict=True)
+        stages = network.stages(identity_chip(drawn))
+        gaps = [
+            (F.normalize(x, dim=1) - y).square().sum(dim=1).mean(dim=(1, 2))
+            for x, y in zip(stages[:4], wanted, strict=True)
         ]
-        return torch.stack(parts).mean(dim=0)
+        features = torch.stack(gaps).mean(dim=0)
+        identity = (network.describe(stages) - who).square().sum(dim=1)
+        return weights.get("face-features", 0.0) * features + weights.get("identity", 0.0) * identity
 
     return loss
-
-
-def _identity(target: Tensor, _: Tensor, network: IdentityNetwork) -> Loss:
-    """Squared distance of the 128-number descriptors."""
-    with torch.no_grad():
-        wanted = network(identity_chip(target))
-    return lambda drawn: (network(identity_chip(drawn)) - wanted).square().sum(dim=1)
 
 
 def _masked_mean(error: Tensor, mask: Tensor) -> Tensor:
     return (error * mask).mean(dim=(1, 2, 3)) / mask.mean()
 
 
-LOSSES: Mapping[str, LossMaker] = {
-    "pixel": _pixel,
-    "l1": _l1,
-    "log-cosh": _log_cosh,
-    "colour": _colour,
-    "face-features": _face_features,
-    "identity": _identity,
-}
+PIXEL_LOSSES: Mapping[str, LossMaker] = {"pixel": _pixel, "l1": _l1, "log-cosh": _log_cosh, "colour": _colour}
+NETWORK_LOSSES = ("face-features", "identity")
+LOSSES = (*PIXEL_LOSSES, *NETWORK_LOSSES)
+"""The names that `weighted_loss` knows."""
 
 
 def weighted_loss(weights: Mapping[str, float], target: Tensor, mask: Tensor, network: IdentityNetwork) -> Loss:
-    """The weighted sum of the named losses for one target."""
-    parts = [(weight, LOSSES[name](target, mask, network)) for name, weight in weights.items() if weight]
+    """The weighted sum of the named losses for one target. KeyError for a name that is not in LOSSES."""
+    parts = []
+    for name, weight in weights.items():
+        if name not in NETWORK_LOSSES:
+            parts.append((weight, PIXEL_LOSSES[name](target, mask)))
+    if any(weights.get(name) for name in NETWORK_LOSSES):
+        parts.append((1.0, _in_the_network(weights, target, network)))
     return lambda drawn: torch.stack([weight * part(drawn) for weight, part in parts]).sum(dim=0)

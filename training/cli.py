@@ -72,9 +72,7 @@ def preview(
     typer.echo(out)
 
 
-@app.command(
-    epilog="Example: childface train encoder --drawn runs/drawn --photos faces --preview runs/preview --out runs/encoder"
-)
+@app.command(epilog="Example: childface train encoder --drawn runs/drawn --photos faces --out runs/encoder")
 def encoder(
     drawn: Drawn,
     preview: Annotated[Path | None, typer.Option(help="Folder of the preview head; default: the shipped one.")] = None,

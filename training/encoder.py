@@ -115,7 +115,7 @@ def train_on_pictures(
         optimiser.zero_grad()
         schedule.step()
         log.add(step, **losses)
-        if step % 250 == 0 or step == settings.steps:
+        if step % 200 == 0 or step == settings.steps:
             log.note(
                 step,
                 **measure_latents(encoder, pairs, check[:100]),
