@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,27 @@ def test_a_refinement_can_be_cancelled(couple: Couple) -> None:
 
     with pytest.raises(Cancelled):
         couple.pipeline.refine(mom.crop, mom.latent, cancelled=lambda: True)
+
+
+def test_a_refinement_does_not_disturb_a_child_that_is_drawn_at_the_same_time(couple: Couple) -> None:
+    mom, dad = couple.pipeline.encode(couple.mom), couple.pipeline.encode(couple.dad)
+    wish = Wish(size=256, seed=3)
+    alone = couple.pipeline.make(mom.latent, dad.latent, wish).image
+    begun = threading.Event()
+    done = threading.Event()
+
+    def go_on(part: float) -> None:
+        begun.set()
+
+    def refine() -> None:
+        with contextlib.suppress(Cancelled):
+            couple.pipeline.refine(mom.crop, mom.latent, progress=go_on, cancelled=done.is_set)
+
+    other = threading.Thread(target=refine)
+    other.start()
+    begun.wait(60)
+    together = couple.pipeline.make(mom.latent, dad.latent, wish).image
+    done.set()
+    other.join()
+
+    assert np.array_equal(alone, together)
