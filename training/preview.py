@@ -44,7 +44,7 @@ def train_preview(
     synthesis = generator.synthesis
     head = PreviewHead()
     with torch.no_grad():
-        some = synthesis.features(pairs.latent(torch.arange(16)), until=PREVIEW_FEATURES)
+        some = synthesis.features(pairs.latent(torch.arange(min(16, len(pairs)))), until=PREVIEW_FEATURES)
         head.feature_scale.copy_(1 / some.std(dim=(0, 2, 3))[:, None, None])
     # A style has 512 inputs that move together: its layers need a smaller rate than the convolutions.
     of_styles = [p for name, p in head.named_parameters() if "scale" in name or "shift" in name]

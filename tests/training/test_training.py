@@ -1,0 +1,193 @@
+"""Every training command runs from data that it drew itself, leaves weights that load, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.age_estimate import AgeEstimator, AgeHead
+from core.encoder import load_encoder
+from core.generator import MobileStyleGAN
+from core.generator_weights import load_generator
+from core.identity import IdentityNetwork, load_identity
+from core.preview import load_preview
+from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
+from training.ageing import AgeingSettings, label_pairs, train_ageing
+from training.augment import spoil
+from training.draw import draw_pairs
+from training.drawn import DrawnPairs
+from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
+from training.photos import AlignedPhotos, PhotoFolder
+from training.preview import PreviewSettings, picture_loss, train_preview, warm_cosine
+from training.tight import TightAligner
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def generator(weights_dir: Path) -> MobileStyleGAN:
+    return load_generator(weights_dir)
+
+
+@pytest.fixture(scope="module")
+def identity(weights_dir: Path) -> IdentityNetwork:
+    return load_identity(weights_dir)
+
+
+@pytest.fixture(scope="module")
+def drawn(generator: MobileStyleGAN, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_pairs(generator, folder, count=COUNT, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(drawn: Path) -> DrawnPairs:
+    return DrawnPairs.open(drawn)
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_drawn_picture_belongs_to_its_latent(generator: MobileStyleGAN, pairs: DrawnPairs) -> None:
+    assert len(pairs) == COUNT
+    with torch.inference_mode():
+        again = generator.synthesis(pairs.latent(torch.tensor([2])), size=256).clamp(-1, 1)
+    assert (again - pairs.picture(2)[None]).abs().mean() < 0.03  # JPEG
+
+
+def test_drawing_again_with_the_same_seed_gives_the_same_latents(
+    generator: MobileStyleGAN, pairs: DrawnPairs, tmp_path: Path
+) -> None:
+    draw_pairs(generator, tmp_path, count=1, seed=1)
+    other = tmp_path / "other"
+    draw_pairs(generator, other, count=1, seed=1)
+    assert torch.equal(DrawnPairs.open(tmp_path).w, DrawnPairs.open(other).w)
+
+
+@pytest.mark.slow
+def test_the_preview_head_learns_and_goes_on_where_it_stopped(
+    generator: MobileStyleGAN, pairs: DrawnPairs, tmp_path: Path
+) -> None:
+    train_preview(generator, pairs, tmp_path, PreviewSettings(steps=2, crop=32, crops=1, held_back=1))
+    train_preview(generator, pairs, tmp_path, PreviewSettings(steps=3, crop=32, crops=1, held_back=1))
+    assert [line["step"] for line in log_of(tmp_path) if "psnr" in line] == [2, 3]
+    latent = pairs.latent(torch.tensor([0]))
+    assert load_preview(generator.synthesis, tmp_path)(latent).shape == (1, 3, 256, 256)
+
+
+@pytest.mark.slow
+def test_the_encoder_learns_from_latents_and_then_from_pictures(
+    generator: MobileStyleGAN,
+    identity: IdentityNetwork,
+    pairs: DrawnPairs,
+    drawn: Path,
+    weights_dir: Path,
+    tmp_path: Path,
+) -> None:
+    from core.loading import SHIPPED
+
+    stage_one = LatentStage(steps=2, batch=2, held_back=2)
+    encoder = train_on_latents(identity, generator.w_mean, pairs, tmp_path, stage_one)
+    photos = AlignedPhotos.open(PhotoFolder(drawn), tmp_path / "photos.npy", aligner=TightAligner(weights_dir))
+    preview = load_preview(generator.synthesis, SHIPPED)
+    stage_two = PictureStage(steps=1, photos=1, drawn=2, held_back=2, held_back_photos=1)
+    train_on_pictures(encoder, preview, identity, pairs, [photos], tmp_path, stage_two)
+    scores = log_of(tmp_path)[-1]
+    assert scores["step"] == 1
+    assert scores["photo_identity"] > 0
+    assert load_encoder(tmp_path)(pairs.picture(0)[None]).shape == (1, 23, 512)
+
+
+@pytest.fixture
+def faces(drawn: Path, tmp_path: Path) -> Path:
+    """Drawn portraits, cut tightly, with made-up ages."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["file", "age", "sex"])
+        writer.writeheader()
+        for row in range(COUNT):
+            with Image.open(drawn / f"{row:05d}.jpg") as picture:
+                picture.crop((40, 60, 216, 236)).save(folder / f"{row}.jpg")
+            writer.writerow({"file": f"{row}.jpg", "age": 5 * row, "sex": "male" if row % 2 else "female"})
+    return folder
+
+
+def test_the_age_head_learns_and_the_ageing_model_is_fitted_on_what_it_says(
+    generator: MobileStyleGAN,
+    identity: IdentityNetwork,
+    pairs: DrawnPairs,
+    faces: Path,
+    weights_dir: Path,
+    tmp_path: Path,
+) -> None:
+    labelled = read_faces(faces, TightAligner(weights_dir), identity, tmp_path / "features.npz")
+    assert labelled.age.tolist() == [5.0 * row for row in range(COUNT)]
+    train_age_head(labelled, tmp_path, AgeSettings(epochs=1, batch=4, held_back=3))
+    estimator = AgeEstimator.load(identity, tmp_path)
+    labels = label_pairs(pairs, estimator, tmp_path / "labels.npz")
+    model = train_ageing(
+        generator, pairs, labels, tmp_path, AgeingSettings(samples=2000, epochs=1, batch=2, held_back=2)
+    )
+    assert model.curve.isfinite().all()
+    age, _ = model.read(pairs.latent(torch.tensor([0])))
+    assert 0 <= age.item() <= 100
+
+
+def test_a_tight_crop_is_aligned_like_the_whole_portrait(drawn: Path, faces: Path, weights_dir: Path) -> None:
+    aligner = TightAligner(weights_dir)
+    aligned = np.asarray(aligner.align(np.asarray(Image.open(faces / "0.jpg")))).astype(float)
+    whole = np.asarray(Image.open(drawn / "00000.jpg")).astype(float)
+    middle = slice(80, 200)
+    assert np.abs(aligned[middle, middle] - whole[middle, middle]).mean() < 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spoiling_keeps_the_size_and_the_range(pairs: DrawnPairs, seed: int) -> None:
+    spoilt = spoil(pairs.picture(0), rng=torch.Generator().manual_seed(seed), strength=3.0)
+    assert spoilt.shape == (3, 256, 256)
+    assert spoilt.abs().max() <= 1
+    assert not torch.equal(spoilt, pairs.picture(0))
+
+
+def test_the_rate_rises_and_falls() -> None:
+    rates = [warm_cosine(step, 10, 100) for step in range(101)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(rates) == 1.0
+
+
+def test_a_pixel_rightly_beyond_white_costs_nothing() -> None:
+    white = torch.ones(1, 3, 2, 2)
+    assert picture_loss(white * 1.5, white) == 0
+    assert picture_loss(white * 0.5, white) > 0
+
+
+def test_rare_ages_are_drawn_more_often() -> None:
+    weight = balance(torch.tensor([5.0, 30.0, 30.0, 30.0]))
+    assert weight[0] > weight[1]
+
+
+def test_a_surer_wrong_age_costs_more() -> None:
+    def answer(growth: float, spread: float) -> Tensor:
+        return torch.tensor([[[growth, spread, 0.0]]])
+
+    age, male = torch.tensor([6.0]), torch.tensor([1.0])
+    sure, unsure = (age_loss(answer(2.0, spread), age, male) for spread in (-4.0, 0.0))
+    assert sure > unsure
+
+
+def test_the_head_answers_in_years(identity: IdentityNetwork) -> None:
+    age, error, male = AgeHead().eval()(torch.zeros(3, 5632))
+    assert age.shape == error.shape == male.shape == (3,)
+    assert (age >= 0).all()
+    assert (error > 0).all()
