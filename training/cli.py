@@ -152,3 +152,42 @@ def ageing(
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     train_ageing(load_generator(weights), pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
     typer.echo(out)
+
+
+@app.command("identity-report", epilog="Example: childface train identity-report portraits --refine --sheet sheet.png")
+def report_identity(
+    folder: Annotated[Path, typer.Argument(help="Folder of photos, one face each.", exists=True, file_okay=False)],
+    refine: Annotated[bool, typer.Option("--refine", help="Also refine every latent.")] = False,
+    seconds: Annotated[float, typer.Option(help="Longest refinement of one photo.")] = 25.0,
+    most: Annotated[int | None, typer.Option(min=1, help="Only the first so many photos.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Save photo, fast and refined drawings side by side.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Measure how faithful the latents of real photos are: dlib distance, colour, pixels, time."""
+    import json
+
+    from core.pipeline import ChildPipeline
+    from training.identity_report import identity_report
+
+    _threads(threads)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("measuring", total=1.0)
+        found = identity_report(
+            ChildPipeline.load(weights),
+            folder,
+            refine=refine,
+            seconds=seconds,
+            most=most,
+            sheet=sheet,
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    typer.echo(f"{found['photos']} photos, no face in {found['no_face']}")
+    for way in ("fast", "refined"):
+        for name, figure in found.get(way, {}).items():
+            shown = f"median {figure['median']:.3f}, p90 {figure['p90']:.3f}" if isinstance(figure, dict) else figure
+            typer.echo(f"{way:8} {name:16} {shown}")
