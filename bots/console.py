@@ -175,7 +175,7 @@ class ConsoleChat:
         self._out = out or Console()
         self._who = Who(PLATFORM, CHAT, user, language)
         self._messenger = TerminalMessenger(self._out, folder, os.environ if environment is None else environment)
-        self._presenter = Presenter(dialogue.store)
+        self._presenter = Presenter(dialogue)
         self._lanes = Lanes()
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, pace)
         self._numbers = 0
@@ -190,7 +190,7 @@ class ConsoleChat:
         closer picture that follows. Raises NothingHappens.
         """
         if fresh:
-            await asyncio.to_thread(self._forget_conversation)
+            await self._dialogue.aside(self._forget_conversation)
         async with self._listening():
             for line in lines:
                 self._out.print(f"[bold cyan]you[/]  [cyan]❯[/] {escape(line)}", highlight=False)
@@ -241,7 +241,7 @@ class ConsoleChat:
             with suppress(asyncio.CancelledError):
                 await courier
             self._messenger.quiet()
-            await asyncio.to_thread(self._leave)
+            await self._dialogue.aside(self._leave)
 
     async def say(self, line: str) -> None:
         """One line: a number, a command, paths, or words."""
@@ -261,10 +261,10 @@ class ConsoleChat:
             event: CommandGiven | TextSaid = CommandGiven(command.name, command.argument, number)
         else:
             event = TextSaid(line, message_id=number)
-        await self._answer(await asyncio.to_thread(self._dialogue.hear, self._who, event))
+        await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
 
     async def _press(self, data: str) -> None:
-        answer = await asyncio.to_thread(self._dialogue.press, self._who, data)
+        answer = await self._dialogue.aside(self._dialogue.press, self._who, data)
         await self._answer(answer, TerminalPress(self._out))
 
     async def _send_photos(self, files: list[Path], words: str, number: str) -> None:
@@ -280,14 +280,14 @@ class ConsoleChat:
             elif size > LARGEST_PHOTO:
                 facts = {"what": "bytes", "size": size, "limit": LARGEST_PHOTO}
                 refused = PhotoNotTaken("photo_too_large", facts, number)
-                await self._answer(await asyncio.to_thread(self._dialogue.hear, self._who, refused))
+                await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, refused))
             else:
                 photos.append(SentPhoto(await asyncio.to_thread(path.read_bytes), number, role))
         if photos:
-            await self._answer(await asyncio.to_thread(self._dialogue.take_photos, self._who, photos))
+            await self._answer(await self._dialogue.aside(self._dialogue.take_photos, self._who, photos))
         if command is not None:
             event = CommandGiven(command.name, command.argument, number)
-            await self._answer(await asyncio.to_thread(self._dialogue.hear, self._who, event))
+            await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
 
     async def _answer(self, answer: Answer, press: TerminalPress | None = None) -> None:
         place = Place(CHAT, answer.owner, self._who.language)
@@ -302,7 +302,7 @@ class ConsoleChat:
         end = loop.time() + patience
         self._settling = True
         try:
-            while self._courier.busy or await asyncio.to_thread(self._owed, better):
+            while self._courier.busy or await self._dialogue.aside(self._owed, better):
                 if loop.time() > end:
                     raise NothingHappens()
                 await asyncio.sleep(0.05)

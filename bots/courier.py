@@ -82,7 +82,7 @@ class Courier:
         self._dialogue = dialogue
         self._store: Store = dialogue.store
         self._messenger = messenger
-        self._presenter = Presenter(dialogue.store)
+        self._presenter = Presenter(dialogue)
         self._lanes = lanes
         self._platform = platform
         self._pace = pace or Pace()
@@ -145,29 +145,35 @@ class Courier:
 
     async def _look(self) -> None:
         """One look at the store: what is finished is told, what runs is shown."""
-        finished, running = await asyncio.to_thread(self._read)
+        # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
+        finished, running, lost = await self._dialogue.aside(self._read, list(self._watched))
         for job, reply in finished:
             if job.id not in self._telling:
                 self._telling.add(job.id)
                 self._spawn(self._deliver(job, lane_of(job, reply)))
         for job in running:
             self._show_progress(job)
+        for job_id in lost:
+            watch = self._watched.pop(job_id, None)
+            if watch is not None:
+                self._spawn(self._clear(watch.lane))
 
-    def _read(self) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job]]:
-        running = []
+    def _read(self, watched: list[str]) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str]]:
+        """Finished jobs that are to be told, running ones that are watched, watched ones that are over or deleted."""
+        running, lost = [], []
         with self._store.view() as unit:
             finished = [(job, reply_facts(unit, job)) for job in unit.jobs.undelivered(self._platform)]
-            for job_id in list(self._watched):
+            for job_id in watched:
                 try:
                     job = unit.jobs.get(job_id)
                 except NotFound:
-                    self._watched.pop(job_id, None)
+                    lost.append(job_id)
                     continue
                 if job.delivered_at is not None:
-                    self._watched.pop(job_id, None)
+                    lost.append(job_id)
                 elif not job.finished:
                     running.append(job)
-        return finished, running
+        return finished, running, lost
 
     # Progress
 
@@ -222,14 +228,23 @@ class Courier:
         else:
             message_id = await self._messenger.send(watch.lane[0], note)
             self._status[watch.lane] = message_id
-        await asyncio.to_thread(self._note, job_id, message=message_id)
+        await self._dialogue.aside(self._note, job_id, message=message_id)
+
+    async def _clear(self, lane: Lane) -> None:
+        """A watched job was deleted, or told by another process: its progress message goes."""
+        async with self._lanes.hold(lane):
+            if not any(watch.lane == lane for watch in self._watched.values()):
+                status = self._status.pop(lane, None)
+                if status is not None:
+                    with suppress(MessengerError):
+                        await self._messenger.remove(lane[0], status)
 
     # Telling
 
     async def _deliver(self, job: Job, lane: Lane) -> None:
         try:
             async with self._lanes.hold(lane):
-                if await asyncio.to_thread(self._claim, job.id):
+                if await self._dialogue.aside(self._claim, job.id):
                     await self._tell(job.id, lane)
         except NotFound:
             log.info("job %s: deleted before it was told", job.id)
@@ -245,22 +260,22 @@ class Courier:
 
     async def _try_later(self, job_id: str, *, give_up: bool = False) -> None:
         with suppress(StorageUnavailable):
-            await asyncio.to_thread(self._mark_delivered if give_up else self._release, job_id)
+            await self._dialogue.aside(self._mark_delivered if give_up else self._release, job_id)
             if give_up:
                 self._watched.pop(job_id, None)
 
     async def _tell(self, job_id: str, lane: Lane) -> None:
-        answer = await asyncio.to_thread(self._dialogue.tell, job_id)
-        job, place = await asyncio.to_thread(self._place, job_id)
+        answer = await self._dialogue.aside(self._dialogue.tell, job_id)
+        job, place = await self._dialogue.aside(self._place, job_id)
         status = self._status.pop(lane, None) or job.reply.get("message")
         try:
             for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
                 status = await self._show(job, place, line, status)
-                await asyncio.to_thread(self._note, job_id, told=index + 1)
+                await self._dialogue.aside(self._note, job_id, told=index + 1)
         except Unreachable:
             log.info("job %s: its chat is not reachable any more", job_id)
             status = None
-        await asyncio.to_thread(self._mark_delivered, job_id)
+        await self._dialogue.aside(self._mark_delivered, job_id)
         await self._hand_on(job, lane, status, answer)
 
     async def _hand_on(self, job: Job, lane: Lane, status: str | None, answer: Answer) -> None:
@@ -300,7 +315,7 @@ class Courier:
                 words = render("picture_coming", {}, place.language)
                 coming = Note(words, reply_to=note.reply_to, progress=1.0)
                 status = await self._messenger.send(place.chat_id, coming)
-                await asyncio.to_thread(self._note, job.id, message=status, fresh=True)
+                await self._dialogue.aside(self._note, job.id, message=status, fresh=True)
             if await self._turn_into(place, status, note):
                 return
             status = None

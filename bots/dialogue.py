@@ -2,17 +2,21 @@
 
 Everything of one turn is one unit of work: a photo, the state that knows it and the job that looks at it are there
 together or not at all. Two turns of one conversation at the same moment are told apart by the state's version; the
-later one is simply taken again, which a pure machine allows. Calls block (SQLite); adapters use `asyncio.to_thread`.
+later one is simply taken again, which a pure machine allows. Calls block; adapters make them by `Dialogue.aside`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from bots.buttons import read_button
 from bots.conversation import step
@@ -30,6 +34,9 @@ from storage.records import Job, User
 from storage.unit import Store, Unit
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
@@ -73,6 +80,14 @@ class Defaults:
     keeping: Keeping = field(default_factory=Keeping)
 
 
+class _ToldBefore(Exception):
+    """The outcome of this job has been taken in already; these are its lines as JSON."""
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.lines = lines
+
+
 class Dialogue:
     """The one door between chat adapters and conversation, store and queue."""
 
@@ -90,6 +105,14 @@ class Dialogue:
         self._defaults = defaults or Defaults()
         self._photo_ttl = timedelta(hours=self._defaults.keeping.photo_hours)
         self._draw_seed = draw_seed or (lambda: random.SystemRandom().randrange(2**31))
+        # SQLite lets one write at a time, and whoever is late waits in growing naps. One thread that takes turn after
+        # turn serves forty people a third faster than six that wake each other up.
+        is_sqlite = store.database.engine.dialect.name == "sqlite"
+        self._threads = ThreadPoolExecutor(1 if is_sqlite else 4, thread_name_prefix="dialogue")
+
+    async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make one of the blocking calls below (or another one on the store) without holding up the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
 
     # What people do
 
@@ -159,14 +182,21 @@ class Dialogue:
         with self.store.view() as unit:
             job = unit.jobs.get(job_id)
             reply = reply_facts(unit, job)
-        if "lines" in job.reply:
-            return Answer([line_from_json(line) for line in job.reply["lines"]], job.user_id)
         who = Who(job.platform, job.chat_id, str(reply.get("user")), reply.get("language"), bool(reply.get("group")))
+
+        def read_outcome(unit: Unit) -> Event:
+            current = unit.jobs.get(job_id)
+            if "lines" in current.reply:
+                raise _ToldBefore(current.reply["lines"])
+            return outcome(current)
 
         def write_down(unit: Unit, lines: list[Line]) -> None:
             unit.jobs.set_reply(job_id, lines=[line_to_json(line) for line in lines])
 
-        return self._turn(who, job.user_id, job.user_id, lambda unit: outcome(job), also=write_down)
+        try:
+            return self._turn(who, job.user_id, job.user_id, read_outcome, also=write_down)
+        except _ToldBefore as before:
+            return Answer([line_from_json(line) for line in before.lines], job.user_id)
 
     def note_prompt(self, who: Who, owner: str, message_id: str) -> None:
         """In a group: a message of ours that belongs to a round, so that a reply to it joins that round."""

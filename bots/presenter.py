@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 
 from bots.buttons import button_data
+from bots.dialogue import Dialogue
 from bots.messenger import Messenger, Note, Picture, Press
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from bots.texts import render
 from storage.errors import StorageError
-from storage.unit import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +32,9 @@ class Place:
 class Presenter:
     """Words and pictures for lines."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        self._store = dialogue.store
 
     async def show(
         self, messenger: Messenger, place: Place, lines: list[Line], press: Press | None = None
@@ -60,11 +60,11 @@ class Presenter:
         """A message in the words of its reader. A picture that is gone is said to be gone."""
         picture = None
         if say.drawing is not None:
-            picture = await asyncio.to_thread(self._drawing, say.drawing)
+            picture = await self._dialogue.aside(self._drawing, say.drawing)
             if picture is None:
                 return Note(render("picture_gone", {}, place.language))
         if say.faces is not None:
-            picture = await asyncio.to_thread(self._faces, say.faces)
+            picture = await self._dialogue.aside(self._faces, say.faces)
         text = render(say.key, say.params, place.language)
         rows = tuple(
             tuple((render(b.label, b.params, place.language), button_data(b, say, place.owner)) for b in row)

@@ -102,7 +102,7 @@ class TelegramBot:
         )
         self._bot: ExtBot[Any] = self.application.bot
         self._messenger = TelegramMessenger(self._bot)
-        self._presenter = Presenter(dialogue.store)
+        self._presenter = Presenter(dialogue)
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace)
         self._background: list[asyncio.Task[None]] = []
         self._register()
@@ -205,7 +205,7 @@ class TelegramBot:
         for one in said:
             event = event_of(one)
             if event is not None:
-                await self._answer(one.who, asyncio.to_thread(self._dialogue.hear, one.who, event))
+                await self._answer(one.who, self._dialogue.aside(self._dialogue.hear, one.who, event))
 
     async def _on_photos(self, said: list[Said]) -> None:
         """One photo or an album: fetch what is wanted, hand it over."""
@@ -213,7 +213,7 @@ class TelegramBot:
         who = first.who
         addressed = any(one.addressed for one in said)
         role = first.photo.role if first.photo is not None else None
-        if not await asyncio.to_thread(self._dialogue.wants_photo, who, addressed=addressed, role=role):
+        if not await self._dialogue.aside(self._dialogue.wants_photo, who, addressed=addressed, role=role):
             return
         fetched: list[SentPhoto] = []
         for one in said:
@@ -222,9 +222,9 @@ class TelegramBot:
             if isinstance(photo, SentPhoto):
                 fetched.append(photo)
             else:
-                await self._answer(who, asyncio.to_thread(self._dialogue.hear, who, photo))
+                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, photo))
         if fetched:
-            await self._answer(who, asyncio.to_thread(self._dialogue.take_photos, who, fetched, first.reply_to))
+            await self._answer(who, self._dialogue.aside(self._dialogue.take_photos, who, fetched, first.reply_to))
 
     async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """A button. Whatever happens, it stops spinning."""
@@ -235,7 +235,7 @@ class TelegramBot:
             who = who_pressed(query)
             if who is not None and query.message is not None:
                 number = str(query.message.message_id)
-                pressed = asyncio.to_thread(self._dialogue.press, who, query.data or "", number)
+                pressed = self._dialogue.aside(self._dialogue.press, who, query.data or "", number)
                 await self._answer(who, pressed, press)
         finally:
             await press.finish()
@@ -253,7 +253,7 @@ class TelegramBot:
             self._courier.watch(job)
         if who.group:
             for number in sent:
-                await asyncio.to_thread(self._dialogue.note_prompt, who, answer.owner, number)
+                await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
 
     async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         """The edge: what nobody expected becomes an apology with a number that the log knows, too."""

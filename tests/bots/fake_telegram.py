@@ -17,7 +17,7 @@ from aiohttp import web
 
 TOKEN = "123456:not-a-real-token"
 ME = {"id": 123456, "is_bot": True, "first_name": "ChildFace", "username": "childface_bot"}
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that must come is taken to be lost."""
 
 

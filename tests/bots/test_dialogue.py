@@ -1,0 +1,366 @@
+"""The runner against a real SQLite store: what one turn leaves behind, and what it must not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from bots.buttons import LONGEST, button_data, read_button
+from bots.deeds import Who
+from bots.dialogue import Dialogue, ReplyTo, SentPhoto
+from bots.events import CommandGiven, TextSaid
+from bots.steps import Line, Say, Toast
+from storage.errors import NotFound
+from storage.records import Job
+from storage.unit import Store
+
+ANNA = Who("telegram", "1", "1", "en")
+HOUR = timedelta(hours=1)
+
+
+class Kept:
+    """A `JobQueue` that only remembers."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.broken = False
+
+    def put(self, job: Job) -> None:
+        if self.broken:
+            raise ConnectionError("the broker is away")
+        self.jobs.append(job)
+
+
+class Desk:
+    """A dialogue, its queue, and short ways to play the worker."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.queue = Kept()
+        self._seeds = iter(range(1, 10_000))
+        self.dialogue = Dialogue(store, self.queue, draw_seed=lambda: next(self._seeds))
+
+    def photo(self, data: bytes = b"a photo", who: Who = ANNA, **more: object) -> Job:
+        """Send one photo; the encode job it leads to."""
+        answer = self.dialogue.take_photos(who, [SentPhoto(data, **more)])  # type: ignore[arg-type]
+        [job] = answer.jobs
+        return job
+
+    def encoded(self, job: Job, sex: str, sure: float = 0.99) -> list[Job]:
+        """Let an encode job succeed and be told; the jobs that follow."""
+        self.finish(job, {"sex": sex, "sex_confidence": sure, "estimated_age": 30.0, "warnings": []})
+        return self.dialogue.tell(job.id).jobs
+
+    def finish(self, job: Job, result: dict[str, object]) -> None:
+        with self.store.unit() as unit:
+            assert unit.jobs.start(job.id, HOUR)
+            assert unit.jobs.finish(job.id, result)
+            unit.commit()
+
+    def drawing(self, who: Who = ANNA) -> Job:
+        """A couple's first drawing, queued."""
+        self.encoded(self.photo(b"mom", who), "female")
+        [job] = self.encoded(self.photo(b"dad", who), "male")
+        return job
+
+    def drawn(self, job: Job) -> list[Line]:
+        """Let a drawing succeed and be told."""
+        self.finish(job, {"sex": "girl"})
+        return self.dialogue.tell(job.id).lines
+
+    def job(self, job_id: str) -> Job:
+        with self.store.view() as unit:
+            return unit.jobs.get(job_id)
+
+
+@pytest.fixture
+def desk(store: Store) -> Iterator[Desk]:
+    yield Desk(store)
+
+
+def keys(lines: list[Line]) -> list[str]:
+    return [line.key for line in lines]
+
+
+def test_a_photo_is_stored_encrypted_and_its_job_queued_after_the_commit(desk: Desk) -> None:
+    job = desk.photo(b"a secret face")
+    assert desk.queue.jobs == [job]
+    with desk.store.view() as unit:
+        assert job.photo_id is not None
+        assert unit.photos.data(job.photo_id) == b"a secret face"
+        assert unit.jobs.get(job.id).state == "queued"
+
+
+def test_a_broker_that_is_away_costs_the_sender_nothing(desk: Desk) -> None:
+    desk.queue.broken = True
+    job = desk.photo()
+    assert desk.job(job.id).state == "queued"
+
+
+def test_the_drawing_carries_the_wish_and_the_place_to_answer(desk: Desk) -> None:
+    desk.dialogue.hear(ANNA, CommandGiven("age", "9"))
+    job = desk.drawing()
+    assert (job.kind, job.quality) == ("child", "fast")
+    assert {name: job.wish[name] for name in ("age", "mix", "sex")} == {"age": 9.0, "mix": 50.0, "sex": "surprise"}
+    assert job.reply["user"] == "1" and job.reply["language"] == "en"
+
+
+def test_the_seed_is_the_one_of_the_turn_and_stays_the_childs(desk: Desk) -> None:
+    first = desk.drawing()
+    desk.drawn(first)
+    [twelve] = desk.dialogue.hear(ANNA, CommandGiven("age", "12")).jobs
+    desk.drawn(twelve)
+    [sibling] = desk.dialogue.hear(ANNA, CommandGiven("sibling")).jobs
+    assert twelve.wish["seed"] == first.wish["seed"] != sibling.wish["seed"]
+
+
+def test_settings_belong_to_the_person_in_every_chat(desk: Desk) -> None:
+    desk.dialogue.hear(ANNA, CommandGiven("age", "40"))
+    elsewhere = Who("telegram", "2", "1")
+    assert desk.drawing(elsewhere).wish["age"] == 40.0
+
+
+def test_two_people_do_not_share_a_conversation(desk: Desk) -> None:
+    desk.photo(b"mom", ANNA)
+    ben = Who("telegram", "2", "2")
+    assert keys(desk.dialogue.take_photos(ben, [SentPhoto(b"dad")]).lines) == ["send_other_parent"]
+
+
+def test_the_same_person_in_two_chats_has_two_conversations(desk: Desk) -> None:
+    desk.photo(b"mom", ANNA)
+    elsewhere = Who("telegram", "77", "1")
+    assert keys(desk.dialogue.take_photos(elsewhere, [SentPhoto(b"dad")]).lines) == ["send_other_parent"]
+
+
+def test_telling_twice_says_the_same_and_changes_nothing_more(desk: Desk) -> None:
+    job = desk.photo()
+    desk.finish(job, {"sex": "female", "sex_confidence": 0.9, "estimated_age": 30.0, "warnings": ["blurred"]})
+    first = desk.dialogue.tell(job.id)
+    again = desk.dialogue.tell(job.id)
+    assert keys(first.lines) == ["photo_warning"]
+    assert again.lines == first.lines
+    assert again.jobs == []
+
+
+def test_a_picture_told_after_a_crash_still_has_its_buttons(desk: Desk) -> None:
+    job = desk.drawing()
+    lines = desk.drawn(job)
+    assert desk.dialogue.tell(job.id).lines == lines
+    [say] = lines
+    assert isinstance(say, Say) and say.drawing == job.id and len(say.buttons) == 3
+
+
+def test_a_deleted_job_cannot_be_told(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        desk.dialogue.tell("0" * 32)
+
+
+def test_a_button_under_a_picture_knows_its_drawing(desk: Desk) -> None:
+    first = desk.drawing()
+    desk.drawn(first)
+    [older] = desk.dialogue.press(ANNA, f"older:{first.id}").jobs
+    assert (older.wish["age"], older.wish["seed"]) == (10.0, first.wish["seed"])
+    assert keys(desk.dialogue.press(ANNA, f"older:{first.id}").lines) == ["still_drawing"]
+
+
+@pytest.mark.parametrize("data", ["", "older:", "older:xyz", "who:0:1:nobody", "🎲", "a" * 64, "who:0:1:" + "0" * 32])
+def test_nonsense_buttons_are_stale(desk: Desk, data: str) -> None:
+    assert desk.dialogue.press(ANNA, data).lines == [Toast("stale_button")]
+
+
+def test_a_picture_of_another_chat_cannot_be_pressed(desk: Desk) -> None:
+    job = desk.drawing()
+    desk.drawn(job)
+    assert keys(desk.dialogue.press(Who("telegram", "5", "1"), f"older:{job.id}").lines) == ["stale_button"]
+
+
+def test_somebody_else_cannot_press_in_a_private_chat(desk: Desk) -> None:
+    job = desk.drawing()
+    desk.drawn(job)
+    assert keys(desk.dialogue.press(Who("telegram", "1", "666"), f"older:{job.id}").lines) == ["stale_button"]
+
+
+def test_cancel_ends_the_job_in_the_store(desk: Desk) -> None:
+    job = desk.drawing()
+    assert keys(desk.dialogue.hear(ANNA, CommandGiven("cancel")).lines) == ["stopped"]
+    assert desk.job(job.id).state == "cancelled"
+    assert desk.dialogue.tell(job.id).lines == []
+
+
+def test_a_picture_finished_in_the_moment_of_cancelling_is_not_shown(desk: Desk) -> None:
+    job = desk.drawing()
+    with desk.store.unit() as unit:
+        unit.jobs.start(job.id, HOUR)
+        unit.commit()
+    desk.dialogue.hear(ANNA, CommandGiven("cancel"))
+    with desk.store.unit() as unit:
+        assert unit.jobs.finish(job.id, {"sex": "girl"})
+        unit.commit()
+    assert desk.dialogue.tell(job.id).lines == []
+
+
+def test_cancelling_one_chat_leaves_the_other_alone(desk: Desk) -> None:
+    here, there = desk.photo(b"mom"), desk.photo(b"mom", Who("telegram", "77", "1"))
+    desk.dialogue.hear(ANNA, CommandGiven("cancel"))
+    assert (desk.job(here.id).state, desk.job(there.id).state) == ("cancelled", "queued")
+
+
+def test_forgotten_photos_leave_the_disk(desk: Desk) -> None:
+    desk.photo(b"mom")
+    desk.dialogue.hear(ANNA, CommandGiven("cancel"))
+    assert list(desk.store.blobs.keys()) == []
+
+
+def test_both_faces_of_one_photo_become_two_rows(desk: Desk) -> None:
+    job = desk.photo(b"a couple")
+    with desk.store.unit() as unit:
+        unit.jobs.start(job.id, HOUR)
+        unit.jobs.fail(job.id, "several_faces", {"boxes": [[0, 0, 9, 9], [20, 0, 29, 9]]})
+        unit.commit()
+    told = desk.dialogue.tell(job.id)
+    [question] = told.lines
+    assert isinstance(question, Say)
+    both = question.buttons[-1][0]
+    one, two = desk.dialogue.press(ANNA, button_data(both, question, told.owner)).jobs
+    with desk.store.view() as unit:
+        faces = [unit.photos.get(job.photo_id or "").face for job in (one, two)]
+    assert faces == [0, 1]
+
+
+def test_after_somebody_was_deleted_nothing_refers_to_what_they_had(desk: Desk) -> None:
+    job = desk.drawing()
+    desk.drawn(job)
+    with desk.store.unit() as unit:
+        unit.removal.remove_user(desk.job(job.id).user_id)
+        unit.commit()
+    assert keys(desk.dialogue.hear(ANNA, CommandGiven("age", "12")).lines) == ["noted_age"]
+    assert keys(desk.dialogue.press(ANNA, f"older:{job.id}").lines) == ["stale_button"]
+
+
+def test_deleting_leaves_no_row_and_no_byte(desk: Desk) -> None:
+    job = desk.drawing()
+    desk.drawn(job)
+    asked = desk.dialogue.hear(ANNA, CommandGiven("delete_my_data"))
+    [question] = asked.lines
+    assert isinstance(question, Say)
+    answer = desk.dialogue.press(ANNA, button_data(question.buttons[0][0], question, asked.owner))
+    assert keys(answer.lines) == ["deleting", "deleted"]
+    assert answer.lines[-1].params["photos"] == 2
+    assert list(desk.store.blobs.keys()) == []
+    with desk.store.view() as unit:
+        assert unit.users.find("telegram", "1") is None
+    assert keys(desk.dialogue.hear(ANNA, TextSaid("hello")).lines) == ["send_two_photos"]
+
+
+def test_a_job_whose_row_vanished_does_not_block_the_next_one(desk: Desk) -> None:
+    job = desk.drawing()
+    with desk.store.unit() as unit:
+        unit.jobs.fail(job.id, "internal_error", {})
+        unit.jobs.mark_delivered(job.id)  # told to a chat that another process has forgotten
+        unit.commit()
+    [again] = desk.dialogue.hear(ANNA, CommandGiven("child")).jobs
+    assert again.kind == "child"
+
+
+def test_turns_of_one_conversation_at_the_same_moment_all_count(desk: Desk) -> None:
+    desk.dialogue.hear(ANNA, CommandGiven("start"))
+    faults: list[BaseException] = []
+
+    def speak(text: str) -> None:
+        try:
+            desk.dialogue.hear(ANNA, CommandGiven("settings", text))
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=speak, args=(str(number),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with desk.store.view() as unit:
+        user = unit.users.find("telegram", "1")
+        assert user is not None
+        saved = unit.conversations.get("telegram", "1", user.id)
+    assert saved is not None and (saved.version, saved.state["stamp"]) == (9, 8)
+
+
+def test_every_button_fits_into_what_telegram_allows_and_can_be_read_again() -> None:
+    from bots.steps import Button
+
+    owner = "f" * 32
+    question = Say("x", stamp=999_999)
+    for action, value in [("delete", "yes"), ("whose", "new"), ("face", "both"), ("face", "11"), ("set", "refine")]:
+        data = button_data(Button("x", action, value), question, owner)
+        pressed = read_button(data)
+        assert len(data) <= LONGEST and pressed is not None
+        assert (pressed.action, pressed.value, pressed.stamp, pressed.owner) == (action, value, 999_999, owner)
+    picture = Say("x", drawing="a" * 32)
+    assert read_button(button_data(Button("x", "more_mom"), picture, owner)) is not None
+
+
+# Groups
+
+GROUP = "-500"
+
+
+def member(number: str) -> Who:
+    return Who("telegram", GROUP, number, "en", group=True)
+
+
+def test_a_round_may_have_parents_from_two_people_who_each_own_their_photo(desk: Desk) -> None:
+    one = desk.photo(b"her", member("1"), role="mom")
+    two = desk.photo(b"him", member("2"), role="dad")
+    desk.encoded(one, "male", 0.6)
+    [job] = desk.encoded(two, "male", 0.6)
+    with desk.store.view() as unit:
+        owners = [unit.users.get(unit.photos.get(p or "").owner_id) for p in (job.mom_photo_id, job.dad_photo_id)]
+        asked = unit.users.get(job.user_id)
+    assert [owner.platform_user_id for owner in owners] == ["1", "2"]
+    assert asked.platform_user_id == "1"
+
+
+def test_rounds_of_one_group_do_not_disturb_each_other(desk: Desk) -> None:
+    desk.photo(b"her 1", member("1"), role="mom")
+    desk.photo(b"her 2", member("2"), role="mom")
+    third = desk.dialogue.take_photos(member("3"), [SentPhoto(b"him", role="dad")])
+    assert keys(third.lines) == ["send_mom"]  # two rounds wait: without a reply this is a third
+
+
+def test_an_announced_photo_joins_the_round_that_lacks_it(desk: Desk) -> None:
+    desk.photo(b"her", member("1"), role="mom")
+    desk.dialogue.hear(member("2"), CommandGiven("dad"))
+    answer = desk.dialogue.take_photos(member("2"), [SentPhoto(b"him")])
+    with desk.store.view() as unit:
+        assert unit.users.get(answer.owner).platform_user_id == "1"
+
+
+def test_a_photo_in_reply_to_a_person_joins_that_persons_round(desk: Desk) -> None:
+    desk.photo(b"her 1", member("1"), role="mom")
+    desk.photo(b"her 2", member("2"), role="mom")
+    answer = desk.dialogue.take_photos(member("3"), [SentPhoto(b"him", role="dad")], ReplyTo("9", "2"))
+    with desk.store.view() as unit:
+        assert unit.users.get(answer.owner).platform_user_id == "2"
+
+
+def test_a_round_whose_owner_deleted_everything_is_not_joined(desk: Desk) -> None:
+    job = desk.photo(b"her", member("1"), role="mom")
+    with desk.store.unit() as unit:
+        unit.removal.remove_user(job.user_id)
+        unit.commit()
+    answer = desk.dialogue.take_photos(member("2"), [SentPhoto(b"him", role="dad")])
+    assert keys(answer.lines) == ["send_mom"]
+
+
+def test_in_a_group_only_photos_meant_for_us_are_fetched(desk: Desk) -> None:
+    wants = desk.dialogue.wants_photo
+    assert not wants(member("1"), addressed=False)
+    assert not wants(member("1"), addressed=False, role="dad")
+    assert wants(member("1"), addressed=True)
+    desk.photo(b"her", member("1"), role="mom")
+    assert wants(member("1"), addressed=False)
+    assert wants(member("2"), addressed=False, role="dad")
+    assert not wants(member("2"), addressed=False)
