@@ -62,9 +62,9 @@ class Look:
     threshold: float = 0.0
 
 
-FIRST_LOOK = Look(side=640)
+FIRST_LOOK = Look(side=640, threshold=-0.3)
 CLOSER_LOOKS = (
-    Look(side=1280, enlarge=4.0, border=0.25, threshold=-0.4),
+    Look(side=1280, enlarge=3.0, border=0.25, threshold=-0.4),
     Look(side=640, enlarge=2.5, angle=30.0),
     Look(side=640, enlarge=2.5, angle=-30.0),
     Look(side=640, enlarge=2.5, angle=90.0),

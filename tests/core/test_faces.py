@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
@@ -99,7 +99,7 @@ def test_the_copy_in_which_faces_are_looked_for_is_small_whatever_the_photo() ->
         finder.find(np.zeros(shape, np.uint8))
     first = detector.copies[:: 1 + len(CLOSER_LOOKS)]
     assert [max(copy.shape) for copy in first] == [FIRST_LOOK.side] * 3
-    assert max(copy.size for copy in detector.copies) < 2.5e6
+    assert max(copy.size for copy in detector.copies) < 3e6
     assert all(copy.ndim == 2 for copy in detector.copies)
 
 
@@ -175,6 +175,7 @@ def test_a_passer_by_does_not_count(finder: FaceFinder) -> None:
     assert finder.one_face(photo).box[0] < 400
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(80, 400), min_size=1, max_size=5))
 def test_only_faces_of_comparable_size_are_asked_about(widths: list[int]) -> None:
     finder = faked(*[(10, 10, 9 + width, 9 + width, 1.0) for width in widths])
@@ -188,7 +189,7 @@ def test_only_faces_of_comparable_size_are_asked_about(widths: list[int]) -> Non
 
 
 def test_a_face_of_few_pixels_is_too_small(finder: FaceFinder) -> None:
-    photo = canvas(160, 120, (drawn("man", 60), 50, 30))
+    photo = canvas(160, 120, (drawn("man", 50), 50, 30))
     with pytest.raises(FaceTooSmall) as caught:
         finder.one_face(photo)
     assert caught.value.facts()["needed"] == SMALLEST_FACE
