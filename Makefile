@@ -44,6 +44,7 @@ types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev weights  ## pytest with coverage
+	@$(CHILD) weights fetch --originals >/dev/null
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 format: $(VENV)/.dev  ## let ruff mend what it can
@@ -71,6 +72,6 @@ $(VENV)/.installed: $(PINS) | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(PINS) | $(VENV)/.installed
-	@echo 'Installing the tools for tests and training ...' >&2
-	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
+	@echo 'Installing the tools for tests and checks ...' >&2
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -36,7 +36,12 @@ def _settings(ctx: typer.Context) -> Settings:
 
 
 @weights_app.command("fetch", epilog="Example: childface weights fetch")
-def weights_fetch(ctx: typer.Context) -> None:
+def weights_fetch(
+    ctx: typer.Context,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Also the generator's own files, which only our tests read.")
+    ] = False,
+) -> None:
     """Download what is missing or damaged, check it and convert it once."""
     from childface import weights
 
@@ -51,6 +56,8 @@ def weights_fetch(ctx: typer.Context) -> None:
                     note(line)
 
             made = weights.fetch(folder, notes=tell)
+            if originals:
+                weights.fetch_originals(folder, notes=tell)
     except weights.FetchFailed as error:
         raise Refusal(str(error), EXIT_MISSING) from error
     for name in made:
@@ -128,6 +135,5 @@ def train(ctx: typer.Context) -> None:
     try:
         from training.cli import app
     except ModuleNotFoundError as error:
-        needs = f"{error.name} is not installed; training needs: pip install 'childface[train]'"
-        raise Refusal(needs, EXIT_MISSING) from error
+        raise Refusal(f"{error.name} is not installed here", EXIT_MISSING) from error
     get_command(app)(ctx.args or ["--help"], prog_name="childface train", standalone_mode=False, obj=ctx.obj)

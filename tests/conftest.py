@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -30,6 +31,23 @@ def weights_dir() -> Path:
     folder = Path(_WEIGHTS) if _WEIGHTS else Settings(_env_file=None).weights_dir
     missing = [name for carrier in weights.CARRIERS for name in carrier.files if not (folder / name).is_file()]
     if missing:
-        reason = f"no {missing[0]} in {folder}: childface weights fetch"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        _not_here(f"no {missing[0]} in {folder}: childface weights fetch")
     return folder
+
+
+@pytest.fixture(scope="session")
+def generator_source(weights_dir: Path) -> Path:
+    """The generator's OpenVINO files as they are in their distribution (`make unit` fetches them)."""
+    from childface import weights
+
+    folder = weights_dir / "originals"
+    if not all((folder / member.name).is_file() for member in weights.GENERATOR.members):
+        _not_here(f"no originals in {weights_dir}: childface weights fetch --originals")
+    return folder
+
+
+def _not_here(reason: str) -> NoReturn:
+    """Skip, or fail on a machine that should have everything."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -12,8 +12,10 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.test_imports import MAY_IMPORT, files_of, imports_of
+
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("train", "dev")
+EXTRAS = ("dev",)
 
 
 def direct() -> list[Requirement]:
@@ -74,8 +76,6 @@ def test_every_direct_dependency_has_its_reason() -> None:
 
 
 def test_what_we_import_when_running_is_declared() -> None:
-    from tests.test_imports import MAY_IMPORT, files_of, imports_of
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
     by_module = metadata.packages_distributions()
@@ -88,6 +88,43 @@ def test_what_we_import_when_running_is_declared() -> None:
                     undeclared.add(f"{path.relative_to(ROOT)}: {module}")
     assert sorted(undeclared) == []
 
+
+def test_nothing_is_installed_that_nobody_imports() -> None:
+    used = {module for folder in FOLDERS for path in files_of(folder) for module in imports_of(path)}
+    modules: dict[str, set[str]] = {}
+    for module, names in metadata.packages_distributions().items():
+        for name in names:
+            modules.setdefault(canonicalize_name(name), set()).add(module)
+    idle = {name for wanted in direct() if not modules[name := canonicalize_name(wanted.name)] & used}
+
+    assert idle == NOT_IMPORTED
+
+
+FOLDERS = [*MAY_IMPORT, "tests", "benchmarks"]
+
+NOT_IMPORTED = {"mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout", "dlib-bin"}
+"""Programs and plugins; and `dlib-bin`, which does not tell that its module is called `dlib`."""
+
+COME_ALONG):
+                    undeclared.add(f"{path.relative_to(ROOT)}: {module}")
+    assert sorted(undeclared) == []
+
+
+def test_nothing_is_installed_that_nobody_imports() -> None:
+    used = {module for folder in FOLDERS for path in files_of(folder) for module in imports_of(path)}
+    modules: dict[str, set[str]] = {}
+    for module, names in metadata.packages_distributions().items():
+        for name in names:
+            modules.setdefault(canonicalize_name(name), set()).add(module)
+    idle = {name for wanted in direct() if not modules[name := canonicalize_name(wanted.name)] & used}
+
+    assert idle == NOT_IMPORTED
+
+
+FOLDERS = [*MAY_IMPORT, "tests", "benchmarks"]
+
+NOT_IMPORTED = {"psycopg", "mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout", "redis"}
+"""Programs, plugins, and what SQLAlchemy and Celery load by name."""
 
 COME_ALONG = {"kombu", "billiard", "httpx", "prompt-toolkit", "setuptools"}
 """Parts of a declared dependency's own interface: Celery's broker and pool, the Bot API's HTTP client."""
