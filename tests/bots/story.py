@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,8 @@ from bots.events import (
     TextSaid,
 )
 from bots.state import State, state_from_json
-from bots.steps import Button, QueueDrawing, Say, SplitPhoto, Step, Toast
+from bots.steps import Button, Line, QueueDrawing, Say, SplitPhoto, Step, Toast, line_from_json, line_to_json
+from bots.texts import render
 from bots.turn import Context, Habits
 
 OWNER = "anna"
@@ -53,6 +55,8 @@ class Story:
         assert (state, steps) == again, "the machine is not pure"
         assert state_from_json(state.to_json()) == state
         self.state = state
+        for line in steps:
+            _must_be_sayable(line)
         answered = list(steps)
         for deed in steps:
             if isinstance(deed, QueueDrawing):
@@ -158,8 +162,17 @@ class Story:
         return [deed for deed in self.steps if isinstance(deed, kind)]
 
     def _buttons(self) -> list[tuple[Say, Button]]:
-        says = [line for line in self._history() if isinstance(line, Say)]
+        says = [line for line in self.steps if isinstance(line, Say)]
         return [(say, button) for say in says for row in say.buttons for button in row]
 
-    def _history(self) -> list[Step]:
-        return self.steps
+
+def _must_be_sayable(line: Step) -> None:
+    """Every line of every story has words, and can wait as JSON in a job row."""
+    if not isinstance(line, Line):
+        return
+    assert render(line.key, line.params)
+    assert line_from_json(json.loads(json.dumps(line_to_json(line)))) == line
+    if isinstance(line, Say):
+        for row in line.buttons:
+            for button in row:
+                assert render(button.label, button.params)

@@ -179,7 +179,8 @@ def test_a_photo_that_cannot_be_used_leaves_the_round_with_a_sentence(code: str)
     story = Story()
     good, bad = story.album()
     story.encoded(good)
-    story.refused(bad, code)
+    facts = {"what": "bytes", "size": 3, "limit": 2} if code == "photo_too_large" else {}
+    story.refused(bad, code, **facts)
     assert story.keys == [f"refused_{code}"]
     assert [photo.photo_id for photo in story.state.photos] == [good]
     story.encoded(story.photo(), "male")
@@ -616,7 +617,7 @@ def test_deleting_asks_first_and_then_leaves_nothing() -> None:
     assert story.deeds(DeleteData) == []
     story.press("delete_yes")
     assert story.deeds(DeleteData)
-    story.hear(DataDeleted({"photos": 2}))
+    story.hear(DataDeleted({"photos": 2, "latents": 2, "results": 1, "jobs": 3}))
     assert story.keys == ["deleted"]
     assert story.state == State()
 
