@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.encoder import ENCODER_FILE, Encoder
 from core.identity import IdentityNetwork, identity_chip
@@ -56,7 +58,8 @@ class PictureStage:
     backbone_rate: float = 0.5
     warmup: int = 50
     weight_decay: float = 0.02
-    latent_weight: float = 1.0
+    latent_weight: float = 2.0
+    average: float = 0.995  # decay of the running mean of the weights, which is what ships: two photos a step are noisy
     near_w: float = 0.05  # weight of the spread between style inputs (e4e's delta loss)
     typical: float = 0.02  # weight of the squared distance from W's mean beyond what is usual
     held_back: int = 300
@@ -86,7 +89,8 @@ def train_on_pictures(
     photo_rows = [endless(torch.arange(len(p) - (held if i == 0 else 0)), generator=rng) for i, p in enumerate(photos)]
     log = TrainingLog(folder, settings=asdict(settings), every=50)
     checkpoint = folder / "pictures.pt"
-    parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule}
+    mean = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule, "mean": mean}
     start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
     mask = face_mask(256)
     for step in range(start + 1, settings.steps + 1):
@@ -114,16 +118,18 @@ def train_on_pictures(
         optimiser.step()
         optimiser.zero_grad()
         schedule.step()
+        mean.update_parameters(encoder)
         log.add(step, **losses)
         if step % 200 == 0 or step == settings.steps:
+            shipped = cast(Encoder, mean.module)
             log.note(
                 step,
-                **measure_latents(encoder, pairs, check[:100]),
-                **measure_photos(encoder, preview, identity, photos[0], held),
+                **measure_latents(shipped, pairs, check[:100]),
+                **measure_photos(shipped, preview, identity, photos[0], held),
             )
             save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
-            save_weights(encoder, folder / ENCODER_FILE)
-    return encoder
+            save_weights(shipped, folder / ENCODER_FILE)
+    return cast(Encoder, mean.module)
 
 
 def lose_detail(drawn: Tensor, detail: int) -> Tensor:
