@@ -72,6 +72,6 @@ $(VENV)/.installed: $(PINS) | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(PINS) | $(VENV)/.installed
-	@echo 'Installing the tools for tests and checks ...' >&2
-	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev]'
+	@echo 'Installing the tools for tests, checks and training ...' >&2
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
 	@touch $@ $(VENV)/.installed

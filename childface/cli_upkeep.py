@@ -135,5 +135,6 @@ def train(ctx: typer.Context) -> None:
     try:
         from training.cli import app
     except ModuleNotFoundError as error:
-        raise Refusal(f"{error.name} is not installed here", EXIT_MISSING) from error
+        needs = f"{error.name} is not installed; training needs: pip install 'childface[train]'"
+        raise Refusal(needs, EXIT_MISSING) from error
     get_command(app)(ctx.args or ["--help"], prog_name="childface train", standalone_mode=False, obj=ctx.obj)
