@@ -247,10 +247,11 @@ def _size(what: str, value: float) -> str:
 
 
 WARNINGS = {
+    "small": "the face is rather small",
+    "turned": "the head is turned to the side",
     "blurred": "it is blurred",
     "dark": "it is rather dark",
-    "covered_eyes": "the eyes are covered",
-    "covered_mouth": "the mouth is covered",
+    "overexposed": "it is very bright",
     "eyes_covered": "the eyes are covered",
     "mouth_covered": "the mouth is covered",
 }
