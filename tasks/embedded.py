@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import threading
 from datetime import timedelta
 from types import TracebackType
@@ -44,6 +45,9 @@ PURGE_EVERY = 30
 WAITED_TOO_LONG = timedelta(minutes=2)
 """A queued job older than this lost its message, or waits behind many: a second message does no harm."""
 
+MODESTY = 10
+"""Nice value of the thread that refines."""
+
 STOP_TASK = "tasks.stop_worker"
 
 
@@ -55,7 +59,10 @@ class EmbeddedWorkers:
         self._app = app = create_celery(config)
         register(app, workshop)
         app.task(name=STOP_TASK, shared=False)(_stop_worker)
-        self._lanes = [_Lane(app, [config.queue_prefix + queue for queue in queues]) for queues in LANES]
+        self._lanes = [
+            _Lane(app, [config.queue_prefix + queue for queue in queues], modest=queues == (REFINE,))
+            for queues in LANES
+        ]
         self._done = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
@@ -107,8 +114,9 @@ class EmbeddedWorkers:
 class _Lane:
     """One Celery worker on one thread, for some of the queues."""
 
-    def __init__(self, app: Celery, queues: list[str]) -> None:
+    def __init__(self, app: Celery, queues: list[str], *, modest: bool) -> None:
         self._app = app
+        self._modest = modest
         self._queues = queues
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"worker-{'-'.join(queues)}", daemon=True)
@@ -129,6 +137,11 @@ class _Lane:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._modest:
+            # Nobody waits for a refinement, somebody may for a drawing. On Linux a thread has a priority of its own,
+            # and the threads that torch starts for it inherit it.
+            with contextlib.suppress(OSError, AttributeError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), MODESTY)
         try:
             WorkController(
                 app=self._app,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -127,3 +128,19 @@ def test_workers_can_be_started_again_in_the_same_process(bench: Bench, workers:
 def _active(bench: Bench, job: Job) -> list[Job]:
     with bench.store.view() as unit:
         return unit.jobs.active_for(job.user_id)
+
+
+def test_a_refinement_lets_drawings_go_first(bench: Bench, workers: EmbeddedWorkers) -> None:
+    nice: dict[str, int] = {}
+
+    def note(name: str) -> Callable[[], None]:
+        return lambda: nice.update({name: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())})
+
+    bench.pipeline.before = {"encode": note("encode"), "refine": note("refine")}
+    job = bench.child_job(bench.user(refine=True))
+
+    with workers:
+        bench.workshop.queue.put(job)
+        wait_until(lambda: finished(bench, job) and not _active(bench, job))
+
+    assert nice["refine"] > nice["encode"] or nice["refine"] == 19
