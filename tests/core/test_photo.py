@@ -148,6 +148,18 @@ def test_a_cmyk_jpeg_without_adobe_s_mark_is_not_inverted() -> None:
     assert difference(plain, drawn()) < 3.0
 
 
+def test_a_cmyk_picture_with_a_profile_that_does_not_fit_opens_without_it() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert difference(saved(drawn().convert("CMYK"), "JPEG", quality=95, icc_profile=srgb), drawn()) < 2.0
+
+
+def test_a_phone_s_jpeg_of_several_pictures_shows_the_first() -> None:
+    data = saved(drawn(), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 64))])
+    assert difference(data, drawn()) < 3.0
+    large = saved(drawn().resize((3300, 3300)), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 64))])
+    assert open_photo(large).rgb.shape == (1650, 1650, 3)
+
+
 def test_cmyk_tiff_opens() -> None:
     assert difference(saved(drawn().convert("CMYK"), "TIFF"), drawn()) < 1.0
 
@@ -268,6 +280,7 @@ REFUSED: list[tuple[str, bytes, type[PhotoError], dict[str, object]]] = [
     ("SVG", b'<svg xmlns="http://www.w3.org/2000/svg"/>', UnsupportedPicture, {"found": "svg"}),
     ("SVG after a comment", b'<?xml version="1.0"?>\n<!-- x -->\n<svg >', UnsupportedPicture, {"found": "svg"}),
     ("SVG in UTF-16", "<svg width='9'>".encode("utf-16"), UnsupportedPicture, {"found": "svg"}),
+    ("PDF behind a letter", b"\n\n%PDF-1.4" + bytes(60), UnsupportedPicture, {"found": "pdf"}),
     ("PDF", b"%PDF-1.7\n" + bytes(60), UnsupportedPicture, {"found": "pdf"}),
     ("MP4", FILM, UnsupportedPicture, {"found": "mp4"}),
     ("MOV", FILM.replace(b"mp42", b"qt  "), UnsupportedPicture, {"found": "mov"}),
