@@ -26,7 +26,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from bots.courier import Courier, Pace
 from bots.deeds import Who
-from bots.dialogue import Answer, Dialogue, SentPhoto
+from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, PhotoNotTaken, Role, TextSaid
 from bots.inline_pictures import COLUMNS, draw_inline
 from bots.lanes import Lanes
@@ -36,7 +36,6 @@ from bots.words import read_command, read_role
 
 PLATFORM = "console"
 CHAT = "terminal"
-LARGEST_PHOTO = 20_000_000
 LEAVE = ("quit", "exit", "bye")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif")
 PACE = Pace(look=0.1, look_idle=0.3, edit=0.1, patience=0.5, act=1.0, long_wait=1e9)

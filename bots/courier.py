@@ -73,6 +73,8 @@ class Watch:
     since: float
     edited: float = 0.0
     shown: str = ""
+    over: bool = False
+    """It is being told: no more progress, not even when telling has to be tried again."""
 
 
 class Courier:
@@ -156,6 +158,7 @@ class Courier:
         for job_id in lost:
             watch = self._watched.pop(job_id, None)
             if watch is not None:
+                watch.over = True
                 self._spawn(self._clear(watch.lane))
 
     def _read(self, watched: list[str]) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str]]:
@@ -186,8 +189,7 @@ class Courier:
             self._act(watch.lane)
             return
         async with self._lanes.hold(watch.lane):
-            # It may have been told while this waited for the lane.
-            if job_id in self._watched:
+            if not watch.over:  # it may have been told while this waited for the lane
                 with suppress(MessengerError):
                     await self._put_status(job_id, watch, _progress(watch, "queued", 0.0))
 
@@ -215,7 +217,7 @@ class Courier:
 
     async def _edit_progress(self, job_id: str, watch: Watch, note: Note) -> None:
         async with self._lanes.hold(watch.lane):
-            if job_id in self._watched:
+            if not watch.over:
                 with suppress(MessengerError):
                     await self._put_status(job_id, watch, note)
 
@@ -267,7 +269,12 @@ class Courier:
     async def _tell(self, job_id: str, lane: Lane) -> None:
         answer = await self._dialogue.aside(self._dialogue.tell, job_id)
         job, place = await self._dialogue.aside(self._place, job_id)
-        status = self._status.pop(lane, None) or job.reply.get("message")
+        if job_id in self._watched:
+            self._watched[job_id].over = True
+        # Its own message first: told again after a failure, it must not take the one of the next job in this lane.
+        status = job.reply.get("message") or self._status.get(lane)
+        if status == self._status.get(lane):
+            self._status.pop(lane, None)
         try:
             for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
                 status = await self._show(job, place, line, status)
@@ -283,7 +290,7 @@ class Courier:
         self._watched.pop(job.id, None)
         self._acted.pop(lane, None)
         waiting = answer.jobs or any(watch.lane == lane for watch in self._watched.values())
-        if status is not None and waiting:
+        if status is not None and waiting and lane not in self._status:
             self._status[lane] = status
         elif status is not None:
             with suppress(MessengerError):

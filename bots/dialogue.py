@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LARGEST_PHOTO = 20 * 2**20
+"""Bytes. What the pipeline takes, and what Telegram lets a bot fetch."""
+
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
 

@@ -39,7 +39,7 @@ from bots import commands
 from bots.albums import QUIET, Albums
 from bots.courier import Courier, Pace
 from bots.deeds import Who
-from bots.dialogue import Answer, Dialogue, SentPhoto
+from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, Event, OtherMessage, PhotoNotTaken, TextSaid
 from bots.faults import frames_of
 from bots.lanes import Lanes
@@ -52,8 +52,6 @@ from bots.texts import render
 
 log = logging.getLogger(__name__)
 
-LARGEST_PHOTO = 20_000_000
-"""Bytes. Telegram's own limit for files that a bot may fetch."""
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
 FETCH_TRIES = 3

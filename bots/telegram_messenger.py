@@ -25,6 +25,8 @@ from bots.patience import MINOR
 log = logging.getLogger(__name__)
 
 LONGEST_CAPTION = 1024
+GONE = ("to edit not found", "can't be edited", "message_id_invalid", "no text in the message")
+"""Telegram's words when a message cannot be made into another one; the last: it has become a picture."""
 T = TypeVar("T")
 
 
@@ -150,7 +152,7 @@ def _meaning_of(error: BadRequest) -> MessengerError:
     words = error.message.lower()
     if "not modified" in words:
         return _NotModified()
-    if "to edit not found" in words or "can't be edited" in words or "message_id_invalid" in words:
+    if any(gone in words for gone in GONE):
         return _MessageGone()
     if "chat not found" in words or "not enough rights" in words or "have no rights" in words:
         return Unreachable()

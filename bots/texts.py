@@ -119,7 +119,6 @@ EN: dict[str, str] = {
     "progress_drawing": "Drawing …",
     "progress_refining": "Looking closer …",
     "progress_working": "Working on it …",
-    "progress_stopped": "Stopped.",
     "picture_coming": "Here it comes …",
     "child_caption": "{sex}, {age} · {mix}",
     "strip_caption": "{sex}, growing up · {mix}",
@@ -199,7 +198,7 @@ def _sentence(catalogue: Mapping[str, str], key: str) -> str:
         # A drawing can fail for a photo's sake as well.
         tried += [f"refused_{code}", "failed"]
     elif kind == "refused":
-        tried += ["refused"]
+        tried += [f"failed_{code}", "refused"]
     return next(catalogue[name] for name in tried if name in catalogue)
 
 
@@ -240,7 +239,7 @@ def _hours(hours: float) -> str:
 def _size(what: str, value: float) -> str:
     """A limit of bytes or of pixels."""
     if what == "bytes":
-        return f"{_number(round(value / 1e6, 1))} MB"
+        return f"{_number(round(value / 2**20, 1))} MB"
     if what == "pixels":
         return f"{_number(round(value / 1e6, 1))} megapixels"
     return f"{_number(value)} {what}"

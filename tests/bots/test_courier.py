@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bots.courier import Courier, Pace
+from bots.events import CommandGiven
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
 from storage.records import Job
@@ -206,6 +207,24 @@ async def test_a_failed_edit_is_repeated_in_the_same_message(post: Post) -> None
         post.ready(job)
         await post.until_delivered(job)
     assert len(post.paper.messages) == 1
+
+
+async def test_a_picture_told_again_does_not_take_the_next_jobs_message(post: Post) -> None:
+    first = post.drawing()
+    courier = post.new_courier(replace(PACE, retry=0.3))
+    async with post.working(courier):
+        courier.watch(first)
+        await post.until(lambda: len(post.paper.messages) == 1)
+        post.paper.faults = [NotNow()]
+        post.ready(first)
+        await post.until(lambda: post.paper.faults == [])
+        [second] = post.dialogue.hear(ANNA, CommandGiven("age", "30")).jobs
+        courier.watch(second)
+        await post.until(lambda: len(post.paper.messages) == 2)
+        await post.until_delivered(first)
+        post.ready(second)
+        await post.until_delivered(second)
+    assert [note.text.split(",")[1] for note in post.paper.pictures] == [" 6 years · half mom", " 30 years · half mom"]
 
 
 async def test_an_unreachable_chat_is_given_up_at_once(post: Post) -> None:

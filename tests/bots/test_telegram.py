@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
 
 import pytest
 from PIL import Image
@@ -434,6 +435,40 @@ class TestTroubleOnTheWay:
 
 
 class TestManyPeople:
+    async def test_nothing_is_lost_or_doubled_while_everything_shakes(self, api: BotApi, dialogue: Dialogue) -> None:
+        """Random faults on every method and two restarts. (Words that arrived unheard may come twice; pictures not.)"""
+        chance = random.Random(7)
+        people = [api.person(number) for number in range(1, 11)]
+
+        def shake() -> None:
+            for _ in range(25):
+                method = chance.choice(["sendMessage", "getFile", "download", "answerCallbackQuery", "deleteMessage"])
+                api.fail(method, chance.choice(["429", "drop"]), retry_after=0)
+                api.fail("editMessageMedia", chance.choice(["429", "drop", "drop after"]), retry_after=0)
+
+        async with running_bot(api, dialogue):
+            shake()
+            for person in people:
+                await person.sends_album(b"mom %d" % person.number, b"dad %d" % person.number)
+            await api.until(lambda: sum(len(person.pictures) for person in people) >= 3, "the first pictures")
+        async with running_bot(api, dialogue):
+            for person in people:
+                await person.sees_pictures(1)
+            shake()
+            for person in people:
+                await person.presses("Older")
+            await api.until(lambda: len(api.answers) >= len(people), "all presses")
+        async with running_bot(api, dialogue):
+            for person in people:
+                await person.sees_pictures(2)
+            for person in people:
+                await person.presses("Sibling")
+            for person in people:
+                await person.sees_pictures(3)
+        for person in people:
+            assert len({drawn(picture.picture)["job"] for picture in person.pictures}) == 3
+            assert len(person.pictures) == 3
+
     async def test_forty_people_at_once_each_get_their_own_child(self, api: BotApi, bot: TelegramBot) -> None:
         people = [api.person(number) for number in range(1, 41)]
         for person in people:

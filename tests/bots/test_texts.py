@@ -16,7 +16,7 @@ KEYS_MADE_OF_PARTS = ("refused_", "failed_", "progress_", "whose_settled_")
 EXAMPLES: dict[str, Any] = {
     "age": 6.0, "mix": 50.0, "sex": "girl", "refine": True, "photo_hours": 24.0, "latent_days": 30.0,
     "result_days": 7.0, "handled_days": 30.0, "warnings": ["blurred"], "count": 3, "number": 2, "job_id": "j",
-    "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20_000_000, "what": "bytes",
+    "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20 * 2**20, "what": "bytes",
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_the_mix_is_spoken(mix: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "limit"),
     [
-        ({"what": "bytes", "size": 50_000_000, "limit": 20_000_000}, "20 MB"),
+        ({"what": "bytes", "size": 50 * 2**20, "limit": 20 * 2**20}, "20 MB"),
         ({"what": "pixels", "size": 90_000_000, "limit": 50_000_000}, "50 megapixels"),
         ({"what": "scans", "size": 900, "limit": 100}, "100 scans"),
     ],
