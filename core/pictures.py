@@ -1,4 +1,4 @@
-"""Pictures on their way out: encoded and marked as made by a machine, shrunk, laid side by side, numbered.
+"""Pictures on their way out: encoded and marked as made by a machine, shrunk, laid side by side.
 
 Pictures are uint8 H×W×3 RGB everywhere. What is wrong here is our own mistake, not a sender's: ValueError.
 """
@@ -15,8 +15,6 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from core.errors import Box
-
 Pixels = npt.NDArray[np.uint8]
 
 MADE_BY_A_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -25,9 +23,6 @@ MADE_BY_A_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorit
 JPEG_QUALITY = 93
 PNG_COMPRESSION = 1
 """Of 9: a 1024-px picture takes 0.2 s instead of the 0.8 s of the usual 6, for a file about 15 % larger."""
-
-CHAT_SIDE = 1280
-"""Longest side of what a chat shows: Telegram shrinks larger photos by itself."""
 
 
 def encode_picture(image: Pixels, *, kind: Literal["png", "jpeg"] = "png", text: dict[str, str] | None = None) -> bytes:
@@ -83,27 +78,6 @@ def strip(images: Sequence[Pixels], labels: Sequence[str] | None = None, *, gap:
             middle = (left + width / 2, gap + height + foot / 2)
             pen.text(middle, labels[place], fill=(60, 60, 60), font=font, anchor="mm")
     return np.array(sheet)
-
-
-def draw_face_numbers(rgb: Pixels, boxes: Sequence[Box]) -> Pixels:
-    """The photo, no larger than a chat shows it, with a numbered frame around each box; the first one is 1."""
-    height, width = rgb.shape[:2]
-    ratio = min(1.0, CHAT_SIDE / max(height, width))
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    picture = _picture(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    pen = ImageDraw.Draw(picture)
-    line = max(2, max(size) // 300)
-    for number, box in enumerate(boxes, start=1):
-        left, top, right, bottom = (edge * ratio for edge in box)
-        right, bottom = max(right, left + 1), max(bottom, top + 1)
-        pen.rectangle((left, top, right, bottom), outline="black", width=2 * line)
-        pen.rectangle((left, top, right, bottom), outline="white", width=line)
-        letters = max(14.0, min((right - left) / 3, max(size) / 12))
-        disc = letters * 0.75  # its centre is on the frame, but all of it inside the picture
-        x, y = min(max(left, disc), size[0] - disc), min(max(top, disc), size[1] - disc)
-        pen.ellipse((x - disc, y - disc, x + disc, y + disc), fill="white", outline="black", width=line)
-        pen.text((x, y), str(number), fill="black", font=ImageFont.load_default(letters), anchor="mm")
-    return np.array(picture)
 
 
 def _picture(image: Pixels) -> Image.Image:

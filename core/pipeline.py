@@ -132,7 +132,7 @@ class ChildPipeline:
         watch = Stopwatch()
         opened = open_photo(photo)
         watch.lap("open")
-        found = self.models.finder.one_face(opened.rgb, choice=face)
+        found = self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
         watch.lap("detect")
         aligned = align_face(opened.rgb, found)
         watch.lap("align")

@@ -1,4 +1,4 @@
-"""What leaves the house: files that can be read back and say what they are, strips, and numbered faces."""
+"""What leaves the house: files that can be read back and say what they are, and strips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.photo import open_photo
-from core.pictures import CHAT_SIDE, MADE_BY_A_MODEL, draw_face_numbers, encode_picture, resize_area, strip
+from core.pictures import MADE_BY_A_MODEL, encode_picture, resize_area, strip
 from tests.core.faces import Pixels, canvas, drawn
 
 
@@ -110,25 +110,3 @@ def test_a_strip_of_nothing_of_two_sizes_or_with_a_label_too_many_is_our_mistake
     for pictures, labels in (([], None), ([small, large], None), ([small], ["a", "b"])):
         with pytest.raises(ValueError):
             strip(pictures, labels)
-
-
-def test_numbers_are_drawn_around_boxes_only() -> None:
-    photo = canvas(900, 600)
-    told = draw_face_numbers(photo, [(100, 200, 250, 350), (600, 100, 700, 200)])
-    assert told.shape == photo.shape
-    changed = np.abs(told.astype(int) - photo).max(axis=2) > 8
-    assert changed[200:350, 95:105].any() and changed[100:200, 595:605].any()
-    assert not changed[:, 300:540].any()
-
-
-def test_a_large_photo_is_shown_at_the_size_of_a_chat_with_boxes_in_place() -> None:
-    photo = canvas(4 * CHAT_SIDE, CHAT_SIDE)
-    told = draw_face_numbers(photo, [(3 * CHAT_SIDE, 400, 3 * CHAT_SIDE + 400, 800)])
-    assert told.shape == (CHAT_SIDE // 4, CHAT_SIDE, 3)
-    changed = np.argwhere(np.abs(told.astype(int) - [150, 160, 150]).max(axis=2) > 30)
-    assert changed[:, 1].max() == pytest.approx(0.75 * CHAT_SIDE + 100, abs=8)
-
-
-@pytest.mark.parametrize("box", [(0, 0, 1, 1), (-50, -50, 20, 20), (190, 90, 400, 300), (50, 50, 50, 50)])
-def test_boxes_at_and_beyond_the_edge_are_drawn_too(box: tuple[int, int, int, int]) -> None:
-    assert draw_face_numbers(canvas(200, 100), [box]).shape == (100, 200, 3)
