@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.photo import open_photo
 from core.pictures import MADE_BY_A_MODEL, encode_picture, resize_area, strip
-from tests.core.faces import Pixels, canvas, drawn
+from tests.core.faces import Pixels, drawn
 
 
 def read(data: bytes) -> Image.Image:
