@@ -42,7 +42,7 @@ def chat(
     import asyncio
 
     from bots.console import NothingHappens
-    from childface.wiring import console_chat, open_house
+    from childface.wiring import console_chat, demo_chat, open_house
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
@@ -54,12 +54,11 @@ def chat(
         _require_weights(settings)
     with open_house(settings, environment.load_pipeline) as house:
         _warm_up(house)
-        terminal = console_chat(house)
         if not demo:
-            asyncio.run(terminal.interact())
+            asyncio.run(console_chat(house).interact())
             return
         try:
-            pictures = asyncio.run(terminal.play(lines, wait_for_better=better))
+            pictures = asyncio.run(demo_chat(house).play(lines, wait_for_better=better))
         except NothingHappens as error:
             raise Refusal("no worker took the job; is one running? childface doctor", EXIT_OUR_FAULT) from error
     if not pictures:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tasks.pipeline_port import Pipeline
     from tasks.workshop import Workshop
 
+DEMO_USER = "demo"
+
 LoadPipeline = Callable[[Settings], "Pipeline"]
 
 
@@ -147,8 +149,20 @@ def telegram_bot(house: House) -> TelegramBot:
     return TelegramBot(telegram_token(house.settings), open_dialogue(house), options)
 
 
-def console_chat(house: House) -> ConsoleChat:
+def console_chat(house: House, user: str = "local") -> ConsoleChat:
     """The terminal adapter."""
     from bots.console import ConsoleChat
 
-    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir)
+    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir, user=user)
+
+
+def demo_chat(house: House) -> ConsoleChat:
+    """A terminal for somebody who was never here before: what an earlier demonstration left behind is deleted."""
+    from bots.console import PLATFORM
+    from storage.deletion import delete_user
+
+    with house.store.view() as unit:
+        before = unit.users.find(PLATFORM, DEMO_USER)
+    if before is not None:
+        delete_user(house.store, before.id)
+    return console_chat(house, DEMO_USER)

@@ -47,9 +47,13 @@ def test_the_demo_can_wait_for_the_better_pictures(ready: Terminal) -> None:
 
 
 def test_the_demo_can_be_played_again(ready: Terminal) -> None:
-    ready.run("chat", "--demo")
+    first, second = ready.run("chat", "--demo"), ready.run("chat", "--demo")
 
-    assert ready.run("chat", "--demo").code == 0
+    def words(out: str) -> list[str]:
+        return [line for line in out.splitlines() if "child-" not in line]
+
+    assert words(first.out) == words(second.out)
+    assert ready.pipeline.calls == {"encode": 4, "make": 4}  # nothing of the first one was left
 
 
 def test_a_demo_without_a_picture_fails(ready: Terminal) -> None:
