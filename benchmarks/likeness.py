@@ -1,7 +1,7 @@
 """Where the scale of `core/likeness.py` comes from: `python benchmarks/likeness.py --drawn DIR [--couples 24]`.
 
-Couples are made of drawn grown-ups, one child of each is drawn at eight, and its distance to its own parents is set
-beside its distance to everybody else's.
+Couples are made of drawn grown-ups, one child of each is looked at as a grown-up, and its distance to its own parents
+is set beside its distance to everybody else's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from core.identity import identity_chip
 from core.latents import Latent
 from core.likeness import distance
-from core.pipeline import ChildPipeline
+from core.pipeline import ChildPipeline, sex_of
 from core.wish import Wish
 from training.drawn import DrawnPairs
 
@@ -24,14 +24,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--drawn", type=Path, required=True, help="folder made by `childface train draw`")
     options.add_argument("--couples", type=int, default=24)
-    options.add_argument("--age", type=float, default=8)
     options.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
     women, men = grown_ups(pipeline, DrawnPairs.open(chosen.drawn), chosen.couples)
     own, strangers = [], []
     for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
-        child = pipeline.make(mom, dad, Wish(age=chosen.age, seed=i, size=256)).latent.descriptor
+        wish = Wish(seed=i)
+        child = pipeline.grown_up(pipeline.inherit(mom, dad, wish), male=sex_of(wish) == "boy")
         own += [distance(child, mom.descriptor), distance(child, dad.descriptor)]
         others = [*women[:i], *women[i + 1 :], *men[:i], *men[i + 1 :]]
         strangers += [distance(child, other.descriptor) for other in others]

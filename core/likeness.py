@@ -1,7 +1,7 @@
 """How much a child takes after a parent, as a percentage that means something.
 
-Dlib distances say little to people. They are put on a scale where 50 is what strangers reach and where a child, whose
-face is rounder and younger than any parent's, can still come near 100.
+Dlib distances say little to people, and they grow with the difference of ages. So the child is compared as the grown-up
+it will be, and the distance is put on a scale where 50 is what strangers reach.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-STRANGER = 0.79
-"""Mean distance of drawn children to drawn adults who are not their parents (`benchmarks/likeness.py`)."""
+STRANGER = 0.75
+"""Mean distance of drawn children, grown up, to drawn adults who are not their parents (`benchmarks/likeness.py`)."""
 
-SPREAD = 0.08
+SPREAD = 0.10
 """Standard deviation of that distance."""
 
 

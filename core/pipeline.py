@@ -44,6 +44,10 @@ TRUNCATION = 0.95
 """A child is drawn a little nearer to the mean than its genes say: what the encoder got wrong shows less."""
 
 
+GROWN_UP = 30.0
+"""The age at which a child is compared with its parents."""
+
+
 @dataclass(frozen=True, eq=False)
 class Parent:
     """What one photo told: the latent, the aligned face (256×256×3) it came from, and how the face looks."""
@@ -178,17 +182,19 @@ class ChildPipeline:
 
     def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
         """Draw the child of two latents. The same latents and wish give the same child, at every age and size."""
-        return self._draw_child(self._inherit(mom, dad, wish), mom, dad, wish, progress or _silent)
+        born = self.inherit(mom, dad, wish)
+        return self._draw_child(born, self._likeness(born, mom, dad, wish), wish, progress or _silent)
 
     def grow(
         self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
     ) -> list[Child]:
         """The same child at several ages; `wish.age` is not used."""
         tell = progress or _silent
-        born = self._inherit(mom, dad, wish)
+        born = self.inherit(mom, dad, wish)
+        alike = self._likeness(born, mom, dad, wish)
         children = []
         for i, age in enumerate(ages):
-            children.append(self._draw_child(born, mom, dad, replace(wish, age=age), _silent))
+            children.append(self._draw_child(born, alike, replace(wish, age=age), _silent))
             tell((i + 1) / len(ages))
         return children
 
@@ -208,7 +214,7 @@ class ChildPipeline:
 
     # ---- the steps -------------------------------------------------------------------------------------------
 
-    def _inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Tensor:
+    def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Tensor:
         """The child's own latent (1, L, D), before any age or sex is given to it."""
         w_mom = mom.require(self.generator_version).tensor()
         w_dad = dad.require(self.generator_version).tensor()
@@ -228,9 +234,20 @@ class ChildPipeline:
         drawn: Tensor = self.models.preview(w)
         return drawn.clamp(-1, 1)
 
-    def _draw_child(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish, tell: Progress) -> Child:
+    @torch.inference_mode()
+    def grown_up(self, born: Tensor, *, male: bool) -> npt.NDArray[np.float32]:
+        """The descriptor (128,) of a child's latent as a grown-up: faces of one age can be compared."""
+        drawn = self._preview(self.ager.solve(born, age=GROWN_UP, male=male).latent)
+        return np.asarray(self.models.identity(identity_chip(drawn))[0])
+
+    def _likeness(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish) -> dict[str, float]:
+        """How much the child takes after each parent, the same at every age."""
+        child = self.grown_up(born, male=sex_of(wish) == "boy")
+        return {"mom": likeness(child, mom.descriptor), "dad": likeness(child, dad.descriptor)}
+
+    def _draw_child(self, born: Tensor, alike: dict[str, float], wish: Wish, tell: Progress) -> Child:
         watch = Stopwatch()
-        sex = wish.sex if wish.sex != "surprise" else draw_sex(wish.seed)
+        sex = sex_of(wish)
         aged = self._age(born, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
@@ -252,9 +269,7 @@ class ChildPipeline:
             sex=sex,
             mix=wish.mix,
             seed=wish.seed,
-            likeness={
-                name: likeness(latent.descriptor, parent.descriptor) for name, parent in (("mom", mom), ("dad", dad))
-            },
+            likeness=alike,
             latent=latent,
             timings_ms=watch.laps,
             generator=self.generator_version,
@@ -269,6 +284,11 @@ class ChildPipeline:
             generator=self.generator_version,
             encoder=self.encoder_version,
         )
+
+
+def sex_of(wish: Wish) -> str:
+    """Girl or boy: as wished, else by the seed's own coin."""
+    return draw_sex(wish.seed) if wish.sex == "surprise" else wish.sex
 
 
 def to_tensor(rgb: Pixels) -> Tensor:
