@@ -67,6 +67,7 @@ def test_a_demo_without_a_picture_fails(ready: Terminal) -> None:
 
 def test_a_chat_ends_with_its_input(ready: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("mom.jpg\ndad.jpg\n"))
+    ready.change(refine=False)
 
     run = ready.run("chat")
 
