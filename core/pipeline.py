@@ -31,6 +31,7 @@ from core.identity import IdentityNetwork, identity_chip, load_identity
 from core.latents import Latent
 from core.likeness import likeness
 from core.loading import SHIPPED
+from core.memory import give_back
 from core.photo import open_photo
 from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
@@ -176,6 +177,7 @@ class ChildPipeline:
             progress=progress,
             cancelled=cancelled,
         )
+        give_back()
         return replace(start, w=result.latent[0].numpy())
 
     # ---- two latents → a child -------------------------------------------------------------------------------

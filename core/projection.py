@@ -22,6 +22,7 @@ from torch import Tensor
 from core.errors import Cancelled
 from core.identity import IdentityNetwork
 from core.losses import face_mask, weighted_loss
+from core.memory import give_back
 from core.preview import PreviewGenerator
 
 Progress = Callable[[float], None]
@@ -127,6 +128,7 @@ class Projector:
     @torch.no_grad()
     def _missing(self, latent: Tensor) -> Tensor:
         """What the preview lacks of the true picture (1, 3, 256, 256)."""
+        give_back()
         whole: Tensor = self.preview.synthesis(latent, size=256)
         drawn: Tensor = self.preview(latent)
         return whole - drawn
