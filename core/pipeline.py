@@ -106,7 +106,7 @@ class Models:
 
 
 class ChildPipeline:
-    """Draws children. Holds no state between calls but the models; calls must not overlap."""
+    """Draws children. Holds nothing between calls but the models, so calls of several threads may overlap."""
 
     def __init__(
         self, models: Models, estimator: AgeEstimator, *, generator_version: str, encoder_version: str
