@@ -159,7 +159,7 @@ EN: dict[str, str] = {
         "What I keep, and how long:\n"
         "• Photos: until I have read the face, {photo_hours} at the latest. If a closer picture is to follow, a small "
         "crop of the face stays until that is drawn, not longer than those {photo_hours}.\n"
-        "• The face as numbers, so that you need not send photos again: {latent_days} after the last use.\n"
+        "• The face as numbers, so that you need not send photos again: {latent_days}.\n"
         "• Pictures I drew: {result_days}.\n"
         "• Notes on finished jobs and where our chat stands: {handled_days}.\n"
         "• Your settings: until you delete them.\n\n"
