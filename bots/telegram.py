@@ -43,7 +43,7 @@ from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, Event, OtherMessage, PhotoNotTaken, TextSaid
 from bots.faults import frames_of
 from bots.lanes import Lanes
-from bots.messenger import Note, Press, Unreachable
+from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
-FETCH_TRIES = 3
+FETCH_TRIES = 5
 ALLOWED_UPDATES = ["message", "callback_query"]
 
 
@@ -244,8 +244,9 @@ class TelegramBot:
         place = Place(who.chat_id, answer.owner, who.language, who.group)
         try:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
-        except Unreachable:
-            log.info("a chat is not reachable any more")
+        except MessengerError as fault:
+            # The turn itself is saved; only these words are lost.
+            log.warning("an answer could not be sent: %s", type(fault).__name__)
             sent = []
         for job in answer.jobs:
             self._courier.watch(job)
@@ -300,7 +301,7 @@ class TelegramBot:
             except NetworkError:
                 if not left:
                     raise
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.1 * 2 ** (FETCH_TRIES - left))
         raise AssertionError("unreachable")
 
 

@@ -114,7 +114,8 @@ class TelegramPress:
 
     async def _answer(self, text: str | None) -> None:
         self._answered = True
-        with suppress(BadRequest):  # pressed while we were away: too old to be answered
+        # Too old to be answered, or Telegram is away: what the press asked for is done all the same.
+        with suppress(TelegramError):
             await self._query.answer(text)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,8 @@ class BotApi:
         self.sizes: dict[str, int] = {}
         self.faults: list[Fault] = []
         self.broken = 0
+        self.storm: tuple[random.Random, float] | None = None
+        """Chance and share of requests that meet a fault."""
         self._numbers = itertools.count(1000)
         self._updates: list[dict[str, Any]] = []
         self._news = asyncio.Condition()
@@ -174,6 +177,10 @@ class BotApi:
             if fault.method in (method, "*") and method != "getUpdates" and here and fault.times > 0:
                 fault.times -= 1
                 return fault
+        if self.storm is not None and method != "getUpdates" and self.storm[0].random() < self.storm[1]:
+            # What is sent anew may arrive twice when the answer is lost; nobody can know. Edits must not.
+            kinds = ["429", "drop"] if method.startswith("send") else ["429", "drop", "drop after"]
+            return Fault(method, "drop" if method == "download" else self.storm[0].choice(kinds), retry_after=0)
         return None
 
     def _drop(self, request: web.Request) -> web.StreamResponse:
