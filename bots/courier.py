@@ -116,8 +116,10 @@ class Courier:
                 with suppress(StorageUnavailable):
                     await self._look()
                 wait = self._pace.look if self._watched else self._pace.look_idle
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the event.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
                 if self._wake.is_set():
                     self._wake.clear()
                     await asyncio.sleep(min(self._pace.look, wait))

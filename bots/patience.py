@@ -89,7 +89,8 @@ class Patience(BaseRateLimiter[str]):
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     def _close(self, chat: Any, seconds: float) -> None:
         self._closed_until[chat] = max(self._closed_until.get(chat, 0.0), time.monotonic() + seconds)

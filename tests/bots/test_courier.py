@@ -348,6 +348,19 @@ async def test_stopping_lets_a_delivery_end(post: Post) -> None:
     assert post.job(job.id).delivered_at is not None
 
 
+async def test_a_courier_stops_even_when_work_comes_in_the_same_moment(post: Post) -> None:
+    job = post.drawing()
+    for _ in range(20):
+        courier = post.new_courier(replace(PACE, look=1.0, look_idle=1.0))
+        task = asyncio.create_task(courier.run())
+        await asyncio.sleep(0.03)
+        courier.watch(job)
+        task.cancel()
+        async with asyncio.timeout(20):
+            await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+
+
 async def test_nothing_is_told_into_the_middle_of_an_answer(post: Post) -> None:
     job = post.drawing()
     post.ready(job)
