@@ -68,18 +68,48 @@ def looks(age: float, male: float = 0.0) -> Callable[[Tensor], AgeEstimate]:
     return lambda _: AgeEstimate(age=age, error=1.0, male=male)
 
 
+def after(first: float, then: float) -> Callable[[Tensor], AgeEstimate]:
+    ages = iter([first, then])
+    return lambda _: AgeEstimate(age=next(ages), error=1.0, male=0.0)
+
+
+def test_an_estimate_that_jumps_does_not_lead_astray(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=20, male=False)
+    answers = iter([26.0, 45.0, 4.0])
+    kept = ager.correct(
+        start, aged, age=20, male=False, seen=lambda _: AgeEstimate(age=next(answers), error=1.0, male=0.0)
+    )
+    assert kept is aged
+
+
 def test_a_look_at_the_picture_walks_on_by_what_was_missing(model: AgeModel) -> None:
     ager, start = Ager(model), face(model, age=30, male=0.0)
     aged = ager.solve(start, age=6, male=False)
-    older = ager.correct(start, aged, age=6, male=False, seen=looks(4.0))
-    younger = ager.correct(start, aged, age=6, male=False, seen=looks(9.0))
+    older = ager.correct(start, aged, age=6, male=False, seen=after(4.0, 6.0))
+    younger = ager.correct(start, aged, age=6, male=False, seen=after(9.0, 6.0))
     assert younger.curve_age < aged.curve_age < older.curve_age
+
+
+def test_a_second_look_walks_further_where_the_curve_is_flat(model: AgeModel) -> None:
+    ager, start = Ager(model), face(model, age=30, male=0.0)
+    aged = ager.solve(start, age=6, male=False)
+    slow = 0.75  # this face grows more slowly than the curve says
+
+    def seen(latent: Tensor) -> AgeEstimate:
+        growth = float(latent[0, 0, 0]) * slow
+        return AgeEstimate(age=float(to_years(torch.tensor(growth))), error=1.0, male=0.0)
+
+    once, twice = (ager.correct(start, aged, age=6, male=False, seen=seen, looks=looks) for looks in (2, 3))
+    assert abs(seen(twice.latent).age - 6) < abs(seen(once.latent).age - 6) < abs(seen(aged.latent).age - 6)
+    assert seen(twice.latent).age == pytest.approx(6, abs=0.3)
 
 
 def test_a_girl_who_looks_like_a_boy_is_moved_further(model: AgeModel) -> None:
     ager, start = Ager(model), face(model, age=30, male=0.0)
     aged = ager.solve(start, age=6, male=False)
-    corrected = ager.correct(start, aged, age=6, male=False, seen=looks(6.0, male=0.7))
+    answers = iter([AgeEstimate(6.0, 1.0, 0.7), AgeEstimate(6.0, 1.0, 0.05)])
+    corrected = ager.correct(start, aged, age=6, male=False, seen=lambda _: next(answers))
     assert corrected.curve_male < aged.curve_male
     assert corrected.curve_age == aged.curve_age
 
