@@ -226,7 +226,7 @@ class ChildPipeline:
 
     @torch.inference_mode()
     def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
-        """Solve for the age and sex, then look at a preview once and correct."""
+        """Solve for the age and sex, then look at previews and correct."""
         aged = self.ager.solve(w, age=age, male=male)
         return self.ager.correct(
             w, aged, age=age, male=male, seen=lambda moved: self.estimator.estimate(self._preview(moved))
