@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from telegram import Document, Message, User
@@ -132,7 +133,7 @@ def _is_addressed(message: Message, command: Command | None, me: User) -> bool:
     if reply is not None and reply.from_user is not None and reply.from_user.id == me.id:
         return True
     text = (message.text or message.caption or "").lower()
-    return f"@{(me.username or '').lower()}" in text.split()
+    return (me.username or "").lower() in re.findall(r"@(\w+)", text)
 
 
 def _reply_to(reply: Message | None, me: User) -> ReplyTo | None:

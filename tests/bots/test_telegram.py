@@ -299,7 +299,7 @@ class TestGroups:
         await anna.sends_photo(b"mom on the beach", "mom")
         await anna.says("hello everybody")
         await anna.says("/weather@other_bot")
-        await anna.says("@childface_bot what can you do?")
+        await anna.says("Hey @ChildFace_bot, what can you do?")
         await anna.sees("Send me two photos")
         assert api.count("getFile") == 0
         assert len(anna.texts) == 1
