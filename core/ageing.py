@@ -158,7 +158,7 @@ class Ager:
 
     @torch.no_grad()
     def correct(
-        self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen], looks: int = 3
+        self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen], looks: int = 2
     ) -> Aged:
         """Look at what was drawn and walk on by what is missing of the age and, from three years, of the sex.
 
