@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from storage.errors import PhotoGone
 from storage.records import Job, Photo
 from storage.unit import Unit
 from tasks import parents
@@ -75,8 +76,9 @@ def _refined(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
 
 
 def _photos(workshop: Workshop, job: Job) -> tuple[Photo, Photo]:
-    """Mom's and dad's handles. Raises NotFound when they were deleted."""
-    assert job.mom_photo_id is not None and job.dad_photo_id is not None
+    """Mom's and dad's handles. Raises PhotoGone or NotFound when somebody deleted theirs meanwhile."""
+    if job.mom_photo_id is None or job.dad_photo_id is None:
+        raise PhotoGone(photo_id="")  # the row of a photo takes its id out of the jobs with it
     return _photo(workshop, job.mom_photo_id), _photo(workshop, job.dad_photo_id)
 
 
@@ -126,7 +128,8 @@ def _store(workshop: Workshop, job: Job, children: Sequence[Child]) -> None:
 
 def _add_refinement(unit: Unit, job: Job) -> Job | None:
     """A follow-up job, if a parent can still be refined and nobody is refining these two already."""
-    assert job.mom_photo_id is not None and job.dad_photo_id is not None
+    if job.mom_photo_id is None or job.dad_photo_id is None:
+        return None
     pair = {job.mom_photo_id, job.dad_photo_id}
     if all(unit.photos.get(photo_id).kind != "crop" for photo_id in pair):
         return None

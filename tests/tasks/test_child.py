@@ -215,3 +215,14 @@ def test_the_same_photo_sent_twice_keeps_no_second_crop_after_its_refinement(ben
     encode_photo(bench.workshop, bench.add_job("encode", user, photo_id=again.id).id)
 
     assert bench.photo(again.id).kind == "gone"
+
+
+def test_a_job_that_has_lost_a_parent_asks_for_the_photo_again(bench: Bench) -> None:
+    user = bench.user()
+    dad = bench.add_photo(user, photo_of("dad"))
+    job = bench.add_job("child", user, mom_photo_id=None, dad_photo_id=dad.id, wish={"age": 6.0})
+
+    make_child(bench.workshop, job.id)
+
+    ended = bench.job(job)
+    assert (ended.state, ended.error_code) == ("failed", "photo_gone")
