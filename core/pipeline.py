@@ -10,7 +10,6 @@ Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -306,11 +305,6 @@ def to_pixels(picture: Tensor) -> Pixels:
 def shrink(picture: Tensor) -> Tensor:
     """A drawn picture (1, 3, H, H) → 256 px in [-1, 1], as the networks that judge faces know them."""
     return torch.nn.functional.adaptive_avg_pool2d(picture, 256).clamp(-1, 1)
-
-
-def photo_hash(photo: bytes) -> str:
-    """SHA-256 of a photo as it was received: the key under which its latent is kept."""
-    return hashlib.sha256(photo).hexdigest()
 
 
 def _silent(_: float) -> None:
