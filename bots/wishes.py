@@ -19,7 +19,7 @@ from bots.photos import draw_new_child, new_child, tell_what_is_missing
 from bots.state import Child, Order, ParentPhoto
 from bots.steps import Button, CloseQuestion, Rows, SaveSettings, Say
 from bots.turn import Turn, button_row
-from bots.words import read_mix, read_number, read_sex
+from bots.words import read_age, read_mix, read_sex
 
 OLDEST = 90.0
 AGE_LADDER = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
@@ -42,7 +42,7 @@ AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
 
 
 def _read_age(text: str) -> float | None:
-    age = read_number(text)
+    age = read_age(text)
     return age if age is not None and 0 <= age <= OLDEST else None
 
 
@@ -118,13 +118,13 @@ def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = Fal
 
 
 def child_command(turn: Turn, event: CommandGiven) -> None:
-    """/child, or /child 7 girl: draw; a child of these parents that was drawn before gets a sibling."""
+    """/child, /child 7 girl or /child 11-20: draw; a child of these parents that was drawn before gets a sibling."""
     habits = turn.context.habits
-    sex, number = read_sex(event.argument), read_number(event.argument)
-    if number is not None and _read_age(event.argument) is None:
+    sex, age = read_sex(event.argument), _read_age(event.argument)
+    if age is None and any(sign.isdigit() for sign in event.argument):
         turn.say("bad_age")
         return
-    changes: dict[str, Any] = {"sex": sex, "age": number}
+    changes: dict[str, Any] = {"sex": sex, "age": age}
     changes = {name: value for name, value in changes.items() if value is not None}
     if changes:
         turn.do(SaveSettings(changes))

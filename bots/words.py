@@ -46,6 +46,7 @@ LONGEST_CAPTION_WITH_ROLE = 6
 """Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""
 
 _COMMAND = re.compile(r"^/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+|$)(.*)$", re.DOTALL)
+_AGE_GROUP = re.compile(r"(?<![\d.,-])(\d{1,3})\s*[-–—]\s*(\d{1,3})(?![-–—\d.,])")
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)?")
 
 
@@ -99,6 +100,15 @@ def read_number(text: str) -> float | None:
     if len(found) != 1:
         return None
     return float(found[0].replace(",", ".").replace("−", "-"))
+
+
+def read_age(text: str) -> float | None:
+    """Years: the one number in a text, or the whole year in the middle of a group of ages such as "11-20"."""
+    groups = _AGE_GROUP.findall(text)
+    if not groups:
+        return read_number(text)
+    youngest, oldest = map(int, groups[0])
+    return float((youngest + oldest) // 2) if len(groups) == 1 and youngest <= oldest else None
 
 
 def read_sex(text: str) -> str | None:

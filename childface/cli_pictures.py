@@ -8,14 +8,19 @@ from typing import Annotated, Any, Literal
 import typer
 
 from childface import pictures
-from childface.console import note, progress, say, say_json
+from childface.console import Refusal, note, progress, say, say_json
 from childface.environment import Environment
 
 Sex = Literal["girl", "boy", "surprise"]
 
 Mom = Annotated[Path, typer.Argument(metavar="MOM", help="Her photo, or a latent made by `encode`.")]
 Dad = Annotated[Path, typer.Argument(metavar="DAD", help="His photo, or a latent made by `encode`.")]
-Age = Annotated[float, typer.Option(metavar="YEARS", help="How old the child shall look, 0 to 90.")]
+Age = Annotated[
+    float | None, typer.Option(metavar="YEARS", help="How old the child shall look, 0 to 90; 6 when nothing is said.")
+]
+AgeGroup = Annotated[
+    str | None, typer.Option(metavar="A-B", help="A group of ages instead, such as 0-10 or 11-20: its middle.")
+]
 SexOption = Annotated[Sex, typer.Option(help="Girl, boy, or let chance decide.")]
 Mix = Annotated[float, typer.Option(metavar="0..100", help="0 is all mom, 100 all dad.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Another seed is a brother or sister.")]
@@ -36,7 +41,8 @@ def make(
     ctx: typer.Context,
     mom: Mom,
     dad: Dad,
-    age: Age = 6.0,
+    age: Age = None,
+    age_group: AgeGroup = None,
     sex: SexOption = "surprise",
     mix: Mix = 50.0,
     seed: Seed = 0,
@@ -50,9 +56,10 @@ def make(
     """Draw the child of two parents."""
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
-    from core.wish import Wish  # brings torch, which takes seconds: what is quick to refuse was refused
+    from core.wish import DEFAULT_AGE, Wish  # brings torch, which takes seconds: what is quick to refuse was refused
 
-    wish = Wish(age=age, sex=sex, mix=mix, seed=seed, size=size)
+    years = _years(age, age_group)
+    wish = Wish(age=DEFAULT_AGE if years is None else years, sex=sex, mix=mix, seed=seed, size=size)
     pipeline = _pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
@@ -122,6 +129,7 @@ def draw(
     latent: Annotated[Path, typer.Argument(metavar="LATENT", help="Made by `encode`.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("face.png"),
     age: Annotated[float | None, typer.Option(metavar="YEARS", help="At another age, 0 to 90.")] = None,
+    age_group: AgeGroup = None,
     size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of the picture.")] = 1024,
     as_json: Json = False,
 ) -> None:
@@ -130,6 +138,7 @@ def draw(
     source = pictures.read(latent)
     from core.wish import Wish
 
+    age = _years(age, age_group)
     Wish(age=0.0 if age is None else age, size=size)  # refuses other ages and sizes before anything is loaded
     pipeline = _pipeline(ctx)
     face = pictures.parent(pipeline, source, None, refine=False).latent
@@ -138,6 +147,15 @@ def draw(
         image = pipeline.draw(shown, size=size)
     pictures.write(out, image, kind)
     _answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
+
+
+def _years(age: float | None, group: str | None) -> float | None:
+    """The age that was asked for, as a number or as a group of ages; None when neither was said."""
+    from core.wish import age_of_group
+
+    if age is not None and group is not None:
+        raise Refusal("--age and --age-group exclude each other; give one of them")
+    return age if group is None else age_of_group(group)
 
 
 def _pipeline(ctx: typer.Context) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,14 +15,17 @@ ParentSex = Literal["female", "male"]
 
 SEXES: tuple[Sex, ...] = ("girl", "boy", "surprise")
 OLDEST = 90
+DEFAULT_AGE = 6.0
 LARGEST_SEED = 2**63 - 1
+
+_GROUP = re.compile(r"\s*(\d{1,3})\s*[-–]\s*(\d{1,3})\s*")
 
 
 @dataclass(frozen=True)
 class Wish:
     """`age` 0 … 90 years; `mix` 0 (all mom) … 100 (all dad); `size` 256, 512 or 1024 px. SettingError outside."""
 
-    age: float = 6.0
+    age: float = DEFAULT_AGE
     sex: Sex = "surprise"
     mix: float = 50.0
     seed: int = 0
@@ -35,6 +39,15 @@ class Wish:
             raise SettingError(name="sex", value=self.sex, allowed=", ".join(SEXES))
         if self.size not in PICTURE_SIZES:
             raise SettingError(name="size", value=self.size, allowed=", ".join(map(str, PICTURE_SIZES)))
+
+
+def age_of_group(group: str) -> float:
+    """A group of ages such as "11-20" → the whole year in its middle, 15. SettingError where it is none."""
+    match = _GROUP.fullmatch(group)
+    youngest, oldest = (int(match[1]), int(match[2])) if match else (0, -1)
+    if not youngest <= oldest <= OLDEST:
+        raise SettingError(name="age-group", value=group, allowed=f"two ages from 0 to {OLDEST}, such as 11-20")
+    return float((youngest + oldest) // 2)
 
 
 def _within(name: str, value: Any, low: float, high: float) -> None:

@@ -558,6 +558,23 @@ def test_a_typed_bad_answer_keeps_the_question_open() -> None:
     assert story.deeds(SaveSettings) == [SaveSettings({"age": 80.0})]
 
 
+def test_a_group_of_ages_draws_the_same_child_at_its_middle() -> None:
+    story = Story()
+    story.first_child()
+    story.command("/age 11-20")
+    assert story.deeds(SaveSettings) == [SaveSettings({"age": 15.0})]
+    assert story.deeds(QueueDrawing)[0].child.age == 15.0
+
+
+@pytest.mark.parametrize("said", ["/age 20-11", "/age 80-120", "/child 20-11"])
+def test_a_group_that_is_none_is_explained_and_changes_nothing(said: str) -> None:
+    story = Story()
+    story.first_child()
+    story.command(said)
+    assert story.keys == ["bad_age"]
+    assert story.deeds(SaveSettings) == []
+
+
 def test_the_age_the_child_has_already_is_not_drawn_again() -> None:
     story = Story()
     job = story.first_child()

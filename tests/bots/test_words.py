@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.words import read_command, read_mix, read_number, read_role, read_sex, read_yes_no
+from bots.words import read_age, read_command, read_mix, read_number, read_role, read_sex, read_yes_no
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,16 @@ def test_the_mix_may_be_a_parent() -> None:
 @pytest.mark.parametrize(("text", "sure"), [("yes", True), ("No!", False), ("maybe", None), ("yes no", None)])
 def test_yes_and_no_are_read(text: str, sure: bool | None) -> None:
     assert read_yes_no(text) is sure
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [("7", 7.0), ("0-10", 5.0), ("11-20", 15.0), ("21 – 30", 25.0), ("between 8-12 please", 10.0), ("-3", -3.0)],
+)
+def test_an_age_is_a_number_or_the_middle_of_a_group(text: str, age: float) -> None:
+    assert read_age(text) == age
+
+
+@pytest.mark.parametrize("text", ["", "old", "20-11", "1-2-3", "0-10 11-20", "7 8"])
+def test_what_is_neither_one_age_nor_one_group_is_none(text: str) -> None:
+    assert read_age(text) is None

@@ -61,6 +61,11 @@ def test_refine_refines_both_parents(terminal: Terminal) -> None:
     assert Path("plain.png").read_bytes() != Path("refined.png").read_bytes()
 
 
+def test_a_group_of_ages_is_drawn_at_its_middle(terminal: Terminal) -> None:
+    run = terminal.run("make", "mom.jpg", "dad.jpg", "--age-group", "11-20", "--json")
+    assert run.json["age"] == 15.0
+
+
 def test_grow_lays_the_ages_side_by_side(terminal: Terminal) -> None:
     run = terminal.run("grow", "mom.jpg", "dad.jpg", "--ages", "1, 6,30", "--json")
 
@@ -104,6 +109,8 @@ def test_draw_draws_a_latent_at_its_own_or_another_age(terminal: Terminal) -> No
         (("make", "mom.jpg", "dad.jpg", "--age", "old"), ["--age", "valid number"]),
         (("make", "mom.jpg", "dad.jpg", "--age", "-3"), ["age is -3.0", "0 to 90"]),
         (("make", "mom.jpg", "dad.jpg", "--age", "nan"), ["age is nan"]),
+        (("make", "mom.jpg", "dad.jpg", "--age-group", "20-11"), ["age-group is 20-11", "11-20"]),
+        (("make", "mom.jpg", "dad.jpg", "--age", "6", "--age-group", "0-10"), ["exclude each other"]),
         (("make", "mom.jpg", "dad.jpg", "--mix", "101"), ["mix is 101", "0 to 100"]),
         (("make", "mom.jpg", "dad.jpg", "--sex", "king"), ["--sex", "girl"]),
         (("make", "mom.jpg", "dad.jpg", "--size", "300"), ["size is 300", "256, 512, 1024"]),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import SettingError
-from core.wish import Wish
+from core.wish import Wish, age_of_group
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,15 @@ def test_a_value_outside_its_range_is_named_with_what_is_allowed(setting: str, v
 @pytest.mark.parametrize("age", [0, 0.5, 90])
 def test_ages_from_birth_to_ninety_are_taken(age: float) -> None:
     assert Wish(age=age).age == age
+
+
+@pytest.mark.parametrize(("group", "age"), [("0-10", 5.0), ("11-20", 15.0), (" 81 – 90 ", 85.0), ("6-6", 6.0)])
+def test_a_group_of_ages_is_drawn_at_its_middle(group: str, age: float) -> None:
+    assert age_of_group(group) == age
+
+
+@pytest.mark.parametrize("group", ["", "11", "20-11", "80-120", "-3-5", "a-b", "1-2-3"])
+def test_a_group_that_is_none_is_refused_with_an_example(group: str) -> None:
+    with pytest.raises(SettingError, match="age-group") as caught:
+        age_of_group(group)
+    assert "11-20" in caught.value.facts()["allowed"]
