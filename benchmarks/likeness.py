@@ -31,7 +31,7 @@ def main() -> None:
     own, strangers = [], []
     for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
         wish = Wish(seed=i)
-        child = pipeline.grown_up(pipeline.inherit(mom, dad, wish), male=sex_of(wish) == "boy")
+        child = pipeline.grown_up(pipeline.inherit(mom, dad, wish).latent, male=sex_of(wish) == "boy")
         own += [distance(child, mom.descriptor), distance(child, dad.descriptor)]
         others = [*women[:i], *women[i + 1 :], *men[:i], *men[i + 1 :]]
         strangers += [distance(child, other.descriptor) for other in others]

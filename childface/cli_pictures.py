@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ import typer
 from childface import pictures
 from childface.console import Refusal, note, progress, say, say_json
 from childface.environment import Environment
+from childface.wishes import read_wish, with_looks
 
 Sex = Literal["girl", "boy", "surprise"]
 
@@ -21,9 +23,17 @@ Age = Annotated[
 AgeGroup = Annotated[
     str | None, typer.Option(metavar="A-B", help="A group of ages instead, such as 0-10 or 11-20: its middle.")
 ]
-SexOption = Annotated[Sex, typer.Option(help="Girl, boy, or let chance decide.")]
-Mix = Annotated[float, typer.Option(metavar="0..100", help="0 is all mom, 100 all dad.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Another seed is a brother or sister.")]
+SexOption = Annotated[Sex | None, typer.Option(help="Girl, boy, or let chance decide, as it usually does.")]
+Mix = Annotated[float | None, typer.Option(metavar="0..100", help="0 is all mom, 100 all dad; usually 50.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Another seed is a brother or sister; usually 0.")]
+Genes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TRAIT=PARENT,...",
+        help="Whose a trait shall be: face, eyes, brows, nose, mouth, jaw, skin, hair = mom, dad or both.",
+    ),
+]
+Code = Annotated[str | None, typer.Option(metavar="CODE", help="Repeat a child; other options change what it says.")]
 Refine = Annotated[bool, typer.Option("--refine", help="Optimise both parents first: slower, more alike.")]
 Face = Annotated[int | None, typer.Option(metavar="N", min=1, help="Which face, from left to right.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -31,8 +41,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: childface make mom.jpg dad.jpg --age 6 --sex girl -o child.png")(make)
-    app.command(epilog="Example: childface grow mom.jpg dad.jpg --ages 3,10,25 -o strip.png")(grow)
+    app.command(epilog="Example: childface make mom.jpg dad.jpg --age 6 --sex girl -o child.png")(with_looks(make))
+    app.command(epilog="Example: childface grow mom.jpg dad.jpg --ages 3,10,25 -o strip.png")(with_looks(grow))
     app.command(epilog="Example: childface encode mom.jpg -o mom.npz")(encode)
     app.command(epilog="Example: childface draw mom.npz -o mom-again.png --age 12")(draw)
 
@@ -43,23 +53,25 @@ def make(
     dad: Dad,
     age: Age = None,
     age_group: AgeGroup = None,
-    sex: SexOption = "surprise",
-    mix: Mix = 50.0,
-    seed: Seed = 0,
+    sex: SexOption = None,
+    mix: Mix = None,
+    seed: Seed = None,
+    genes: Genes = None,
+    code: Code = None,
     refine: Refine = False,
     size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of the picture in pixels.")] = 1024,
     mom_face: Face = None,
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("child.png"),
     as_json: Json = False,
+    *,
+    looks: dict[str, float],
 ) -> None:
     """Draw the child of two parents."""
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
-    from core.wish import DEFAULT_AGE, Wish  # brings torch, which takes seconds: what is quick to refuse was refused
-
-    years = _years(age, age_group)
-    wish = Wish(age=DEFAULT_AGE if years is None else years, sex=sex, mix=mix, seed=seed, size=size)
+    # From here on torch is needed, which takes seconds: what is quick to refuse was refused.
+    wish = read_wish(code, age=_years(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
     pipeline = _pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
@@ -76,30 +88,35 @@ def grow(
     mom: Mom,
     dad: Dad,
     ages: Annotated[str, typer.Option(metavar="A,B,...", help="Ages in years.")] = "1,3,6,10,15,25,40,60",
-    sex: SexOption = "surprise",
-    mix: Mix = 50.0,
-    seed: Seed = 0,
+    sex: SexOption = None,
+    mix: Mix = None,
+    seed: Seed = None,
+    genes: Genes = None,
+    code: Code = None,
     refine: Refine = False,
     size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of each picture.")] = 256,
     mom_face: Face = None,
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the strip goes: PNG or JPEG.")] = Path("strip.png"),
     as_json: Json = False,
+    *,
+    looks: dict[str, float],
 ) -> None:
     """Draw the same child at many ages, side by side."""
     years = pictures.ages(ages)
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
     from core.pictures import strip
-    from core.wish import Wish
 
-    wishes = [Wish(age=age, sex=sex, mix=mix, seed=seed, size=size) for age in years]
+    wish = read_wish(code, sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
+    for age in years:
+        replace(wish, age=age)  # refuses other ages before anything is loaded
     pipeline = _pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
     with progress("Drawing the child at each age") as report:
-        children = pipeline.grow(parents[0].latent, parents[1].latent, wishes[0], years, progress=report)
+        children = pipeline.grow(parents[0].latent, parents[1].latent, wish, years, progress=report)
     pictures.write(out, strip([child.image for child in children], [f"{age:g}" for age in years]), kind)
     _answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
 

@@ -146,6 +146,8 @@ def facts_of(
         "sex": first.sex,
         "mix": first.mix,
         "seed": first.seed,
+        "genes": dict(first.genes),
+        "code": each([child.code for child in children]),
         "likeness": {who: each([round(child.likeness[who], 3) for child in children]) for who in ("mom", "dad")},
         "timings_ms": {stage: round(spent, 1) for stage, spent in timings.items()},
         "generator": first.generator,

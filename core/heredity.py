@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,9 +19,16 @@ import torch
 from torch import Tensor
 
 from core.encoder import GROUPS
+from core.genes import TRAITS, Source, share_of, source_of
 
 BLOCKS = 12
 """Blocks of principal directions; the first blocks hold few strong directions, the later ones many weak ones."""
+
+TRAITS_OF_GROUP = (
+    ("face", "jaw", "hair"), ("eyes", "nose", "brows", "mouth"), ("mouth", "eyes", "brows", "nose"),
+    ("eyes", "jaw", "skin"), ("skin", "hair"), ("hair", "skin"), ("skin", "hair"),
+)  # fmt: skip
+"""Which traits the blocks of each group of style inputs carry, in turn."""
 
 CONCENTRATION = 0.8
 """Of the Beta law of the shares: below 2 its mass lies at the ends."""
@@ -57,16 +65,34 @@ def seeded(seed: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
-def gene_shares(mix: float, seed: int, blocks: int) -> Tensor:
-    """Dad's share of every locus, (groups, blocks) in [0, 1]; their mean is `mix` / 100, exactly 0 or 1 at the ends."""
+@dataclass(frozen=True, eq=False)
+class Genes:
+    """Dad's share of every trait and of every locus (groups, blocks), each in [0, 1]."""
+
+    traits: dict[str, float]
+    loci: Tensor
+
+    def card(self) -> dict[str, Source]:
+        """Whose each trait is: mom's, dad's or both's."""
+        return {trait: source_of(share) for trait, share in self.traits.items()}
+
+
+def draw_genes(mix: float, seed: int, *, fixed: Mapping[str, Source] | None = None, blocks: int) -> Genes:
+    """Draw every gene. `fixed` traits are not left to chance, and do not change what the others draw."""
     wanted = mix / 100
+    traits = dict(zip(TRAITS, _shares(wanted, seed, "traits", (len(TRAITS),)).tolist(), strict=True))
+    traits |= {trait: share_of(source) for trait, source in (fixed or {}).items()}
     groups = max(GROUPS) + 1
+    return Genes(traits=traits, loci=torch.from_numpy(_shares(wanted, seed, "genes", (groups, blocks))).float())
+
+
+def _shares(wanted: float, seed: int, purpose: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Dad's shares with the mean `wanted`, exactly 0 or 1 at its ends."""
     if wanted <= 0 or wanted >= 1:
-        return torch.full((groups, blocks), float(wanted >= 1))
-    # One uniform number a locus, pushed through the Beta law's quantiles: moving `mix` moves every share smoothly.
-    uniform = seeded(seed, "genes").random((groups, blocks))
-    shares = _beta_quantile(uniform, wanted)
-    return torch.from_numpy(_to_mean(shares, wanted)).float()
+        return np.full(shape, float(wanted >= 1))
+    # One uniform number a gene, pushed through the Beta law's quantiles: moving `mix` moves every share smoothly.
+    uniform = seeded(seed, purpose).random(shape)
+    return _to_mean(_beta_quantile(uniform, wanted), wanted)
 
 
 def _beta_quantile(uniform: np.ndarray, mean: float) -> np.ndarray:
@@ -92,14 +118,17 @@ def _to_mean(shares: np.ndarray, wanted: float) -> np.ndarray:
     return np.asarray(shares ** math.exp((low + high) / 2))
 
 
-def mix_parents(mom: Tensor, dad: Tensor, *, basis: Basis, mix: float, seed: int) -> Tensor:
-    """Latents of mom and dad (1, L, D) → the child's (1, L, D). `mix`: 0 all mom … 100 all dad."""
+def mix_parents(mom: Tensor, dad: Tensor, *, basis: Basis, genes: Genes) -> Tensor:
+    """Latents of mom and dad (1, L, D) → the child's (1, L, D)."""
     edges = block_edges(mom.shape[-1])
-    shares = gene_shares(mix, seed, len(edges) - 1)
+    shares = genes.loci.clone()
+    for group, traits in enumerate(TRAITS_OF_GROUP):
+        for block in range(shares.shape[1]):
+            shares[group, block] = genes.traits[traits[block % len(traits)]]
     widths = torch.tensor([b - a for a, b in pairwise(edges)])
     per_direction = shares.repeat_interleave(widths, dim=1)[torch.tensor(GROUPS)]  # (L, D)
-    # Written from mom so that a share of 0 gives her latent to the last bit; likewise from dad for 1.
-    if mix >= 50:
+    # Written from the nearer parent, so that a share of 0 gives mom's latent to the last bit, and of 1 dad's.
+    if shares.mean() >= 0.5:
         return dad + ((mom - dad) @ basis.directions * (1 - per_direction)) @ basis.directions.T
     return mom + ((dad - mom) @ basis.directions * per_direction) @ basis.directions.T
 

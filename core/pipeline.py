@@ -21,11 +21,13 @@ from torch import Tensor
 
 from core.age_estimate import AgeEstimator
 from core.ageing import Aged, AgeModel, Ager, load_ageing
+from core.child_code import code_of
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
 from core.faces import FaceFinder, align_face
 from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256, load_generator
-from core.heredity import draw_sex, mix_parents
+from core.genes import Source
+from core.heredity import BLOCKS, draw_genes, draw_sex, mix_parents
 from core.identity import IdentityNetwork, identity_chip, load_identity
 from core.latents import Latent
 from core.likeness import likeness
@@ -71,12 +73,24 @@ class Child:
     sex: str
     mix: float
     seed: int
+    genes: dict[str, Source]
+    """The gene card: whose each trait is."""
+    code: str
+    """Repeats this child exactly, with the same parents (see `core.child_code`)."""
     likeness: dict[str, float]
     latent: Latent
     timings_ms: dict[str, float]
     generator: str
     encoder: str
     warnings: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Born:
+    """A child's own latent (1, L, D), before any age or sex is given to it, and whose each trait is."""
+
+    latent: Tensor
+    genes: dict[str, Source]
 
 
 @dataclass(frozen=True)
@@ -184,7 +198,7 @@ class ChildPipeline:
     def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
         """Draw the child of two latents. The same latents and wish give the same child, at every age and size."""
         born = self.inherit(mom, dad, wish)
-        return self._draw_child(born, self._likeness(born, mom, dad, wish), wish, progress or _silent)
+        return self._draw_child(born, self._likeness(born.latent, mom, dad, wish), wish, progress or _silent)
 
     def grow(
         self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
@@ -192,7 +206,7 @@ class ChildPipeline:
         """The same child at several ages; `wish.age` is not used."""
         tell = progress or _silent
         born = self.inherit(mom, dad, wish)
-        alike = self._likeness(born, mom, dad, wish)
+        alike = self._likeness(born.latent, mom, dad, wish)
         children = []
         for i, age in enumerate(ages):
             children.append(self._draw_child(born, alike, replace(wish, age=age), _silent))
@@ -215,13 +229,14 @@ class ChildPipeline:
 
     # ---- the steps -------------------------------------------------------------------------------------------
 
-    def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Tensor:
-        """The child's own latent (1, L, D), before any age or sex is given to it."""
+    def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
+        """Draw the child's genes and mix its parents by them."""
         w_mom = mom.require(self.generator_version).tensor()
         w_dad = dad.require(self.generator_version).tensor()
-        mixed = mix_parents(w_mom, w_dad, basis=self.models.ageing.basis, mix=wish.mix, seed=wish.seed)
+        genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, blocks=BLOCKS)
+        mixed = mix_parents(w_mom, w_dad, basis=self.models.ageing.basis, genes=genes)
         mean = self.models.generator.w_mean
-        return mean + TRUNCATION * (mixed - mean)
+        return Born(latent=mean + TRUNCATION * (mixed - mean), genes=genes.card())
 
     @torch.inference_mode()
     def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
@@ -246,10 +261,10 @@ class ChildPipeline:
         child = self.grown_up(born, male=sex_of(wish) == "boy")
         return {"mom": likeness(child, mom.descriptor), "dad": likeness(child, dad.descriptor)}
 
-    def _draw_child(self, born: Tensor, alike: dict[str, float], wish: Wish, tell: Progress) -> Child:
+    def _draw_child(self, born: Born, alike: dict[str, float], wish: Wish, tell: Progress) -> Child:
         watch = Stopwatch()
         sex = sex_of(wish)
-        aged = self._age(born, age=wish.age, male=sex == "boy")
+        aged = self._age(born.latent, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
         with torch.inference_mode():
@@ -270,6 +285,8 @@ class ChildPipeline:
             sex=sex,
             mix=wish.mix,
             seed=wish.seed,
+            genes=born.genes,
+            code=code_of(wish, sex),
             likeness=alike,
             latent=latent,
             timings_ms=watch.laps,

@@ -1,14 +1,16 @@
-"""What somebody wishes for: a child's age, sex, mix, seed and the picture's size, each checked."""
+"""What somebody wishes for: a child's age, sex, mix, genes, looks, seed and the picture's size, each checked."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.errors import SettingError
 from core.generator import PICTURE_SIZES
+from core.genes import Source, check_genes
 
 Sex = Literal["girl", "boy", "surprise"]
 ParentSex = Literal["female", "male"]
@@ -20,16 +22,31 @@ LARGEST_SEED = 2**63 - 1
 
 _GROUP = re.compile(r"\s*(\d{1,3})\s*[-–]\s*(\d{1,3})\s*")
 
+AGE_STEP, MIX_STEP, LOOK_STEP = 0.01, 0.1, 0.05
+"""Wishes are rounded to these steps: nobody sees less, and a short code can tell them exactly."""
+
+LOOKS = (
+    "smile", "mouth", "eyes", "glasses", "yaw", "pitch",
+    "hair", "hair_length", "light", "background", "beard", "makeup",
+)  # fmt: skip
+"""What can be asked for beyond age and genes, each from -1 to 1 (see `core.directions`); 0 is the usual."""
+
 
 @dataclass(frozen=True)
 class Wish:
-    """`age` 0 … 90 years; `mix` 0 (all mom) … 100 (all dad); `size` 256, 512 or 1024 px. SettingError outside."""
+    """`age` 0 … 90 years; `mix` 0 (all mom) … 100 (all dad); `size` 256, 512 or 1024 px. SettingError outside.
+
+    `genes`: traits that shall come from "mom", "dad" or "both" (see `core.genes`), the others are drawn by the seed.
+    `looks`: some of LOOKS, each -1 … 1.
+    """
 
     age: float = DEFAULT_AGE
     sex: Sex = "surprise"
     mix: float = 50.0
     seed: int = 0
     size: int = 1024
+    genes: Mapping[str, Source] = field(default_factory=dict)
+    looks: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _within("age", self.age, 0, OLDEST)
@@ -39,6 +56,28 @@ class Wish:
             raise SettingError(name="sex", value=self.sex, allowed=", ".join(SEXES))
         if self.size not in PICTURE_SIZES:
             raise SettingError(name="size", value=self.size, allowed=", ".join(map(str, PICTURE_SIZES)))
+        for name, value in (
+            ("age", _round(self.age, AGE_STEP)),
+            ("mix", _round(self.mix, MIX_STEP)),
+            ("genes", check_genes(self.genes)),
+            ("looks", check_looks(self.looks)),
+        ):
+            object.__setattr__(self, name, value)
+
+
+def check_looks(looks: Mapping[str, float]) -> dict[str, float]:
+    """The same looks rounded, in the order of LOOKS and without zeros; SettingError for an unknown name or value."""
+    for name, value in looks.items():
+        if name not in LOOKS:
+            raise SettingError(name="looks", value=name, allowed=", ".join(LOOKS))
+        _within(name, value, -1, 1)
+    rounded = {name: _round(looks[name], LOOK_STEP) for name in LOOKS if name in looks}
+    return {name: value for name, value in rounded.items() if value}
+
+
+def _round(value: float, step: float) -> float:
+    """To the nearest multiple of a step, without the dust of binary fractions."""
+    return round(round(value / step) * step, 6)
 
 
 def age_of_group(group: str) -> float:

@@ -166,6 +166,8 @@ def facts_of(job: Job, children: Sequence[Child]) -> dict[str, Any]:
         "sex": first.sex,
         "mix": first.mix,
         "seed": first.seed,
+        "genes": dict(first.genes),
+        "code": first.code,
         "likeness": {who: round(likeness, 3) for who, likeness in first.likeness.items()},
         "timings_ms": {stage: round(spent, 1) for stage, spent in first.timings_ms.items()},
         "generator": first.generator,

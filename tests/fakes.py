@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from core.child_code import code_of
 from core.errors import Cancelled, NoFace
+from core.genes import TRAITS
 from core.latents import Latent
 from core.pipeline import Child, Parent
 from core.wish import Wish
@@ -106,6 +108,8 @@ class FakePipeline:
             sex="girl" if wish.sex == "surprise" else wish.sex,
             mix=wish.mix,
             seed=wish.seed,
+            genes={trait: wish.genes.get(trait, "both") for trait in TRAITS},
+            code=code_of(wish, "girl" if wish.sex == "surprise" else wish.sex),
             likeness={"mom": 0.7, "dad": 0.6},
             latent=mom,
             timings_ms={"age": 3.0, "draw": 4.0},

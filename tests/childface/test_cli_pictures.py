@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from childface.wishes import LOOK_OPTIONS
 from childface.words import SENTENCES
 from core import errors
 from core.errors import MissingWeights, SeveralFaces
+from core.wish import LOOKS
 from tests.childface.conftest import Terminal
 from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
 
-KEYS = ["image", "age", "estimated_age", "sex", "mix", "seed", "likeness", "timings_ms", "generator", "encoder"]
+KEYS = ["image", "age", "estimated_age", "sex", "mix", "seed", "genes", "code", "likeness", "timings_ms"]
+KEYS += ["generator", "encoder"]
 
 
 def shape_of(path: str) -> tuple[str | None, tuple[int, int]]:
@@ -76,6 +79,22 @@ def test_grow_lays_the_ages_side_by_side(terminal: Terminal) -> None:
     assert width > 3 * 256 and height < 2 * 256
 
 
+def test_a_code_repeats_the_wish_and_options_change_it(terminal: Terminal) -> None:
+    wish = ("--age", "9", "--sex", "boy", "--seed", "7", "--genes", "eyes=mom,nose=dad", "--smile", "0.5")
+    code = terminal.run("make", "mom.jpg", "dad.jpg", *wish, "--json").json["code"]
+
+    again = terminal.run("make", "mom.jpg", "dad.jpg", "--code", code, "--json").json
+    assert (again["code"], again["age"], again["sex"], again["seed"]) == (code, 9.0, "boy", 7)
+    assert (again["genes"]["eyes"], again["genes"]["nose"]) == ("mom", "dad")
+
+    older = terminal.run("make", "mom.jpg", "dad.jpg", "--code", code, "--age", "20", "--genes", "eyes=dad", "--json")
+    assert (older.json["age"], older.json["sex"], older.json["genes"]["eyes"]) == (20.0, "boy", "dad")
+
+
+def test_every_look_has_an_option() -> None:
+    assert tuple(LOOK_OPTIONS) == LOOKS
+
+
 def test_a_latent_takes_the_place_of_a_photo(terminal: Terminal) -> None:
     terminal.run("encode", "mom.jpg", "-o", "mom.npz")
     terminal.run("make", "mom.jpg", "dad.jpg", "-o", "a.png")
@@ -119,6 +138,9 @@ def test_draw_draws_a_latent_at_its_own_or_another_age(terminal: Terminal) -> No
         (("make", "mom.jpg", "dad.jpg", "-o", "child"), ["child: pictures are written as"]),
         (("make", "mom.jpg", "dad.jpg", "-o", "no/child.png"), ["there is no folder no"]),
         (("make", "mom.jpg", "dad.jpg", "--frobnicate"), ["--frobnicate"]),
+        (("make", "mom.jpg", "dad.jpg", "--genes", "tail=mom"), ["genes is tail", "face, eyes"]),
+        (("make", "mom.jpg", "dad.jpg", "--smile", "3"), ["smile is 3.0", "-1 to 1"]),
+        (("make", "mom.jpg", "dad.jpg", "--code", "hello"), ["code is hello"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", "1,two"), ["--ages", "1,two"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", ","), ["--ages is empty"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", "1,200"), ["age is 200.0"]),
