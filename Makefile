@@ -15,7 +15,7 @@ PIP      := $(BIN)/python -m pip --disable-pip-version-check
 CHILD    := $(BIN)/childface
 PINS     := pyproject.toml requirements/constraints.txt
 
-.PHONY: help setup setup-dev weights demo bot test lint types unit format clean distclean
+.PHONY: help setup setup-dev weights demo bot test lint types unit format texts clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -50,6 +50,9 @@ unit: $(VENV)/.dev weights  ## pytest with coverage
 format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+texts: $(VENV)/.dev  ## bring the catalogues of all languages up to date with the English texts
+	@$(BIN)/python -m bots.extraction
 
 clean:  ## remove caches and build products, keep the environment
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

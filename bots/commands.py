@@ -1,8 +1,8 @@
-"""The commands that chats list in their menu, with a short description in several languages."""
+"""The commands that chats list in their menu, with a short description in each language."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bots.texts import render
 
 PRIVATE = (
     "start", "help", "mom", "dad", "child", "age", "mix", "sex", "sibling", "grow",
@@ -10,139 +10,7 @@ PRIVATE = (
 )  # fmt: skip
 GROUP = ("mom", "dad", "child", "age", "mix", "sex", "sibling", "grow", "cancel", "help", "privacy", "delete_my_data")
 
-DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "start": "Begin",
-        "help": "What I can do",
-        "mom": "This is mom's photo",
-        "dad": "This is dad's photo",
-        "child": "Draw the child",
-        "age": "The same child at another age",
-        "mix": "0 all mom … 100 all dad",
-        "sex": "Girl, boy or surprise",
-        "sibling": "A brother or a sister",
-        "grow": "The child from baby to grown-up",
-        "settings": "What I use when you say nothing",
-        "cancel": "Stop, forget the photos",
-        "privacy": "What I keep, and how long",
-        "delete_my_data": "Delete everything of mine",
-    },
-    "de": {
-        "start": "Anfangen",
-        "help": "Was ich kann",
-        "mom": "Das ist Mamas Foto",
-        "dad": "Das ist Papas Foto",
-        "child": "Das Kind zeichnen",
-        "age": "Dasselbe Kind in anderem Alter",
-        "mix": "0 ganz Mama … 100 ganz Papa",
-        "sex": "Mädchen, Junge oder Überraschung",
-        "sibling": "Ein Bruder oder eine Schwester",
-        "grow": "Das Kind vom Baby bis erwachsen",
-        "settings": "Was gilt, wenn du nichts sagst",
-        "cancel": "Anhalten, Fotos vergessen",
-        "privacy": "Was ich wie lange behalte",
-        "delete_my_data": "Alles von mir löschen",
-    },
-    "es": {
-        "start": "Empezar",
-        "help": "Qué puedo hacer",
-        "mom": "Esta es la foto de mamá",
-        "dad": "Esta es la foto de papá",
-        "child": "Dibujar al niño o la niña",
-        "age": "El mismo niño a otra edad",
-        "mix": "0 todo mamá … 100 todo papá",
-        "sex": "Niña, niño o sorpresa",
-        "sibling": "Un hermano o una hermana",
-        "grow": "De bebé a persona adulta",
-        "settings": "Lo que uso si no dices nada",
-        "cancel": "Parar y olvidar las fotos",
-        "privacy": "Qué guardo y cuánto tiempo",
-        "delete_my_data": "Borrar todo lo mío",
-    },
-    "pt": {
-        "start": "Começar",
-        "help": "O que sei fazer",
-        "mom": "Esta é a foto da mãe",
-        "dad": "Esta é a foto do pai",
-        "child": "Desenhar a criança",
-        "age": "A mesma criança noutra idade",
-        "mix": "0 só mãe … 100 só pai",
-        "sex": "Menina, menino ou surpresa",
-        "sibling": "Um irmão ou uma irmã",
-        "grow": "De bebê a pessoa adulta",
-        "settings": "O que uso se você não diz nada",
-        "cancel": "Parar e esquecer as fotos",
-        "privacy": "O que guardo e por quanto tempo",
-        "delete_my_data": "Apagar tudo o que é meu",
-    },
-    "ru": {
-        "start": "Начать",
-        "help": "Что я умею",
-        "mom": "Это фото мамы",
-        "dad": "Это фото папы",
-        "child": "Нарисовать ребёнка",
-        "age": "Тот же ребёнок в другом возрасте",
-        "mix": "0 вся в маму … 100 весь в папу",
-        "sex": "Девочка, мальчик или сюрприз",
-        "sibling": "Брат или сестра",
-        "grow": "От младенца до взрослого",
-        "settings": "Что я беру, если вы молчите",
-        "cancel": "Остановить и забыть фото",
-        "privacy": "Что и как долго я храню",
-        "delete_my_data": "Удалить всё моё",
-    },
-    "hi": {
-        "start": "शुरू करें",
-        "help": "मैं क्या कर सकता हूँ",
-        "mom": "यह माँ की फ़ोटो है",
-        "dad": "यह पापा की फ़ोटो है",
-        "child": "बच्चे की तस्वीर बनाएँ",
-        "age": "वही बच्चा दूसरी उम्र में",
-        "mix": "0 पूरा माँ … 100 पूरा पापा",
-        "sex": "लड़की, लड़का या आश्चर्य",
-        "sibling": "भाई या बहन",
-        "grow": "शिशु से बड़े होने तक",
-        "settings": "जब आप कुछ न कहें तो क्या चुनूँ",
-        "cancel": "रोकें और फ़ोटो भूल जाएँ",
-        "privacy": "मैं क्या और कब तक रखता हूँ",
-        "delete_my_data": "मेरा सब कुछ मिटाएँ",
-    },
-    "zh": {
-        "start": "开始",
-        "help": "我能做什么",
-        "mom": "这是妈妈的照片",
-        "dad": "这是爸爸的照片",
-        "child": "画出孩子",
-        "age": "同一个孩子在另一个年龄",
-        "mix": "0 全像妈妈 … 100 全像爸爸",
-        "sex": "女孩、男孩或惊喜",
-        "sibling": "兄弟或姐妹",
-        "grow": "从婴儿到成年",
-        "settings": "默认设置",
-        "cancel": "停止并忘掉照片",
-        "privacy": "我保存什么、多久",
-        "delete_my_data": "删除我的全部数据",
-    },
-    "ar": {
-        "start": "ابدأ",
-        "help": "ماذا أستطيع أن أفعل",
-        "mom": "هذه صورة الأم",
-        "dad": "هذه صورة الأب",
-        "child": "ارسم الطفل",
-        "age": "الطفل نفسه في عمر آخر",
-        "mix": "0 يشبه الأم … 100 يشبه الأب",
-        "sex": "بنت أو ولد أو مفاجأة",
-        "sibling": "أخ أو أخت",
-        "grow": "من الرضاعة إلى البلوغ",
-        "settings": "ما أستخدمه إن لم تقل شيئًا",
-        "cancel": "أوقف وانسَ الصور",
-        "privacy": "ماذا أحفظ وإلى متى",
-        "delete_my_data": "احذف كل بياناتي",
-    },
-}
-
 
 def menu(names: tuple[str, ...], language: str) -> list[tuple[str, str]]:
     """(command, description) pairs of one chat type in one language."""
-    words = DESCRIPTIONS[language]
-    return [(name, words[name]) for name in names]
+    return [(name, render(f"command_{name}", {}, language)) for name in names]

@@ -43,6 +43,7 @@ from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, Event, OtherMessage, PhotoNotTaken, TextSaid
 from bots.faults import frames_of
 from bots.lanes import Lanes
+from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
@@ -180,8 +181,8 @@ class TelegramBot:
         )
         try:
             for names, scope in menus:
-                for language in commands.DESCRIPTIONS:
-                    code = None if language == "en" else language
+                for language in LANGUAGES:
+                    code = None if language == DEFAULT_LANGUAGE else language
                     await self._bot.set_my_commands(commands.menu(names, language), scope, code)
         except TelegramError as error:
             # The menus of the last start are still there; answering people matters more.

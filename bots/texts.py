@@ -1,15 +1,21 @@
-"""Every sentence the bot says, by key and language.
+"""Every sentence the bot says, by key, in English; the other languages stand in `bots/catalogues/*.po`.
 
-`render` turns a key and its parameters into words. Parameters arrive as facts (an age, a share, a number of bytes)
-and are spoken here, so another language can say them its own way. No text claims that a picture foretells anything.
+To add a text: put its English into `EN` (or `EN_PLURAL`, where a number called `count` decides) and say it by its key.
+Give parameters as facts (an age, a share, a count): `bots/facts.py` puts them into words, each language its own way.
+`make texts` adds the key to all catalogues; until its translations stand there, English is said.
+
+No text claims that a picture foretells anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-DEFAULT_LANGUAGE = "en"
+from bots.facts import spoken
+from bots.languages import DEFAULT_LANGUAGE, language_of
+from bots.voice import Plural, Voice
 
 EN: dict[str, str] = {
     # greeting and help
@@ -60,7 +66,6 @@ EN: dict[str, str] = {
     "other_video": "I cannot read videos. A photo, or a screenshot of the video, would help.",
     "photo_warning": "I can use this photo, but {warnings}. A clearer one would give a closer likeness.",
     # faces
-    "which_face": "I see {count} faces here. Which one do you mean?",
     "face_number": "{number}",
     "face_both": "Both are the parents",
     "face_taken": "Face {number} it is.",
@@ -172,26 +177,77 @@ EN: dict[str, str] = {
     "deleting": "Deleting …",
     "kept": "Nothing was deleted.",
     "deleted": (
-        "Deleted: {photos} photos, {latents} faces as numbers, {results} pictures, {jobs} jobs and your settings. "
+        "Deleted: {photos}, {latents}, {results}, {jobs} and your settings. "
         "What I sent to this chat before stays here until you delete it yourself."
     ),
+    # the menu of commands
+    "command_start": "Begin",
+    "command_help": "What I can do",
+    "command_mom": "This is mom's photo",
+    "command_dad": "This is dad's photo",
+    "command_child": "Draw the child",
+    "command_age": "The same child at another age",
+    "command_mix": "0 all mom … 100 all dad",
+    "command_sex": "Girl, boy or surprise",
+    "command_sibling": "A brother or a sister",
+    "command_grow": "The child from baby to grown-up",
+    "command_settings": "What I use when you say nothing",
+    "command_cancel": "Stop, forget the photos",
+    "command_privacy": "What I keep, and how long",
+    "command_delete_my_data": "Delete everything of mine",
+    # facts within other texts
+    "age_newborn": "newborn",
+    "mix_is": "{mom_share} mom, {dad_share} dad",
+    "mix_is_half": "half mom, half dad",
+    "mix_is_all_mom": "all mom",
+    "mix_is_all_dad": "all dad",
+    "yes": "yes",
+    "no": "no",
+    "warning_small": "the face is rather small",
+    "warning_turned": "the head is turned to the side",
+    "warning_blurred": "it is blurred",
+    "warning_dark": "it is rather dark",
+    "warning_overexposed": "it is very bright",
+    "warning_eyes_covered": "the eyes are covered",
+    "warning_mouth_covered": "the mouth is covered",
+    "warning_unclear": "it is not quite clear",
 }
 
-CATALOGUES: dict[str, Mapping[str, str]] = {"en": EN}
+EN_PLURAL: dict[str, Plural] = {
+    "which_face": (
+        "I see {count} face here. Do you mean this one?",
+        "I see {count} faces here. Which one do you mean?",
+    ),
+    # facts within other texts
+    "age_years": ("{count} year", "{count} years"),
+    "age_months": ("{count} month", "{count} months"),
+    "for_minutes": ("{count} minute", "{count} minutes"),
+    "for_hours": ("{count} hour", "{count} hours"),
+    "for_days": ("{count} day", "{count} days"),
+    "count_photos": ("{count} photo", "{count} photos"),
+    "count_latents": ("{count} face as numbers", "{count} faces as numbers"),
+    "count_results": ("{count} picture", "{count} pictures"),
+    "count_jobs": ("{count} job", "{count} jobs"),
+    "count_parts": ("{count} part", "{count} parts"),
+}
 
 
 def render(key: str, params: Mapping[str, Any], language: str | None = None) -> str:
-    """The words for a key. `refused_…` and `failed_…` codes without words of their own get the general sentence."""
-    catalogue = CATALOGUES.get((language or "").split("-")[0].lower(), EN)
-    spoken = {name: SPEAK.get(name, str)(value) for name, value in params.items()}
-    if key == "refused_photo_too_large" or key == "failed_photo_too_large":
-        spoken["limit"] = _size(str(params.get("what", "bytes")), float(params["limit"]))
-    if "age" in params:
-        spoken["age_number"] = _number(float(params["age"]))
-    return _sentence(catalogue, key).format(**spoken)
+    """The words for a key. `refused_…` and `failed_…` codes without words of their own get the general sentence.
+
+    `language` is a code as chat services give it; one that we do not speak is answered in English.
+    """
+    voice = voice_of(language_of(language) or DEFAULT_LANGUAGE)
+    return voice.directed(voice.say(_known(key), **spoken(voice, params)))
 
 
-def _sentence(catalogue: Mapping[str, str], key: str) -> str:
+@cache
+def voice_of(language: str) -> Voice:
+    """The voice of one of our languages."""
+    return Voice(language, EN, EN_PLURAL)
+
+
+def _known(key: str) -> str:
     kind, _, code = key.partition("_")
     tried = [key]
     if kind == "failed":
@@ -199,79 +255,7 @@ def _sentence(catalogue: Mapping[str, str], key: str) -> str:
         tried += [f"refused_{code}", "failed"]
     elif kind == "refused":
         tried += [f"failed_{code}", "refused"]
-    return next(catalogue[name] for name in tried if name in catalogue)
-
-
-# Facts in English words
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"
-
-
-def _age(age: float) -> str:
-    if age < 0.5:
-        return "newborn"
-    if age < 1:
-        return f"{round(age * 12)} months"
-    return "1 year" if age == 1 else f"{_number(age)} years"
-
-
-def _mix(mix: float) -> str:
-    """0 all mom … 100 all dad."""
-    if mix == 50:
-        return "half mom, half dad"
-    if mix in (0, 100):
-        return "all dad" if mix else "all mom"
-    return f"{_number(100 - mix)} % mom, {_number(mix)} % dad"
-
-
-def _days(days: float) -> str:
-    return "1 day" if days == 1 else f"{_number(days)} days"
-
-
-def _hours(hours: float) -> str:
-    if hours < 1:
-        return f"{round(hours * 60)} minutes"
-    return "1 hour" if hours == 1 else f"{_number(hours)} hours"
-
-
-def _size(what: str, value: float) -> str:
-    """A limit of bytes or of pixels."""
-    if what == "bytes":
-        return f"{_number(round(value / 2**20, 1))} MB"
-    if what == "pixels":
-        return f"{_number(round(value / 1e6, 1))} megapixels"
-    return f"{_number(value)} {what}"
-
-
-WARNINGS = {
-    "small": "the face is rather small",
-    "turned": "the head is turned to the side",
-    "blurred": "it is blurred",
-    "dark": "it is rather dark",
-    "overexposed": "it is very bright",
-    "eyes_covered": "the eyes are covered",
-    "mouth_covered": "the mouth is covered",
-}
-
-
-def _warnings(codes: list[str]) -> str:
-    told = dict.fromkeys(WARNINGS.get(code, "it is not quite clear") for code in codes)
-    return " and ".join(told)
-
-
-SPEAK: dict[str, Callable[[Any], str]] = {
-    "age": lambda age: _age(float(age)),
-    "mix": lambda mix: _mix(float(mix)),
-    "sex": lambda sex: EN.get(str(sex), str(sex)),
-    "refine": lambda refine: "yes" if refine else "no",
-    "photo_hours": _hours,
-    "latent_days": _days,
-    "result_days": _days,
-    "handled_days": _days,
-    "warnings": _warnings,
-}
+    return next((name for name in tried if name in EN or name in EN_PLURAL), key)
 
 
 def bar(progress: float, width: int = 12) -> str:

@@ -9,8 +9,9 @@ import random
 import pytest
 from PIL import Image
 
-from bots.commands import DESCRIPTIONS, GROUP, PRIVATE
+from bots.commands import GROUP, PRIVATE
 from bots.dialogue import Dialogue
+from bots.languages import LANGUAGES
 from bots.telegram import FETCH_TRIES, TelegramBot
 from storage.unit import Store
 from tests.bots.conftest import running_bot
@@ -245,7 +246,7 @@ class TestOnePerson:
         assert drawn(anna.pictures[0].picture)["sex"] == "boy"
 
     async def test_the_menus_are_set_for_each_chat_type_and_language(self, api: BotApi) -> None:
-        await api.until(lambda: len(api.commands) == 2 * len(DESCRIPTIONS), "all menus")
+        await api.until(lambda: len(api.commands) == 2 * len(LANGUAGES), "all menus")
         assert api.commands["all_private_chats", ""] == list(PRIVATE)
         assert api.commands["all_group_chats", "de"] == list(GROUP)
 

@@ -1,0 +1,87 @@
+"""Facts in words: an age, a share of mom and dad, a limit, how long something is kept.
+
+`SPEAK` tells by a parameter's name how it is spoken; the others are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from babel.units import format_unit
+
+from bots.languages import own_name
+from bots.voice import Voice
+
+WARNINGS = ("small", "turned", "blurred", "dark", "overexposed", "eyes_covered", "mouth_covered")
+
+
+def spoken(voice: Voice, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a text as words, and what follows from them."""
+    words = {name: SPEAK[name](voice, fact) if name in SPEAK else fact for name, fact in facts.items()}
+    if "limit" in facts:
+        words["limit"] = _limit(voice, str(facts.get("what", "bytes")), float(facts["limit"]))
+    if "age" in facts:
+        words["age_number"] = float(facts["age"])
+    return words
+
+
+def _age(voice: Voice, age: Any) -> str:
+    years = float(age)
+    if years < 0.5:
+        return voice.say("age_newborn")
+    if years < 1:
+        return voice.say("age_months", count=round(years * 12))
+    return voice.say("age_years", count=years)
+
+
+def _mix(voice: Voice, mix: Any) -> str:
+    """0 all mom … 100 all dad."""
+    dad = float(mix)
+    if dad == 50:
+        return voice.say("mix_is_half")
+    if dad in (0, 100):
+        return voice.say("mix_is_all_dad" if dad else "mix_is_all_mom")
+    return voice.say("mix_is", mom_share=voice.percent(100 - dad), dad_share=voice.percent(dad))
+
+
+def _hours(voice: Voice, hours: Any) -> str:
+    if hours < 1:
+        return voice.say("for_minutes", count=round(hours * 60))
+    return voice.say("for_hours", count=hours)
+
+
+def _limit(voice: Voice, what: str, value: float) -> str:
+    """A limit of bytes, of pixels, or of parts that a file is made of."""
+    if what == "bytes":
+        return format_unit(round(value / 2**20, 1), "digital-megabyte", length="short", locale=voice.locale)
+    if what == "pixels":
+        return format_unit(round(value / 1e6, 1), "graphics-megapixel", length="long", locale=voice.locale)
+    return voice.say("count_parts", count=value)
+
+
+def _warnings(voice: Voice, codes: Any) -> str:
+    keys = (f"warning_{code}" if code in WARNINGS else "warning_unclear" for code in codes)
+    return voice.listed(list(dict.fromkeys(map(voice.say, keys))))
+
+
+def _counted(key: str) -> Callable[[Voice, Any], str]:
+    return lambda voice, count: voice.say(key, count=count)
+
+
+SPEAK: dict[str, Callable[[Voice, Any], str]] = {
+    "age": _age,
+    "mix": _mix,
+    "sex": lambda voice, sex: voice.say(str(sex)),
+    "refine": lambda voice, refine: voice.say("yes" if refine else "no"),
+    "language": lambda voice, code: own_name(code),
+    "photo_hours": _hours,
+    "latent_days": _counted("for_days"),
+    "result_days": _counted("for_days"),
+    "handled_days": _counted("for_days"),
+    "photos": _counted("count_photos"),
+    "latents": _counted("count_latents"),
+    "results": _counted("count_results"),
+    "jobs": _counted("count_jobs"),
+    "warnings": _warnings,
+}
