@@ -26,8 +26,10 @@ HEADER = """\
 def template() -> Catalog:
     """All texts, without translations."""
     texts = Catalog(charset="utf-8")
-    for key, english in {**EN, **EN_PLURAL}.items():
+    for key, english in EN.items():
         texts.add(english, context=key)
+    for key, forms in EN_PLURAL.items():
+        texts.add(forms, context=key)
     return texts
 
 
@@ -59,7 +61,7 @@ def _head(catalogue: Catalog) -> None:
 
 def _keep_as_fuzzy(message: Message, before: Message) -> None:
     """Take over what the text was translated by before its English changed."""
-    if message.pluralizable == before.pluralizable and any(before.string):
+    if message.pluralizable == before.pluralizable and _is_complete(before):
         message.string = before.string
         message.flags.add("fuzzy")
 
@@ -86,7 +88,7 @@ def missing_in(source: bytes, language: str) -> list[str]:
 
 
 def _is_complete(message: Message) -> bool:
-    forms = message.string if isinstance(message.string, tuple | list) else [message.string]
+    forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
     return all(forms)
 
 
