@@ -5,10 +5,13 @@ from __future__ import annotations
 from bots.texts import render
 
 PRIVATE = (
-    "start", "help", "mom", "dad", "child", "age", "mix", "sex", "sibling", "grow",
+    "start", "help", "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow",
     "settings", "cancel", "privacy", "delete_my_data",
 )  # fmt: skip
-GROUP = ("mom", "dad", "child", "age", "mix", "sex", "sibling", "grow", "cancel", "help", "privacy", "delete_my_data")
+GROUP = (
+    "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow", "cancel", "help", "privacy",
+    "delete_my_data",
+)  # fmt: skip
 
 
 def menu(names: tuple[str, ...], language: str) -> list[tuple[str, str]]:

@@ -5,9 +5,9 @@
     BUTTONS   action         → handler      (this file)
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
-The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again)
-and bots/talk.py (help, privacy, cancel, deleting). `step` is pure: the same state, event and context give the
-same new state and the same steps.
+The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
+bots/couples.py (two people who both have to agree) and bots/talk.py (help, privacy, cancel, deleting). `step` is
+pure: the same state, event and context give the same new state and the same steps.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import photos, talk, wishes
+from bots import couples, photos, talk, wishes
 from bots.events import (
+    AvatarsReceived,
     ButtonPressed,
     CommandGiven,
+    CoupleProposed,
     DataDeleted,
     DrawingFailed,
     DrawingQueued,
@@ -73,7 +75,7 @@ def button_pressed(turn: Turn, event: ButtonPressed) -> None:
     question = next((q for q in turn.state.questions if q.stamp == event.stamp), None)
     if handler is None or (event.source is None and question is None):
         turn.toast("stale_button")
-    elif not _may_press(turn, event, question.photo_id if question else None):
+    elif event.action not in ASKED_OTHERS and not _may_press(turn, event, question.photo_id if question else None):
         turn.toast("not_your_button")
     else:
         handler(turn, event)
@@ -98,6 +100,8 @@ EVENTS: dict[type, Handler] = {
     TextSaid: talk.text_said,
     OtherMessage: talk.other_message,
     PhotosReceived: photos.photos_received,
+    CoupleProposed: couples.couple_proposed,
+    AvatarsReceived: couples.avatars_received,
     PhotoNotTaken: photos.photo_not_taken,
     PhotoEncoded: photos.photo_encoded,
     PhotoRefused: photos.photo_refused,
@@ -109,13 +113,17 @@ EVENTS: dict[type, Handler] = {
     DataDeleted: talk.data_deleted,
 }
 
-FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosReceived)
+FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosReceived, CoupleProposed)
+
+ASKED_OTHERS = ("couple",)
+"""Buttons for people whom the round's owner named: their handlers look themselves who may press."""
 
 COMMANDS: dict[str, Handler] = {
     "start": talk.start,
     "help": talk.help_,
     "mom": photos.parent_command,
     "dad": photos.parent_command,
+    "couple": couples.couple_command,
     "child": wishes.child_command,
     "age": wishes.wish_command,
     "mix": wishes.wish_command,
@@ -133,6 +141,7 @@ BUTTONS: dict[str, Handler] = {
     "who": photos.who_chosen,
     "face": photos.face_chosen,
     "whose": photos.whose_chosen,
+    "couple": couples.couple_answered,
     "age": wishes.wish_chosen,
     "mix": wishes.wish_chosen,
     "sex": wishes.wish_chosen,

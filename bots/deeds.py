@@ -17,6 +17,7 @@ from bots.steps import (
     ChooseFace,
     Deed,
     DeleteData,
+    FetchAvatars,
     ForgetPhotos,
     Line,
     QueueDrawing,
@@ -40,6 +41,8 @@ class Who:
     """The platform's own number of the person."""
     language: str | None = None
     group: bool = False
+    username: str | None = None
+    """In lower case, where the platform has such names; not kept."""
 
 
 def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
@@ -58,6 +61,7 @@ class TurnRun:
         self.lines: list[Line] = []
         self.jobs: list[Job] = []
         self.deletes = False
+        self.avatars: tuple[str, ...] = ()
 
     def take(self, unit: Unit, event: Event, context: Context) -> None:
         """Step, do the deeds, step on what they bring about, save. Raises ConversationChanged."""
@@ -94,6 +98,8 @@ class TurnRun:
                 self._cancel_jobs(unit)
             case SaveSettings(changes):
                 unit.users.save_settings(self._owner, **changes)
+            case FetchAvatars(people):
+                self.avatars = people
             case DeleteData():
                 self.deletes = True
         return None

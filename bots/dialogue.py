@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 from bots.buttons import read_button
 from bots.conversation import step
 from bots.deeds import TurnRun, Who, load_state
-from bots.events import ButtonPressed, DataDeleted, Event, NewPhoto, PhotosReceived, Role
+from bots.events import AvatarsReceived, ButtonPressed, DataDeleted, Event, NewPhoto, PhotosReceived, Role
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
 from bots.rounds import OPEN_FOR, Desk, desk_from_json
@@ -68,11 +68,15 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to show, whose round it belongs to, and which jobs were queued for it."""
+    """What to show, whose round it belongs to, and which jobs were queued for it.
+
+    `avatars`: whose profile photos (the platform's numbers, mostly none) are to be handed in by `take_avatars`.
+    """
 
     lines: list[Line] = field(default_factory=list)
     owner: str = ""
     jobs: list[Job] = field(default_factory=list)
+    avatars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +131,45 @@ class Dialogue:
     def take_photos(self, who: Who, photos: Sequence[SentPhoto], reply_to: ReplyTo | None = None) -> Answer:
         """One photo or an album. In a group they may join somebody else's round."""
         user = self._user(who)
-        senders = {name: self._user(replace(who, user=name)) for name in {p.sender for p in photos} if name}
+        senders = self._senders(who, photos)
         owner = user.id
         if who.group:
             owner, photos = self._find_round(who, user, photos, reply_to or ReplyTo())
+        return self._turn(
+            who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id))
+        )
 
-        def store_photos(unit: Unit) -> Event:
-            # First thing in the unit: the blobs are written before SQLite's write lock is taken.
-            stored = [
-                (photo, unit.photos.add(senders.get(photo.sender or "", user).id, photo.data, self._photo_ttl))
-                for photo in photos
-            ]
-            return PhotosReceived(
-                tuple(NewPhoto(row.id, row.sha256, row.owner_id, sent.message_id, sent.role) for sent, row in stored)
-            )
+    def take_avatars(
+        self,
+        who: Who,
+        owner: str,
+        photos: Sequence[SentPhoto],
+        missing: Sequence[str] = (),
+        message_id: str | None = None,
+    ) -> Answer:
+        """The profile photos that an answer asked for, in its order; `missing` are those that cannot be had."""
+        user = self._user(who)
+        senders = self._senders(who, photos)
+        return self._turn(
+            who,
+            owner,
+            user.id,
+            lambda unit: AvatarsReceived(self._stored(unit, photos, senders, user.id), tuple(missing), message_id),
+        )
 
-        return self._turn(who, owner, user.id, store_photos)
+    def _senders(self, who: Who, photos: Sequence[SentPhoto]) -> dict[str, str]:
+        """Our users by the platform's numbers of those who sent the photos."""
+        return {name: self._user(replace(who, user=name)).id for name in {p.sender for p in photos} if name}
+
+    def _stored(
+        self, unit: Unit, photos: Sequence[SentPhoto], senders: dict[str, str], speaker: str
+    ) -> tuple[NewPhoto, ...]:
+        """Keep the photos. First thing in a unit: blobs are written before SQLite's write lock is taken."""
+        rows = [unit.photos.add(senders.get(p.sender or "", speaker), p.data, self._photo_ttl) for p in photos]
+        return tuple(
+            NewPhoto(row.id, row.sha256, row.owner_id, sent.message_id, sent.role)
+            for sent, row in zip(photos, rows, strict=True)
+        )
 
     def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
         """A button, by what it says. One that is not ours, or whose round is gone, is answered as stale."""
@@ -236,7 +263,7 @@ class Dialogue:
             run.lines += self._delete(who, owner)
         if who.group:
             self._note_round(who, owner)
-        return Answer(run.lines, owner, run.jobs)
+        return Answer(run.lines, owner, run.jobs, run.avatars)
 
     def _put(self, job: Job) -> None:
         try:
@@ -258,6 +285,8 @@ class Dialogue:
         return Context(
             owner=user.id,
             sender=sender,
+            number=who.user,
+            username=who.username,
             group=who.group,
             seed=self._draw_seed(),
             now=self.store.clock().timestamp(),

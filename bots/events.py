@@ -37,6 +37,8 @@ class NewPhoto:
     sender: str
     message_id: str | None = None
     role: Role | None = None
+    name: str | None = None
+    """What the person is called, for a profile photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,33 @@ class PhotosReceived:
     """One photo, or an album of them in the order in which they were sent."""
 
     photos: tuple[NewPhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody whom a message names: the platform's number where it is known, else the user name, and how to say it."""
+
+    shown: str
+    number: str | None = None
+    username: str | None = None
+    """In lower case, without @."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoupleProposed:
+    """Two people of a group are to be mom and dad by their profile photos. Both will be asked."""
+
+    people: tuple[Named, ...]
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarsReceived:
+    """The profile photos of a couple that agreed, in their order; `missing` are the numbers of those without one."""
+
+    photos: tuple[NewPhoto, ...]
+    missing: tuple[str, ...] = ()
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +194,8 @@ Event = (
     CommandGiven
     | TextSaid
     | PhotosReceived
+    | CoupleProposed
+    | AvatarsReceived
     | PhotoNotTaken
     | OtherMessage
     | ButtonPressed

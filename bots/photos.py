@@ -80,7 +80,7 @@ def _take(turn: Turn, photo: NewPhoto) -> None:
         turn.do(ForgetPhotos((photo.photo_id,)))
         turn.say("already_two")
         return
-    fresh = ParentPhoto(photo.photo_id, photo.sha256, photo.sender, photo.message_id)
+    fresh = ParentPhoto(photo.photo_id, photo.sha256, photo.sender, photo.message_id, name=photo.name)
     turn.do(QueueEncode(photo.photo_id, photo.message_id))
     if role is None:
         _add_loose(turn, fresh)
@@ -202,7 +202,10 @@ def photo_refused(turn: Turn, event: PhotoRefused) -> None:
         return
     turn.state = turn.state.without_photo(event.photo_id)
     turn.do(ForgetPhotos((event.photo_id,)))
-    turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
+    if photo.name is not None:
+        turn.say("couple_photo_unusable", name=photo.name)
+    else:
+        turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
     follow_up(turn)
 
 

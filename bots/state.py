@@ -2,6 +2,7 @@
 
 photos without a role yet      State.loose
 photos with a role             State.mom, State.dad
+a couple that was asked        State.proposal
 the child we talk about        State.child     (set when it is first drawn)
 work under way                 State.drawing   (job id), State.waiting (what to draw after it)
 questions with open buttons    State.questions
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from bots.events import DrawingKind, Role
+from bots.events import DrawingKind, Named, Role
 
 VERSION = 1
 PRESSED_KEPT = 30
@@ -38,6 +39,20 @@ class ParentPhoto:
     sex: str | None = None
     sure: float = 0.0
     age: float | None = None
+    name: str | None = None
+    """What the person is called; only of a profile photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Two people who were asked whether they want a child drawn of their profile photos.
+
+    `agreed` holds the platform's numbers of those who said yes; `at` is when they were asked, in seconds.
+    """
+
+    people: tuple[Named, ...]
+    agreed: tuple[str, ...] = ()
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,7 @@ class State:
     stamp: int = 0
     pressed: tuple[str, ...] = ()
     touched: float = 0.0
+    proposal: Proposal | None = None
     version: int = VERSION
 
     @property
@@ -156,6 +172,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         stamp=data["stamp"],
         pressed=tuple(data["pressed"]),
         touched=data["touched"],
+        proposal=_proposal(data.get("proposal")),
     )
 
 
@@ -165,3 +182,9 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 def _photo(data: dict[str, Any] | None) -> ParentPhoto | None:
     return None if data is None else ParentPhoto(**data)
+
+
+def _proposal(data: dict[str, Any] | None) -> Proposal | None:
+    if data is None:
+        return None
+    return Proposal(tuple(Named(**person) for person in data["people"]), tuple(data["agreed"]), data["at"])

@@ -129,6 +129,13 @@ class SaveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchAvatars:
+    """Get the profile photos of these people (the platform's numbers). Answered with `AvatarsReceived`."""
+
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteData:
     """Delete everything this person has left with us. Answered with `DataDeleted`."""
 
@@ -142,6 +149,7 @@ Deed = (
     | CancelJobs
     | ForgetPhotos
     | SaveSettings
+    | FetchAvatars
     | DeleteData
 )
 Step = Line | Deed

@@ -73,7 +73,7 @@ def cancel(turn: Turn, event: CommandGiven) -> None:
     elif state.photos or state.questions or state.expects:
         turn.do(CancelJobs())
         forget_round(turn)
-        turn.change(questions=())
+        turn.change(questions=(), proposal=None)
         turn.say("forgotten")
     else:
         turn.say("nothing_to_cancel")
@@ -184,7 +184,7 @@ def _answer_delete(turn: Turn, question: Question, text: str) -> bool:
     return True
 
 
-def _answer_settings(turn: Turn, question: Question, text: str) -> bool:
+def _answer_nothing(turn: Turn, question: Question, text: str) -> bool:
     return False
 
 
@@ -196,5 +196,6 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "who": _answer_who,
     "whose": _answer_whose,
     "delete": _answer_delete,
-    "set": _answer_settings,
+    "set": _answer_nothing,
+    "couple": _answer_nothing,
 }

@@ -14,7 +14,7 @@ import signal
 import uuid
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from telegram import (
@@ -40,7 +40,7 @@ from bots.albums import QUIET, Albums
 from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.events import CommandGiven, Event, OtherMessage, PhotoNotTaken, TextSaid
+from bots.events import CommandGiven, CoupleProposed, Event, OtherMessage, PhotoNotTaken, TextSaid
 from bots.faults import frames_of
 from bots.lanes import Lanes
 from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
@@ -48,7 +48,7 @@ from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
-from bots.telegram_reading import PLATFORM, PhotoRef, Said, read_message
+from bots.telegram_reading import PLATFORM, PhotoRef, Said, read_message, username_of
 from bots.texts import render
 
 log = logging.getLogger(__name__)
@@ -254,6 +254,20 @@ class TelegramBot:
         if who.group:
             for number in sent:
                 await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+        if answer.avatars:
+            await self._on_agreed(who, answer)
+
+    async def _on_agreed(self, who: Who, agreed: Answer) -> None:
+        """Both of a couple agreed: fetch their profile photos, hand them over."""
+        photos: list[SentPhoto] = []
+        missing: list[str] = []
+        for person in agreed.avatars:
+            photo = await self._fetch_avatar(person)
+            if photo is None:
+                missing.append(person)
+            else:
+                photos.append(photo)
+        await self._answer(who, self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing))
 
     async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         """The edge: what nobody expected becomes an apology with a number that the log knows, too."""
@@ -289,6 +303,18 @@ class TelegramBot:
             return PhotoNotTaken("photo_too_large", {**too_large, "size": limit}, photo.message_id)
         return SentPhoto(data, photo.message_id, photo.role, photo.sender)
 
+    async def _fetch_avatar(self, person: str) -> SentPhoto | None:
+        """The newest profile photo; None when there is none, or none for our eyes."""
+        try:
+            found = await self._bot.get_user_profile_photos(int(person), limit=1)
+        except TelegramError:
+            return None
+        if not found.photos:
+            return None
+        largest = max(found.photos[0], key=lambda size: size.width * size.height)
+        photo = await self._fetch(PhotoRef(largest.file_id, largest.file_size, "", sender=person))
+        return replace(photo, message_id=None) if isinstance(photo, SentPhoto) else None
+
     async def _download(self, file_id: str, limit: int) -> bytes | None:
         """The file; None when it turns out to be too large. The rate limiter sees no downloads, so they try here."""
         file = await self._bot.get_file(file_id)
@@ -308,6 +334,8 @@ class TelegramBot:
 
 def event_of(said: Said) -> Event | None:
     """What the conversation hears of a message besides its photo."""
+    if said.couple:
+        return CoupleProposed(said.couple, said.message_id)
     if said.command is not None:
         return CommandGiven(said.command.name, said.command.argument, said.message_id)
     if said.photo is not None:
@@ -323,7 +351,7 @@ def who_pressed(query: CallbackQuery) -> Who | None:
         return None
     group = query.message.chat.type in ("group", "supergroup")
     person = query.from_user
-    return Who(PLATFORM, str(query.message.chat.id), str(person.id), person.language_code, group)
+    return Who(PLATFORM, str(query.message.chat.id), str(person.id), person.language_code, group, username_of(person))
 
 
 def album_key(message: Message) -> tuple[int, str | None]:

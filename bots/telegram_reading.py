@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from telegram import Document, Message, User
+from telegram import Document, Message, MessageEntity, User
 
 from bots.deeds import Who
 from bots.dialogue import ReplyTo
-from bots.events import Role
+from bots.events import Named, Role
 from bots.words import Command, plain_words, read_command, read_role
 
 PLATFORM = "telegram"
@@ -43,6 +43,8 @@ class Said:
     album: str | None = None
     other: str | None = None
     reply_to: ReplyTo | None = None
+    couple: tuple[Named, ...] = ()
+    """The people whom /couple names."""
 
 
 def read_message(message: Message, me: User) -> Said | None:
@@ -67,13 +69,53 @@ def read_message(message: Message, me: User) -> Said | None:
         album=message.media_group_id if photo is not None else None,
         other=None if text is not None or photo is not None else _other_kind(message),
         reply_to=_reply_to(reply, me) if who.group else None,
+        couple=_couple(message, me) if command is not None and command.name == "couple" else (),
     )
 
 
 def who_of(person: User, message: Message) -> Who:
     """The speaker and the place."""
     group = message.chat.type in ("group", "supergroup")
-    return Who(PLATFORM, str(message.chat.id), str(person.id), person.language_code, group)
+    return Who(PLATFORM, str(message.chat.id), str(person.id), person.language_code, group, username_of(person))
+
+
+def username_of(person: User) -> str | None:
+    """As mentions are compared: in lower case."""
+    return person.username.lower() if person.username else None
+
+
+def _couple(message: Message, me: User) -> tuple[Named, ...]:
+    """Those mentioned, and the one replied to; a single one is meant together with the speaker. No bots."""
+    people = _mentioned(message)
+    reply = message.reply_to_message
+    if len(people) < 2 and reply is not None and reply.from_user is not None:
+        people.append(_named(reply.from_user))
+    if len(people) == 1 and message.from_user is not None:
+        people.insert(0, _named(message.from_user))
+    ours = (me.username or "").lower()
+    if any(person is None or person.username == ours for person in people):
+        return ()
+    return tuple(person for person in people if person is not None)
+
+
+def _mentioned(message: Message) -> list[Named | None]:
+    """@names, whose numbers a bot cannot look up, and people without one, whose number Telegram tells."""
+    people: list[Named | None] = []
+    entities = {**message.parse_entities(), **message.parse_caption_entities()}
+    for entity, words in sorted(entities.items(), key=lambda found: found[0].offset):
+        if entity.type == MessageEntity.MENTION:
+            people.append(Named(words, username=words.removeprefix("@").lower()))
+        elif entity.type == MessageEntity.TEXT_MENTION and entity.user is not None:
+            people.append(_named(entity.user))
+    return people
+
+
+def _named(person: User) -> Named | None:
+    """None for a bot, which has no face."""
+    if person.is_bot:
+        return None
+    shown = f"@{person.username}" if person.username else person.first_name
+    return Named(shown, str(person.id), username_of(person))
 
 
 def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:

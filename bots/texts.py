@@ -27,7 +27,8 @@ EN: dict[str, str] = {
     ),
     "welcome_group": (
         "Hi all! Send a photo with the caption /mom and one with /dad, or answer a photo with /mom or /dad. "
-        "The two may come from different people. I draw a child with the looks of both.\n\n"
+        "The two may come from different people. I draw a child with the looks of both. "
+        "/couple @anna @ben takes two profile photos, if both agree.\n\n"
         "Please only send adults who are fine with it. /privacy shows what I keep."
     ),
     "help": (
@@ -39,6 +40,7 @@ EN: dict[str, str] = {
         "/grow – the child from baby to grown-up\n"
         "/child – draw another one\n"
         "/mom, /dad – say who is on a photo, or send a new one\n"
+        "/couple @anna @ben – in a group: two profile photos, if both agree\n"
         "/settings – what I use when you say nothing\n"
         "/cancel – stop and forget the photos\n"
         "/privacy – what I keep, and how long\n"
@@ -84,6 +86,34 @@ EN: dict[str, str] = {
     "whose_settled_mom": "A new photo of mom it is.",
     "whose_settled_dad": "A new photo of dad it is.",
     "whose_settled_new": "A new couple it is.",
+    # a couple by their profile photos
+    "couple_how": (
+        "Name two people: /couple @anna @ben. Or answer somebody's message with /couple, and it is the two of you. "
+        "I draw only if both agree."
+    ),
+    "couple_needs_group": "/couple works in a group, where both people can agree. Here, send me two photos.",
+    "couple_same": "That is the same person twice. I need two.",
+    "couple_ask": (
+        "{first} and {second}: shall I draw a child of you two? If both of you press “I agree”, I take your profile "
+        "photos, and delete them once I have read the faces. Press only if you are an adult and fine with it. "
+        "/privacy shows what I keep."
+    ),
+    "couple_yes": "I agree",
+    "couple_no": "No, thanks",
+    "couple_thanks": "Thank you!",
+    "couple_one_agreed": "{name} agrees. {other}, it is up to you now.",
+    "couple_waits": "You have agreed already. I am waiting for {other}.",
+    "couple_both_agreed": "{first} and {second} both agree.",
+    "couple_declined": "All right, no child of these two.",
+    "couple_taken_back": "Taken back, no child of these two.",
+    "couple_expired": "That was asked too long ago. /couple asks again.",
+    "couple_not_you": "Only the two who are named can answer this.",
+    "couple_no_photo": (
+        "I cannot see a profile photo of {name}. A photo sent with the caption /mom or /dad works as well."
+    ),
+    "couple_photo_unusable": (
+        "I cannot use the profile photo of {name}. A photo sent with the caption /mom or /dad works as well."
+    ),
     # photos that cannot be used
     "refused_no_face": "I cannot find a face on this photo. Please send one from the front, in good light.",
     "refused_face_too_small": "The face on this photo is too small. Please send one that is closer.",
@@ -185,6 +215,7 @@ EN: dict[str, str] = {
     "command_help": "What I can do",
     "command_mom": "This is mom's photo",
     "command_dad": "This is dad's photo",
+    "command_couple": "Two profile photos, if both agree",
     "command_child": "Draw the child",
     "command_age": "The same child at another age",
     "command_mix": "0 all mom … 100 all dad",

@@ -40,6 +40,10 @@ class Context:
 
     owner: str
     sender: str
+    number: str = ""
+    """The platform's own number of the sender."""
+    username: str | None = None
+    """The sender's user name in lower case, where the platform has such names."""
     group: bool = False
     seed: int = 0
     now: float = 0.0

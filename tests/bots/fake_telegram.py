@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,11 @@ class BotApi:
         self.sizes: dict[str, int] = {}
         self.faults: list[Fault] = []
         self.broken = 0
+        self.privacy_mode = False
+        """As @BotFather sets it for new bots: of a group only what is meant for the bot arrives."""
+        self.avatars: dict[int, list[str]] = {}
+        self.admins: set[tuple[int, int]] = set()
+        """(chat, person)"""
         self.storm: tuple[random.Random, float] | None = None
         """Chance and share of requests that meet a fault."""
         self._numbers = itertools.count(1000)
@@ -95,12 +101,20 @@ class BotApi:
 
     # What people do
 
-    def person(self, number: int, chat_id: int | None = None, language: str = "en") -> Person:
+    def person(
+        self, number: int, chat_id: int | None = None, language: str = "en", username: str | None = None
+    ) -> Person:
         """Somebody, in a private chat or (negative number) a group."""
-        return Person(self, number, chat_id or number, language)
+        return Person(self, number, chat_id or number, language, username)
+
+    def set_avatar(self, number: int, data: bytes) -> None:
+        """A profile photo that the bot may see."""
+        self.avatars.setdefault(number, []).insert(0, self.keep_file(data))
 
     async def push(self, **update: Any) -> None:
-        """An update for the bot."""
+        """An update for the bot, unless privacy mode keeps it away."""
+        if self.privacy_mode and "message" in update and not _is_meant_for_bot(update["message"]):
+            return
         async with self._news:
             self._updates.append({"update_id": next(self._numbers), **update})
             self._news.notify_all()
@@ -266,6 +280,20 @@ class BotApi:
         self.answers.append(params)
         return True
 
+    async def _getUserProfilePhotos(self, params: dict[str, Any]) -> Any:
+        photos = [_sizes(self, file_id) for file_id in self.avatars.get(int(params["user_id"]), [])]
+        return {"total_count": len(photos), "photos": photos[: int(params.get("limit", 100))]}
+
+    async def _getChatMember(self, params: dict[str, Any]) -> Any:
+        chat, person = int(params["chat_id"]), int(params["user_id"])
+        user = {"id": person, "is_bot": False, "first_name": "A person"}
+        if (chat, person) not in self.admins:
+            return {"status": "member", "user": user}
+        rights = ("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats",
+                  "can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users",
+                  "can_post_stories", "can_edit_stories", "can_delete_stories")  # fmt: skip
+        return {"status": "administrator", "user": user, **dict.fromkeys(rights, False)}
+
     async def _getFile(self, params: dict[str, Any]) -> Any:
         file_id = params["file_id"]
         if self.sizes[file_id] > 20_000_000:
@@ -290,15 +318,22 @@ class ApiError(Exception):
 class Person:
     """Somebody with a phone."""
 
-    def __init__(self, api: BotApi, number: int, chat_id: int, language: str) -> None:
+    def __init__(self, api: BotApi, number: int, chat_id: int, language: str, username: str | None = None) -> None:
         self.api = api
         self.number = number
         self.chat_id = chat_id
         self.language = language
+        self.username = username
 
-    async def says(self, text: str, *, reply_to: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A text message; also what was sent."""
-        return await self._send(text=text, reply_to_message=reply_to)
+    async def says(
+        self, text: str, *, reply_to: dict[str, Any] | None = None, mentions: tuple[Person, ...] = ()
+    ) -> dict[str, Any]:
+        """A text message; also what was sent. `mentions` are people without user name, named at its end."""
+        entities = _entities(text)
+        for person in mentions:
+            entities.append({"type": "text_mention", "offset": len(text) + 1, "length": 3, "user": person._user()})
+            text += " Ann"
+        return await self._send(text=text, entities=entities or None, reply_to_message=reply_to)
 
     async def sends_photo(
         self,
@@ -409,7 +444,33 @@ class Person:
         return {"message_id": number, "date": 1_700_000_000, "from": self._user(), "chat": _chat(self.chat_id), **kept}
 
     def _user(self) -> dict[str, Any]:
-        return {"id": self.number, "is_bot": False, "first_name": "A person", "language_code": self.language}
+        user = {"id": self.number, "is_bot": False, "first_name": "A person", "language_code": self.language}
+        return user if self.username is None else {**user, "username": self.username}
+
+
+def _entities(text: str) -> list[dict[str, Any]]:
+    """As Telegram marks commands and @names."""
+    kinds = (("bot_command", r"^/\w+(@\w+)?"), ("mention", r"(?<=\s)@\w{5,}"))
+    return [
+        {"type": kind, "offset": found.start(), "length": len(found[0])}
+        for kind, pattern in kinds
+        for found in re.finditer(pattern, text)
+    ]
+
+
+def _is_meant_for_bot(message: dict[str, Any]) -> bool:
+    """https://core.telegram.org/bots/features#privacy-mode: commands (in captions, too), and replies to the bot."""
+    if message["chat"]["id"] > 0:
+        return True
+    if message.get("reply_to_message", {}).get("from", {}).get("id") == ME["id"]:
+        return True
+    command = re.match(r"/\w+(?:@(\w+))?", message.get("text") or message.get("caption") or "")
+    return command is not None and command[1] in (None, ME["username"])
+
+
+def _sizes(api: BotApi, file_id: str) -> list[dict[str, Any]]:
+    size = {"file_id": file_id, "file_unique_id": f"u-{file_id}", "file_size": api.sizes[file_id]}
+    return [{**size, "file_id": "small", "width": 160, "height": 160}, {**size, "width": 640, "height": 640}]
 
 
 def _chat(chat_id: int) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from bots.conversation import step
 from bots.events import (
     ButtonPressed,
     CommandGiven,
+    CoupleProposed,
     DrawingFailed,
     DrawingQueued,
     DrawingReady,
     DrawingStopped,
     Event,
+    Named,
     NewPhoto,
     OtherMessage,
     PhotoEncoded,
@@ -68,6 +70,15 @@ class Story:
                 answered += self.hear(PhotoSplit(deed.photo_id, copy))
         self.steps = answered
         return answered
+
+    def propose(self, *people: Named) -> list[Step]:
+        return self.hear(CoupleProposed(people, "ask"))
+
+    def answers(self, number: str, value: str = "yes", *, username: str | None = None, user: str = "") -> list[Step]:
+        """Somebody presses under the question to a couple; `user` is our id of them."""
+        question = next(q for q in self.state.questions if q.kind == "couple")
+        pressed = ButtonPressed("couple", value, stamp=question.stamp)
+        return self.hear(pressed, sender=user or f"id{number}", number=number, username=username)
 
     def say(self, text: str) -> list[Step]:
         return self.hear(TextSaid(text))

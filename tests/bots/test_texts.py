@@ -20,6 +20,7 @@ EXAMPLES: dict[str, Any] = {
     "age": 6.0, "mix": 50.0, "sex": "girl", "refine": True, "photo_hours": 24.0, "latent_days": 30.0,
     "result_days": 7.0, "handled_days": 30.0, "warnings": ["blurred"], "count": 3, "number": 2, "job_id": "j",
     "age_number": 6, "language": "de", "mom_share": "70%", "dad_share": "30%",
+    "first": "Anna", "second": "Ben", "name": "Anna", "other": "Ben",
     "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20 * 2**20, "what": "bytes",
 }  # fmt: skip
 

@@ -1,0 +1,159 @@
+"""A group with Telegram's privacy mode on, over real HTTP: the bot sees commands and replies to it, nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.unit import Store
+from tests.bots.fake_telegram import BotApi, message_json
+from tests.bots.fake_worker import drawn
+
+GROUP_CHAT = -100500
+
+
+@pytest.fixture(autouse=True)
+def privacy_mode(api: BotApi) -> None:
+    api.privacy_mode = True
+
+
+def owner_of(store: Store, photo_id: str) -> str:
+    """The platform's number of the person whose photo it is."""
+    with store.view() as unit:
+        return unit.users.get(unit.photos.get(photo_id).owner_id).platform_user_id
+
+
+@pytest.mark.usefixtures("bot")
+class TestPhotosOfDifferentPeople:
+    async def test_captions_with_commands_from_two_people(self, api: BotApi, store: Store) -> None:
+        anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+        await anna.sends_photo(b"someone 1", "/mom")
+        await anna.sees("Got mom")
+        await ben.sends_photo(b"someone 2", "/dad")
+        [picture] = await anna.sees_pictures(1)
+        assert owner_of(store, drawn(picture.picture)["mom"]) == "1"
+        assert owner_of(store, drawn(picture.picture)["dad"]) == "2"
+
+    async def test_commands_as_replies_to_photos_that_never_arrived_themselves(self, api: BotApi, store: Store) -> None:
+        anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+        hers, his = await anna.sends_photo(b"someone 1"), await ben.sends_photo(b"someone 2")
+        await anna.says("/mom", reply_to=hers)
+        await anna.sees("Got mom")
+        await anna.says("/dad", reply_to=his)
+        [picture] = await anna.sees_pictures(1)
+        assert owner_of(store, drawn(picture.picture)["dad"]) == "2"
+
+    async def test_a_photo_as_reply_to_the_bots_question_needs_no_caption(self, api: BotApi) -> None:
+        anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+        await anna.sends_photo(b"someone 1", "/mom")
+        asked = await anna.sees("Got mom")
+        await ben.sends_photo(b"someone 2", reply_to=message_json(asked))
+        await anna.sees_pictures(1)
+
+    async def test_of_an_album_only_the_captioned_photo_arrives(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await anna.sends_album(b"someone 1", b"someone 2", captions=("/mom",))
+        await anna.sees("Got mom")
+        assert api.count("download") == 1
+
+    async def test_talk_and_other_bots_commands_stay_unread(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await anna.says("mom")
+        await anna.sends_photo(b"mom 1", "mom")
+        await anna.says("/child@other_bot")
+        await anna.says("/help")
+        await anna.sees("Send two photos")
+        assert len(anna.texts) == 1
+
+    async def test_two_rounds_at_once_do_not_disturb_each_other(self, api: BotApi, store: Store) -> None:
+        people = [api.person(number, GROUP_CHAT) for number in (1, 2, 3, 4)]
+        anna, ben, carl, dora = people
+        hers = await anna.sends_photo(b"someone 1", "/mom")
+        await api.until(lambda: sum("Got mom" in text for text in anna.texts) == 1, "the first round")
+        doras = await dora.sends_photo(b"someone 4", "/mom")
+        await api.until(lambda: sum("Got mom" in text for text in anna.texts) == 2, "the second round")
+        await carl.sends_photo(b"someone 3", "/dad", reply_to=doras)
+        await ben.sends_photo(b"someone 2", "/dad", reply_to=hers)
+        pictures = [drawn(shown.picture) for shown in await anna.sees_pictures(2)]
+        couples = {(owner_of(store, each["mom"]), owner_of(store, each["dad"])) for each in pictures}
+        assert couples == {("1", "2"), ("4", "3")}
+
+
+@pytest.mark.usefixtures("bot")
+class TestCouples:
+    async def test_two_members_agree_and_their_profile_photos_are_used(self, api: BotApi, store: Store) -> None:
+        carl = api.person(3, GROUP_CHAT)
+        anna, ben = api.person(1, GROUP_CHAT, username="Anna_"), api.person(2, GROUP_CHAT, username="benny")
+        api.set_avatar(1, b"mom old")
+        api.set_avatar(1, b"mom new")
+        api.set_avatar(2, b"dad 2")
+        await carl.says("/couple @anna_ @Benny")
+        question = await carl.sees("@anna_ and @Benny: shall I draw")
+        await anna.presses("I agree")
+        told = await carl.sees("@anna_ agrees. @Benny, it is up to you now.")
+        assert told.reply_to is not None
+        assert api.count("getUserProfilePhotos") == api.count("getFile") == 0
+        await ben.presses("I agree")
+        [picture] = await carl.sees_pictures(1)
+        facts = drawn(picture.picture)
+        assert (owner_of(store, facts["mom"]), owner_of(store, facts["dad"])) == ("1", "2")
+        assert question.text == "@anna_ and @Benny both agree." and question.buttons == []
+        await anna.presses("Older")
+        await carl.sees_pictures(2)
+
+    async def test_a_reply_asks_the_one_replied_to_and_the_speaker(self, api: BotApi) -> None:
+        anna, ben = api.person(1, GROUP_CHAT, username="annabel"), api.person(2, GROUP_CHAT)
+        hello = await ben.says("hello")
+        await anna.says("/couple", reply_to=hello)
+        await anna.sees("@annabel and A person: shall I draw")
+
+    async def test_people_without_a_user_name_are_known_by_number(self, api: BotApi) -> None:
+        carl, anna, ben = (api.person(number, GROUP_CHAT) for number in (3, 1, 2))
+        api.set_avatar(1, b"mom 1")
+        api.set_avatar(2, b"dad 2")
+        await carl.says("/couple", mentions=(anna, ben))
+        await carl.sees("shall I draw")
+        await carl.presses("I agree")
+        await api.until(lambda: len(api.answers) == 1, "an answer")
+        assert "Only the two" in api.answers[0]["text"]
+        await ben.presses("I agree")
+        await carl.sees("it is up to you now")
+        await anna.presses("I agree")
+        await carl.sees_pictures(1)
+
+    async def test_one_declines_and_nothing_is_fetched(self, api: BotApi) -> None:
+        carl = api.person(3, GROUP_CHAT)
+        anna, ben = api.person(1, GROUP_CHAT, username="annabel"), api.person(2, GROUP_CHAT, username="benny")
+        await carl.says("/couple @annabel @benny")
+        await carl.sees("shall I draw")
+        message, data = carl.data_of("I agree")
+        await ben.presses("I agree")
+        await carl.sees("it is up to you")
+        await anna.presses("No, thanks")
+        await carl.sees("no child of these two")
+        await anna.presses_data(message, data)
+        await api.until(lambda: any("earlier question" in a.get("text", "") for a in api.answers), "a stale button")
+        assert api.count("getUserProfilePhotos") == 0
+
+    async def test_a_member_without_a_visible_photo(self, api: BotApi) -> None:
+        anna, ben = api.person(1, GROUP_CHAT, username="annabel"), api.person(2, GROUP_CHAT, username="benny")
+        api.set_avatar(1, b"mom 1")
+        await anna.says("/couple @benny")
+        await anna.sees("shall I draw")
+        await anna.presses("I agree")
+        await anna.sees("it is up to you")
+        await ben.presses("I agree")
+        await anna.sees("I cannot see a profile photo of @benny")
+        await ben.sends_photo(b"dad 2", "/dad")
+        await anna.sees_pictures(1)
+
+    @pytest.mark.parametrize("words", ["/couple", "/couple @childface_bot @annabel", "/couple @annabel @annabel"])
+    async def test_no_couple(self, api: BotApi, words: str) -> None:
+        anna = api.person(1, GROUP_CHAT, username="carla")
+        await anna.says(words)
+        await api.until(lambda: anna.texts, "an answer")
+        assert "shall I draw" not in anna.texts[0]
+
+    async def test_in_private_it_says_that_a_group_is_needed(self, api: BotApi) -> None:
+        anna = api.person(1)
+        await anna.says("/couple @benny")
+        await anna.sees("works in a group")
