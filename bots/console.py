@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -32,11 +33,12 @@ from bots.inline_pictures import COLUMNS, draw_inline
 from bots.lanes import Lanes
 from bots.messenger import Note, Picture
 from bots.presenter import Place, Presenter
+from bots.texts import render
 from bots.words import read_command, read_role
 
 PLATFORM = "console"
 CHAT = "terminal"
-LEAVE = ("quit", "exit", "bye")
+LEAVE = ("quit", "exit", "bye", "salir", "sair", "выход", "ende", "बाहर", "退出", "خروج")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif")
 PACE = Pace(look=0.1, look_idle=0.3, edit=0.1, patience=0.5, act=1.0, long_wait=1e9)
 """A terminal may be written to as often as one likes, and no phone has to ring."""
@@ -54,6 +56,21 @@ class Shown:
     pictures: list[Path] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Who speaks, in one language; both as wide as each other."""
+
+    you: str
+    bot: str
+
+
+def labels_in(language: str | None) -> Labels:
+    """The two words, filled up with blanks."""
+    words = [render(key, {}, language) for key in ("console_you", "console_bot")]
+    width = max(4, *map(cell_len, words))
+    return Labels(*(set_cell_size(word, width) for word in words))
+
+
 class TerminalMessenger:
     """A `Messenger` that prints. Pictures are saved, and drawn inside the terminal where it can."""
 
@@ -65,6 +82,7 @@ class TerminalMessenger:
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self.shown = Shown()
+        self.labels = Labels("you", "bot")
 
     async def send(self, chat_id: str, note: Note) -> str:
         """Print; passing messages are shown as a progress bar."""
@@ -78,7 +96,7 @@ class TerminalMessenger:
             self._show_progress(note.text.splitlines()[0], note.progress)
             return True
         self.quiet()
-        self._out.print(f"[bold magenta]bot[/]  [magenta]❯[/] {escape(note.text)}", highlight=False)
+        self._out.print(f"[bold magenta]{self.labels.bot}[/] [magenta]❯[/] {escape(note.text)}", highlight=False)
         if note.picture is not None:
             await self._show_picture(note.picture)
         self._show_buttons(note)
@@ -143,12 +161,13 @@ class TerminalMessenger:
 class TerminalPress:
     """A button that was chosen by its number."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: Console, labels: Labels) -> None:
         self._out = out
+        self._labels = labels
 
     async def toast(self, text: str) -> None:
         """Print the note."""
-        self._out.print(f"[bold magenta]bot[/]  [magenta]❯[/] [italic]{escape(text)}[/]", highlight=False)
+        self._out.print(f"[bold magenta]{self._labels.bot}[/] [magenta]❯[/] [italic]{escape(text)}[/]", highlight=False)
 
     async def close(self, text: str) -> None:
         """Print the answer."""
@@ -177,6 +196,8 @@ class ConsoleChat:
         self._presenter = Presenter(dialogue)
         self._lanes = Lanes()
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, pace)
+        self._language = language
+        self._messenger.labels = labels_in(language)
         self._numbers = 0
         self._settling = False
 
@@ -192,7 +213,9 @@ class ConsoleChat:
             await self._dialogue.aside(self._forget_conversation)
         async with self._listening():
             for line in lines:
-                self._out.print(f"[bold cyan]you[/]  [cyan]❯[/] {escape(line)}", highlight=False)
+                self._out.print(
+                    f"[bold cyan]{self._messenger.labels.you}[/] [cyan]❯[/] {escape(line)}", highlight=False
+                )
                 await self.say(line)
                 await self._settle(patience)
             if wait_for_better:
@@ -201,15 +224,15 @@ class ConsoleChat:
 
     async def interact(self) -> None:
         """Read lines until "quit" or the end of input. Ctrl-C while something is drawn cancels it."""
-        self._out.print(
-            "[dim]Type a path (or drag a file in) to send a photo, a number to press a button, /help, or quit.[/]",
-            highlight=False,
-        )
+        self._speak(await self._dialogue.aside(self._dialogue.language_for, self._who))
+        self._out.print(f"[dim]{escape(render('console_hint', {}, self._language))}[/]", highlight=False)
         async with self._listening():
             await self.say("/start")
             reader = _LineReader()
             self._on_interrupt(reader)
-            while (line := await reader.next("you  ❯ ")) is not None and line.strip().lower() not in LEAVE:
+            while (
+                line := await reader.next(f"{self._messenger.labels.you} ❯ ")
+            ) is not None and line.strip().lower() not in LEAVE:
                 if line.strip():
                     await self.say(line)
                     await self._settle(float("inf"))
@@ -264,7 +287,7 @@ class ConsoleChat:
 
     async def _press(self, data: str) -> None:
         answer = await self._dialogue.aside(self._dialogue.press, self._who, data)
-        await self._answer(answer, TerminalPress(self._out))
+        await self._answer(answer, TerminalPress(self._out, self._messenger.labels))
 
     async def _send_photos(self, files: list[Path], words: str, number: str) -> None:
         command = read_command(words)
@@ -275,7 +298,8 @@ class ConsoleChat:
         for path in files:
             size = path.stat().st_size if path.exists() else None
             if size is None:
-                self._out.print(f"       [red]There is no file {escape(str(path))}.[/]", highlight=False)
+                words = render("console_no_file", {"path": str(path)}, self._language)
+                self._out.print(f"       [red]{escape(words)}[/]", highlight=False)
             elif size > LARGEST_PHOTO:
                 facts = {"what": "bytes", "size": size, "limit": LARGEST_PHOTO}
                 refused = PhotoNotTaken("photo_too_large", facts, number)
@@ -289,11 +313,17 @@ class ConsoleChat:
             await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
 
     async def _answer(self, answer: Answer, press: TerminalPress | None = None) -> None:
-        place = Place(CHAT, answer.owner, self._who.language)
+        self._speak(answer.language)
+        place = Place(CHAT, answer.owner, answer.language)
         async with self._lanes.hold((CHAT, self._who.user)):
             await self._presenter.show(self._messenger, place, answer.lines, press)
             for job in answer.jobs:
                 self._courier.watch(job)
+
+    def _speak(self, language: str | None) -> None:
+        """What the terminal itself says is in the conversation's language, too."""
+        self._language = language
+        self._messenger.labels = labels_in(language)
 
     async def _settle(self, patience: float, *, better: bool = False) -> None:
         """Wait until everything that was asked for has been told. Raises NothingHappens."""

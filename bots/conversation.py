@@ -131,6 +131,7 @@ COMMANDS: dict[str, Handler] = {
     "sibling": wishes.sibling_command,
     "grow": wishes.grow_command,
     "settings": talk.settings,
+    "language": talk.language,
     "cancel": talk.cancel,
     "privacy": talk.privacy,
     "delete_my_data": talk.delete_my_data,
@@ -146,6 +147,7 @@ BUTTONS: dict[str, Handler] = {
     "mix": wishes.wish_chosen,
     "sex": wishes.wish_chosen,
     "set": talk.setting_chosen,
+    "language": talk.language_chosen,
     "delete": talk.delete_chosen,
     # under a picture
     "older": wishes.vary,

@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -271,6 +271,7 @@ class Courier:
     async def _tell(self, job_id: str, lane: Lane) -> None:
         answer = await self._dialogue.aside(self._dialogue.tell, job_id)
         job, place = await self._dialogue.aside(self._place, job_id)
+        place = replace(place, language=answer.language)
         if job_id in self._watched:
             self._watched[job_id].over = True
         # Its own message first: told again after a failure, it must not take the one of the next job in this lane.

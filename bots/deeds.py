@@ -15,6 +15,7 @@ from bots.steps import (
     CancelDrawing,
     CancelJobs,
     ChooseFace,
+    ChooseLanguage,
     Deed,
     DeleteData,
     FetchAvatars,
@@ -29,6 +30,9 @@ from bots.turn import Context
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
 from storage.unit import Unit
+
+GROUP_DESK = "group"
+"""What a group keeps for itself is kept under a made-up user of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class Who:
     """In lower case, where the platform has such names; not kept."""
 
 
+def desk_name(who: Who) -> str:
+    """The made-up user of a group: its conversation is the list of open rounds, its setting the group's language."""
+    return f"{GROUP_DESK}:{who.chat_id}"
+
+
 def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
     """The conversation of a user in this chat, and its version for saving."""
     saved = unit.conversations.get(who.platform, who.chat_id, owner)
@@ -58,6 +67,8 @@ class TurnRun:
         self._who = who
         self._owner = owner
         self._photo_ttl = photo_ttl
+        self.language = who.language
+        """In which to show the lines."""
         self.lines: list[Line] = []
         self.jobs: list[Job] = []
         self.deletes = False
@@ -100,6 +111,8 @@ class TurnRun:
                 unit.users.save_settings(self._owner, **changes)
             case FetchAvatars(people):
                 self.avatars = people
+            case ChooseLanguage(language):
+                self._choose_language(unit, language)
             case DeleteData():
                 self.deletes = True
         return None
@@ -124,6 +137,14 @@ class TurnRun:
             return PhotoRefused(photo_id, "photo_gone", {}, "")
         return PhotoSplit(photo_id, NewPhoto(copy.id, copy.sha256, copy.owner_id))
 
+    def _choose_language(self, unit: Unit, language: str) -> None:
+        """A group speaks one language with everybody; a person keeps theirs in all private chats."""
+        owner = self._owner
+        if self._who.group:
+            owner = unit.users.get_or_add(self._who.platform, desk_name(self._who)).id
+        unit.users.save_settings(owner, language=language)
+        self.language = language
+
     def _cancel_jobs(self, unit: Unit) -> None:
         for job in unit.jobs.active_for(self._owner):
             if (job.platform, job.chat_id) == (self._who.platform, self._who.chat_id):
@@ -134,7 +155,7 @@ class TurnRun:
         reply = {
             "to": reply_to,
             "user": unit.users.get(self._owner).platform_user_id,
-            "language": self._who.language,
+            "language": self.language,
             "group": self._who.group,
         }
         job = unit.jobs.add(kind, self._owner, self._who.platform, self._who.chat_id, reply=reply, **facts)

@@ -20,8 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from bots.buttons import read_button
 from bots.conversation import step
-from bots.deeds import TurnRun, Who, load_state
+from bots.deeds import TurnRun, Who, desk_name, load_state
 from bots.events import AvatarsReceived, ButtonPressed, DataDeleted, Event, NewPhoto, PhotosReceived, Role
+from bots.languages import DEFAULT_LANGUAGE, language_of
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
 from bots.rounds import OPEN_FOR, Desk, desk_from_json
@@ -43,9 +44,6 @@ LARGEST_PHOTO = 20 * 2**20
 
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
-
-GROUP_DESK = "group"
-"""The list of a group's open rounds is kept as the conversation of a made-up user of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,8 @@ class Answer:
     owner: str = ""
     jobs: list[Job] = field(default_factory=list)
     avatars: tuple[str, ...] = ()
+    language: str | None = None
+    """In which to show the lines: the group's, the person's choice, or that of their chat program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,12 @@ class Dialogue:
 
     def hear(self, who: Who, event: Event) -> Answer:
         """A command, words, a sticker … of somebody in their own conversation."""
-        user = self._user(who)
+        who, user = self._meet(who)
         return self._turn(who, user.id, user.id, lambda unit: event)
 
     def take_photos(self, who: Who, photos: Sequence[SentPhoto], reply_to: ReplyTo | None = None) -> Answer:
         """One photo or an album. In a group they may join somebody else's round."""
-        user = self._user(who)
+        who, user = self._meet(who)
         senders = self._senders(who, photos)
         owner = user.id
         if who.group:
@@ -148,7 +148,7 @@ class Dialogue:
         message_id: str | None = None,
     ) -> Answer:
         """The profile photos that an answer asked for, in its order; `missing` are those that cannot be had."""
-        user = self._user(who)
+        who, user = self._meet(who)
         senders = self._senders(who, photos)
         return self._turn(
             who,
@@ -174,8 +174,8 @@ class Dialogue:
     def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
         """A button, by what it says. One that is not ours, or whose round is gone, is answered as stale."""
         pressed = read_button(data)
-        user = self._user(who)
-        stale = Answer([Toast("stale_button")], user.id)
+        who, user = self._meet(who)
+        stale = Answer([Toast("stale_button")], user.id, language=who.language)
         if pressed is None:
             return stale
         with self.store.view() as unit:
@@ -212,7 +212,9 @@ class Dialogue:
         with self.store.view() as unit:
             job = unit.jobs.get(job_id)
             reply = reply_facts(unit, job)
+            owner = unit.users.get(job.user_id)
         who = Who(job.platform, job.chat_id, str(reply.get("user")), reply.get("language"), bool(reply.get("group")))
+        who = self._in_language(who, owner)
 
         def read_outcome(unit: Unit) -> Event:
             current = unit.jobs.get(job_id)
@@ -226,7 +228,7 @@ class Dialogue:
         try:
             return self._turn(who, job.user_id, job.user_id, read_outcome, also=write_down)
         except _ToldBefore as before:
-            return Answer([line_from_json(line) for line in before.lines], job.user_id)
+            return Answer([line_from_json(line) for line in before.lines], job.user_id, language=who.language)
 
     def note_prompt(self, who: Who, owner: str, message_id: str) -> None:
         """In a group: a message of ours that belongs to a round, so that a reply to it joins that round."""
@@ -263,7 +265,7 @@ class Dialogue:
             run.lines += self._delete(who, owner)
         if who.group:
             self._note_round(who, owner)
-        return Answer(run.lines, owner, run.jobs, run.avatars)
+        return Answer(run.lines, owner, run.jobs, run.avatars, run.language)
 
     def _put(self, job: Job) -> None:
         try:
@@ -288,18 +290,37 @@ class Dialogue:
             number=who.user,
             username=who.username,
             group=who.group,
+            language=who.language or DEFAULT_LANGUAGE,
             seed=self._draw_seed(),
             now=self.store.clock().timestamp(),
             habits=replace(self._defaults.habits, **chosen),
             keeping=self._defaults.keeping,
         )
 
+    def language_for(self, who: Who) -> str | None:
+        """The language in which to speak to somebody, where no turn says it."""
+        return self._meet(who)[0].language
+
+    def _meet(self, who: Who) -> tuple[Who, User]:
+        """The person, and the same `Who` with the language in which to answer."""
+        user = self._user(who)
+        return self._in_language(who, user), user
+
+    def _in_language(self, who: Who, user: User) -> Who:
+        """What the group chose comes first, then what the person chose, then what their chat program says."""
+        chosen = user.language
+        if who.group:
+            with self.store.view() as unit:
+                group = unit.users.find(who.platform, desk_name(who))
+            chosen = (group.language if group else None) or chosen
+        return replace(who, language=language_of(chosen or who.language))
+
     def _user(self, who: Who) -> User:
         with self.store.view() as unit:
             user = unit.users.find(who.platform, who.user)
         if user is None:
             with self.store.unit() as unit:
-                user = unit.users.get_or_add(who.platform, who.user, who.language)
+                user = unit.users.get_or_add(who.platform, who.user)
                 unit.commit()
         return user
 
@@ -353,7 +374,7 @@ class Dialogue:
 
 
 def _desk_user(who: Who) -> Who:
-    return replace(who, user=f"{GROUP_DESK}:{who.chat_id}", language=None)
+    return replace(who, user=desk_name(who))
 
 
 def _load_desk(unit: Unit, who: Who) -> Desk:

@@ -136,6 +136,13 @@ class FetchAvatars:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseLanguage:
+    """Speak this language from now on: with this person, or in this group."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteData:
     """Delete everything this person has left with us. Answered with `DataDeleted`."""
 
@@ -150,6 +157,7 @@ Deed = (
     | ForgetPhotos
     | SaveSettings
     | FetchAvatars
+    | ChooseLanguage
     | DeleteData
 )
 Step = Line | Deed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
+from bots.languages import LANGUAGES
 from bots.photos import (
     choose_face,
     choose_mom,
@@ -15,10 +16,10 @@ from bots.photos import (
     tell_what_is_missing,
 )
 from bots.state import Question, State
-from bots.steps import Button, CancelJobs, CloseQuestion, DeleteData, SaveSettings, Say
+from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
 from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
-from bots.words import plain_words, read_number, read_role, read_yes_no
+from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
 
 LONGEST_ROLE = 3
 """Words of a message that only names a parent, such as "that's mom"."""
@@ -61,6 +62,29 @@ def setting_chosen(turn: Turn, event: ButtonPressed) -> None:
     turn.settle("set")
     turn.do(SaveSettings({"refine": refine}))
     turn.do(CloseQuestion("noted_refine_on" if refine else "noted_refine_off"))
+
+
+def language(turn: Turn, event: CommandGiven) -> None:
+    """/language de, /language Deutsch: speak it; without a language we know, ask by buttons with their own names."""
+    wished = read_language(event.argument)
+    if wished is not None:
+        turn.settle("language")
+        turn.do(ChooseLanguage(wished))
+        turn.say("language_chosen")
+        return
+    buttons = [Button("language_name", "language", code, {"language": code}) for code in LANGUAGES]
+    rows = tuple(tuple(buttons[start : start + 2]) for start in range(0, len(buttons), 2))
+    turn.ask("language", "bad_language" if event.argument else "ask_language", rows)
+
+
+def language_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """A language by button."""
+    if event.value not in LANGUAGES:
+        turn.toast("stale_button")
+        return
+    turn.settle("language")
+    turn.do(ChooseLanguage(event.value))
+    turn.do(CloseQuestion("language_chosen"))
 
 
 def cancel(turn: Turn, event: CommandGiven) -> None:
@@ -184,6 +208,14 @@ def _answer_delete(turn: Turn, question: Question, text: str) -> bool:
     return True
 
 
+def _answer_language(turn: Turn, question: Question, text: str) -> bool:
+    wished = read_language(text)
+    if wished is None:
+        return False
+    language(turn, CommandGiven("language", wished))
+    return True
+
+
 def _answer_nothing(turn: Turn, question: Question, text: str) -> bool:
     return False
 
@@ -198,4 +230,5 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "delete": _answer_delete,
     "set": _answer_nothing,
     "couple": _answer_nothing,
+    "language": _answer_language,
 }

@@ -242,7 +242,7 @@ class TelegramBot:
     async def _answer(self, who: Who, turn: Awaitable[Answer], press: Press | None = None) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
         answer = await turn
-        place = Place(who.chat_id, answer.owner, who.language, who.group)
+        place = Place(who.chat_id, answer.owner, answer.language, who.group)
         try:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
         except MessengerError as fault:
@@ -277,10 +277,21 @@ class TelegramBot:
         log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
         if not isinstance(update, Update) or update.effective_chat is None:
             return
-        language = update.effective_user.language_code if update.effective_user else None
+        language = await self._language_for(update)
         with suppress(Exception):  # it may be Telegram itself that fails
             note = Note(render("went_wrong", {"number": number}, language))
             await self._messenger.send(str(update.effective_chat.id), note)
+
+    async def _language_for(self, update: Update) -> str | None:
+        """The language of an apology. It may be the store that fails; then what Telegram says must do."""
+        person, chat = update.effective_user, update.effective_chat
+        if person is None or chat is None:
+            return None
+        group = chat.type in ("group", "supergroup")
+        who = Who(PLATFORM, str(chat.id), str(person.id), person.language_code, group)
+        with suppress(Exception):
+            return await self._dialogue.aside(self._dialogue.language_for, who)
+        return person.language_code
 
     # Fetching
 

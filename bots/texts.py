@@ -42,6 +42,7 @@ EN: dict[str, str] = {
         "/mom, /dad – say who is on a photo, or send a new one\n"
         "/couple @anna @ben – in a group: two profile photos, if both agree\n"
         "/settings – what I use when you say nothing\n"
+        "/language – the language I speak\n"
         "/cancel – stop and forget the photos\n"
         "/privacy – what I keep, and how long\n"
         "/delete_my_data – delete all of it now"
@@ -185,6 +186,10 @@ EN: dict[str, str] = {
     "set_sex": "Girl or boy",
     "set_refine_on": "Send a closer picture too",
     "set_refine_off": "One picture is enough",
+    "language_name": "{language}",
+    "ask_language": "Which language shall I speak?",
+    "bad_language": "I don't speak that language yet. These I do:",
+    "language_chosen": "All right, I speak English now.",
     "noted_refine_on": "A closer picture will follow the first one.",
     "noted_refine_off": "I will send the first picture only.",
     "stopped": "Stopped. I still have the photos: /child draws again, /cancel forgets them.",
@@ -223,9 +228,15 @@ EN: dict[str, str] = {
     "command_sibling": "A brother or a sister",
     "command_grow": "The child from baby to grown-up",
     "command_settings": "What I use when you say nothing",
+    "command_language": "The language I speak",
     "command_cancel": "Stop, forget the photos",
     "command_privacy": "What I keep, and how long",
     "command_delete_my_data": "Delete everything of mine",
+    # the terminal
+    "console_you": "you",
+    "console_bot": "bot",
+    "console_hint": "Type a path (or drag a file in) to send a photo, a number to press a button, /help, or quit.",
+    "console_no_file": "There is no file {path}.",
     # facts within other texts
     "age_newborn": "newborn",
     "mix_is": "{mom_share} mom, {dad_share} dad",

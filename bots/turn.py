@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.events import DrawingKind
+from bots.languages import DEFAULT_LANGUAGE
 from bots.state import PRESSED_KEPT, Child, Order, Question, State
 from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, Say, Step, Toast
 
@@ -45,6 +46,7 @@ class Context:
     username: str | None = None
     """The sender's user name in lower case, where the platform has such names."""
     group: bool = False
+    language: str = DEFAULT_LANGUAGE
     seed: int = 0
     now: float = 0.0
     habits: Habits = field(default_factory=Habits)

@@ -38,6 +38,20 @@ SURPRISE_WORDS = _words(
 )
 YES_WORDS = _words("yes y ja sí si sim да हाँ हां 是 是的 نعم delete ok")
 NO_WORDS = _words("no n nein não нет नहीं 不 不是 لا keep")
+LANGUAGE_WORDS = {
+    "en": _words("en english inglés inglês английский englisch अंग्रेज़ी अंग्रेजी 英语 英文 الإنجليزية انجليزي إنجليزي"),
+    "es": _words(
+        "es spanish español espanol castellano espanhol испанский spanisch स्पेनिश 西班牙语 西班牙文 الإسبانية اسباني"
+    ),
+    "pt": _words("pt portuguese portugués português portugues португальский portugiesisch पुर्तगाली 葡萄牙语 البرتغالية"),
+    "ru": _words("ru russian ruso russo русский по-русски russisch रूसी 俄语 俄文 الروسية روسي"),
+    "de": _words("de german alemán aleman alemão alemao немецкий deutsch जर्मन 德语 德文 الألمانية ألماني"),
+    "hi": _words("hi hindi hindú хинди हिन्दी हिंदी 印地语 印地文 الهندية هندي"),
+    "zh": _words(
+        "zh chinese mandarin chino chinês китайский chinesisch चीनी 中文 汉语 简体中文 普通话 华语 الصينية صيني"
+    ),
+    "ar": _words("ar arabic árabe arabe арабский arabisch अरबी 阿拉伯语 阿拉伯文 العربية عربي"),
+}
 
 SEXES = {"girl": GIRL_WORDS, "boy": BOY_WORDS, "surprise": SURPRISE_WORDS}
 ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
@@ -124,6 +138,13 @@ def read_mix(text: str) -> float | None:
     if role is not None:
         return 0.0 if role == "mom" else 100.0
     return read_number(text)
+
+
+def read_language(text: str) -> str | None:
+    """The code of the language that a text names, in any of our languages; None for no name or several."""
+    words = set(plain_words(text))
+    named = [language for language, names in LANGUAGE_WORDS.items() if words & names]
+    return named[0] if len(named) == 1 else None
 
 
 def read_yes_no(text: str) -> bool | None:

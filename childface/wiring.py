@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,8 +153,10 @@ def telegram_bot(house: House) -> TelegramBot:
 def console_chat(house: House, user: str = "local") -> ConsoleChat:
     """The terminal adapter."""
     from bots.console import ConsoleChat
+    from bots.languages import language_of_environment
 
-    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir, user=user)
+    language = language_of_environment(os.environ)
+    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir, user=user, language=language)
 
 
 def demo_chat(house: House) -> ConsoleChat:

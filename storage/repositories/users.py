@@ -30,7 +30,7 @@ class Users:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    def get_or_add(self, platform: str, platform_user_id: str, language: str | None = None) -> User:
+    def get_or_add(self, platform: str, platform_user_id: str) -> User:
         """The user with this number on this platform; two bots that meet a person at once make one row."""
         user = self.find(platform, platform_user_id)
         if user is None:
@@ -39,7 +39,6 @@ class Users:
                 id=new_id(),
                 platform=platform,
                 platform_user_id=platform_user_id,
-                language=language,
                 created_at=self._tools.now(),
             )
             user = self.find(platform, platform_user_id)

@@ -9,11 +9,11 @@ from tests.storage.conftest import Furnished, TurnableClock
 
 def test_the_same_person_is_met_twice_and_kept_once(store: Store, clock: TurnableClock) -> None:
     with store.unit() as unit:
-        first = unit.users.get_or_add("telegram", "42", "de")
-        second = unit.users.get_or_add("telegram", "42", "en")
+        first = unit.users.get_or_add("telegram", "42")
+        second = unit.users.get_or_add("telegram", "42")
         unit.commit()
     assert first == second
-    assert (first.platform, first.platform_user_id, first.language) == ("telegram", "42", "de")
+    assert (first.platform, first.platform_user_id, first.language) == ("telegram", "42", None)
     assert first.created_at == clock.time
 
 

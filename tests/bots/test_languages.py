@@ -1,0 +1,155 @@
+"""Which language is spoken: the group's, the person's choice, the chat program's; and how it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bots.buttons import button_data
+from bots.deeds import Who
+from bots.dialogue import Answer, Dialogue, SentPhoto
+from bots.events import CommandGiven, TextSaid
+from bots.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
+from bots.steps import CloseQuestion, Say
+from bots.texts import render
+from storage.unit import Store
+from tests.bots.fake_worker import FakeWorker
+from tests.bots.story import Story
+
+ANNA = Who("telegram", "1", "1", "pt-BR")
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("de", "de"),
+        ("pt-BR", "pt"),
+        ("es-419", "es"),
+        ("zh-hans", "zh"),
+        ("zh_TW", "zh"),
+        ("EN-us", "en"),
+        ("ru_RU.UTF-8", "ru"),
+        ("ar@latin", "ar"),
+        ("fr", None),
+        ("C", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_codes_are_read_as_services_and_systems_write_them(code: str | None, language: str | None) -> None:
+    assert language_of(code) == language
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({"LANG": "hi_IN.UTF-8"}, "hi"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "es_ES"}, "es"),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "de:en"}, "de"),
+        ({"LANG": "C.UTF-8"}, None),
+        ({}, None),
+    ],
+)
+def test_a_terminal_says_its_language_by_its_environment(environment: dict[str, str], language: str | None) -> None:
+    assert language_of_environment(environment) == language
+
+
+def test_languages_are_offered_by_their_own_names() -> None:
+    assert [own_name(language) for language in LANGUAGES] == [
+        "English", "Español", "Português", "Русский", "Deutsch", "हिन्दी", "中文", "العربية",
+    ]  # fmt: skip
+
+
+def test_every_language_has_a_catalogue() -> None:
+    for language in LANGUAGES:
+        assert catalogue(language) is catalogue(language)
+
+
+# Choosing
+
+
+def test_the_command_offers_a_button_for_each_language() -> None:
+    story = Story()
+    story.command("/language")
+    question = next(line for line in story.steps if isinstance(line, Say))
+    assert (question.key, [button.value for row in question.buttons for button in row]) == (
+        "ask_language",
+        list(LANGUAGES),
+    )
+
+
+@pytest.mark.parametrize("said", ["de", "Deutsch", "german", "немецкий", "德语", "الألمانية"])
+def test_a_language_may_be_typed_with_the_command_or_as_the_answer(said: str) -> None:
+    story = Story()
+    story.command(f"/language {said}")
+    assert story.keys == ["language_chosen"]
+    story.command("/language")
+    story.say(said)
+    assert story.keys == ["language_chosen"]
+
+
+def test_a_language_that_we_do_not_speak_is_answered_with_those_we_do() -> None:
+    story = Story()
+    story.command("/language Klingon")
+    assert story.keys == ["bad_language"]
+
+
+# Remembering
+
+
+@pytest.fixture
+def dialogue(store: Store, worker: FakeWorker) -> Iterator[Dialogue]:
+    yield Dialogue(store, worker)
+
+
+def choose(dialogue: Dialogue, who: Who, language: str) -> Answer:
+    """Press a button of /language."""
+    answer = dialogue.hear(who, CommandGiven("language"))
+    [question] = [line for line in answer.lines if isinstance(line, Say)]
+    button = next(button for row in question.buttons for button in row if button.value == language)
+    return dialogue.press(who, button_data(button, question, answer.owner))
+
+
+def test_the_chat_programs_language_is_spoken_until_another_one_is_chosen(dialogue: Dialogue) -> None:
+    assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
+    chosen = choose(dialogue, ANNA, "de")
+    assert chosen.language == "de"
+    assert isinstance(chosen.lines[0], CloseQuestion)
+    assert dialogue.hear(ANNA, CommandGiven("help")).language == "de"
+    assert dialogue.language_for(ANNA) == "de"
+
+
+def test_a_choice_holds_in_all_private_chats_of_a_person_and_for_nobody_else(dialogue: Dialogue) -> None:
+    choose(dialogue, ANNA, "ru")
+    assert dialogue.hear(Who("telegram", "elsewhere", "1", "pt"), TextSaid("hi")).language == "ru"
+    assert dialogue.hear(Who("telegram", "1", "2", "pt"), TextSaid("hi")).language == "pt"
+
+
+def test_a_group_speaks_one_language_with_everybody_once_it_was_chosen(dialogue: Dialogue) -> None:
+    anna, ben = (Who("telegram", "g", number, "en", group=True) for number in ("1", "2"))
+    choose(dialogue, anna, "es")
+    assert dialogue.hear(ben, CommandGiven("help")).language == "es"
+    assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
+
+
+def test_a_finished_job_is_told_in_the_language_of_now(dialogue: Dialogue, worker: FakeWorker) -> None:
+    worker.pause()
+    [job] = dialogue.take_photos(ANNA, [SentPhoto(b"a photo")]).jobs
+    assert job.reply["language"] == "pt"
+    choose(dialogue, ANNA, "zh")
+    worker.work(job.id)
+    assert dialogue.tell(job.id).language == "zh"
+
+
+def test_deleting_ones_data_forgets_the_language_and_says_so_in_it(dialogue: Dialogue) -> None:
+    choose(dialogue, ANNA, "de")
+    dialogue.hear(ANNA, CommandGiven("delete_my_data"))
+    deleted = dialogue.hear(ANNA, TextSaid("ja"))
+    assert (deleted.language, deleted.lines[-1].key) == ("de", "deleted")
+    assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
+
+
+def test_a_language_nobody_translated_is_answered_in_english(dialogue: Dialogue) -> None:
+    assert dialogue.hear(Who("telegram", "3", "3", "tlh"), CommandGiven("help")).language is None
+    assert render("kept", {}, "tlh") == render("kept", {}, "en")
