@@ -80,11 +80,19 @@ class Watch:
 class Courier:
     """One per platform and process. `watch` what was just queued, `run` until cancelled."""
 
-    def __init__(self, dialogue: Dialogue, messenger: Messenger, lanes: Lanes, platform: str, pace: Pace | None = None):
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        messenger: Messenger,
+        lanes: Lanes,
+        platform: str,
+        pace: Pace | None = None,
+        presenter: Presenter | None = None,
+    ) -> None:
         self._dialogue = dialogue
         self._store: Store = dialogue.store
         self._messenger = messenger
-        self._presenter = Presenter(dialogue)
+        self._presenter = presenter or Presenter(dialogue)
         self._lanes = lanes
         self._platform = platform
         self._pace = pace or Pace()
@@ -96,12 +104,14 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
 
-    def watch(self, job: Job) -> None:
-        """Show the progress of a job that this process just queued."""
+    def watch(self, job: Job, status: str | None = None) -> None:
+        """Show the progress of a job that this process just queued, in `status` if there is such a message already."""
         place = place_of(job, job.reply)
         reply_to = job.reply.get("to") if place.group else None
         self._watched[job.id] = Watch(lane_of(job, job.reply), job.kind, place, reply_to, time.monotonic())
-        self._spawn(self._begin(job.id))
+        if status is not None:
+            self._status[lane_of(job, job.reply)] = status
+        self._spawn(self._begin(job.id, status))
         self._wake.set()
 
     @property
@@ -182,11 +192,13 @@ class Courier:
 
     # Progress
 
-    async def _begin(self, job_id: str) -> None:
+    async def _begin(self, job_id: str, status: str | None) -> None:
         """The first sign: a chat action for a photo, the progress message for a drawing."""
         watch = self._watched.get(job_id)
         if watch is None:
             return
+        if status is not None:
+            await self._dialogue.aside(self._note, job_id, message=status)
         if watch.kind == "encode":
             self._act(watch.lane)
             return

@@ -128,15 +128,21 @@ class Dialogue:
         who, user = self._meet(who)
         return self._turn(who, user.id, user.id, lambda unit: event)
 
-    def take_photos(self, who: Who, photos: Sequence[SentPhoto], reply_to: ReplyTo | None = None) -> Answer:
-        """One photo or an album. In a group they may join somebody else's round."""
+    def take_photos(
+        self,
+        who: Who,
+        photos: Sequence[SentPhoto],
+        reply_to: ReplyTo | None = None,
+        wishes: dict[str, Any] | None = None,
+    ) -> Answer:
+        """One photo or an album, with wishes if some came along. In a group they may join somebody else's round."""
         who, user = self._meet(who)
         senders = self._senders(who, photos)
         owner = user.id
         if who.group:
             owner, photos = self._find_round(who, user, photos, reply_to or ReplyTo())
         return self._turn(
-            who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id))
+            who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})
         )
 
     def take_avatars(

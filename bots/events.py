@@ -43,9 +43,10 @@ class NewPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotosReceived:
-    """One photo, or an album of them in the order in which they were sent."""
+    """One photo, or an album of them in the order in which they were sent. `wishes`: age, mix, sex said with them."""
 
     photos: tuple[NewPhoto, ...]
+    wishes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

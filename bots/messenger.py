@@ -35,7 +35,8 @@ class Picture:
 class Note:
     """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture.
 
-    `progress` (0..1) marks a passing message that will become another one.
+    `progress` (0..1) marks a passing message that will become another one. `private`: meant for the one who asked; a
+    service that can shows it to nobody else.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Note:
     reply_to: str | None = None
     picture: Picture | None = None
     progress: float | None = None
+    private: bool = False
 
 
 class Messenger(Protocol):

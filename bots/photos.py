@@ -50,6 +50,8 @@ def other(role: Role) -> Role:
 def photos_received(turn: Turn, event: PhotosReceived) -> None:
     """One photo or an album. An album of two is always a new couple; of more than two, the first two count."""
     taken, left = event.photos[:2], event.photos[2:]
+    if event.wishes and turn.context.sender == turn.context.owner:
+        turn.prefer(event.wishes)
     if left:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in left)))
         turn.say("two_are_enough", to=taken[0].message_id)

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 from bots.buttons import button_data
 from bots.dialogue import Dialogue
+from bots.discretion import is_private
 from bots.messenger import Messenger, Note, Picture, Press
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from bots.texts import render
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
+
+ASKS_FOR_PHOTO = frozenset({
+    "welcome", "welcome_group", "help", "send_two_photos", "send_other_parent", "send_mom", "send_dad", "named_mom",
+    "named_dad", "waiting_for_mom", "waiting_for_dad", "other_message", "forgotten", "nothing_to_cancel",
+})  # fmt: skip
+"""Texts after which somebody will want to send one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,10 @@ class Place:
 class Presenter:
     """Words and pictures for lines."""
 
-    def __init__(self, dialogue: Dialogue) -> None:
+    def __init__(self, dialogue: Dialogue, photo_hint: str | None = None) -> None:
+        """`photo_hint`: key of a sentence on how photos come, where a service has its own way, added where we ask."""
         self._dialogue = dialogue
+        self._photo_hint = photo_hint
         self._store = dialogue.store
 
     async def show(
@@ -66,13 +75,16 @@ class Presenter:
         if say.faces is not None:
             picture = await self._dialogue.aside(self._faces, say.faces)
         text = render(say.key, say.params, place.language)
+        if self._photo_hint is not None and say.key in ASKS_FOR_PHOTO:
+            text = f"{text}\n\n{render(self._photo_hint, {}, place.language)}"
         rows = tuple(
             tuple((render(b.label, b.params, place.language), button_data(b, say, place.owner)) for b in row)
             for row in say.buttons
         )
         # In a private chat replying to everything is noise; in a group it says to whom we speak.
         quote = place.group or (place.late and say.drawing is None)
-        return Note(text, rows, (say.reply_to or place.reply_to) if quote else None, picture)
+        reply_to = (say.reply_to or place.reply_to) if quote else None
+        return Note(text, rows, reply_to, picture, private=place.group and is_private(say.key))
 
     def _drawing(self, job_id: str) -> Picture | None:
         try:

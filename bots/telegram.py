@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import uuid
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
@@ -47,6 +46,7 @@ from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
+from bots.running import TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_reading import PLATFORM, PhotoRef, Said, read_message, username_of
 from bots.texts import render
@@ -57,10 +57,6 @@ DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
 FETCH_TRIES = 5
 ALLOWED_UPDATES = ["message", "callback_query"]
-
-
-class TokenRefused(Exception):
-    """Telegram does not know this token. (The library's own error would print it.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +112,11 @@ class TelegramBot:
 
     async def run(self) -> None:
         """Start, work until SIGINT or SIGTERM (or cancellation), stop in order. Raises TokenRefused."""
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
-                loop.add_signal_handler(name, ended.set)
-        await self.start()
-        try:
-            await ended.wait()
-        finally:
-            await self.stop()
+        await run_bots([self])
+
+    async def ended(self) -> None:
+        """Wait for ever: polling goes on through whatever happens."""
+        await asyncio.Event().wait()
 
     async def start(self) -> None:
         """Connect, however long Telegram is away; then listen. Raises TokenRefused."""
@@ -168,7 +159,7 @@ class TelegramBot:
                 refused = False
             if refused:
                 await self._bot.shutdown()
-                raise TokenRefused()
+                raise TokenRefused("Telegram")
             log.warning("Telegram cannot be reached, trying again in %.0f s", wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60.0)

@@ -48,6 +48,22 @@ EN: dict[str, str] = {
         "/delete_my_data – delete all of it now"
     ),
     "unknown_command": "I don't know that command. /help shows what I can do.",
+    "command_not_read": "I could not read this command. /help shows what I can do.",
+    "photo_hint_discord": (
+        "Photos come with /child, /mom or /dad, or from a message: right-click it (hold it on a phone), then Apps, "
+        "then Use as mom or Use as dad."
+    ),
+    "menu_mom": "Use as mom",
+    "menu_dad": "Use as dad",
+    "menu_couple": "Have a child with …",
+    "option_first": "Somebody with a photo as avatar",
+    "option_second": "Somebody else; you, if you name nobody",
+    "option_mom": "A photo of mom",
+    "option_dad": "A photo of dad",
+    "option_photo": "A photo with a clear face",
+    "option_age": "Age in years, 0 to 90",
+    "option_mix": "0 is all mom, 100 is all dad",
+    "option_sex": "Girl, boy or surprise",
     "hint_after_child": (
         "Use the buttons under the picture, or /age, /mix, /sex, /sibling and /grow. Two new photos begin a new couple."
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from bots.events import DrawingKind
 from bots.languages import DEFAULT_LANGUAGE
 from bots.state import PRESSED_KEPT, Child, Order, Question, State
-from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, Say, Step, Toast
+from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, SaveSettings, Say, Step, Toast
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,11 @@ class Turn:
             return False
         self.change(pressed=(*self.state.pressed, press)[-PRESSED_KEPT:])
         return True
+
+    def prefer(self, habits: dict[str, Any]) -> None:
+        """Remember age, mix or sex for what is drawn from now on, in this turn too."""
+        self.do(SaveSettings(habits))
+        self.context = replace(self.context, habits=replace(self.context.habits, **habits))
 
     def lines(self) -> list[Line]:
         """The steps that somebody sees."""

@@ -118,17 +118,21 @@ def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = Fal
 
 
 def child_command(turn: Turn, event: CommandGiven) -> None:
-    """/child, /child 7 girl or /child 11-20: draw; a child of these parents that was drawn before gets a sibling."""
-    habits = turn.context.habits
-    sex, age = read_sex(event.argument), _read_age(event.argument)
-    if age is None and any(sign.isdigit() for sign in event.argument):
+    """/child, /child 7 girl 30% or /child 11-20: draw; a child of parents that were drawn before gets a sibling."""
+    parts = event.argument.split()
+    share = " ".join(part for part in parts if "%" in part)
+    rest = " ".join(part for part in parts if "%" not in part)
+    sex, age, mix = read_sex(rest), _read_age(rest), _read_mix(share)
+    if age is None and any(sign.isdigit() for sign in rest):
         turn.say("bad_age")
         return
-    changes: dict[str, Any] = {"sex": sex, "age": age}
+    if mix is None and share:
+        turn.say("bad_mix")
+        return
+    changes: dict[str, Any] = {"sex": sex, "age": age, "mix": mix}
     changes = {name: value for name, value in changes.items() if value is not None}
     if changes:
-        turn.do(SaveSettings(changes))
-        turn.context = replace(turn.context, habits=replace(habits, **changes))
+        turn.prefer(changes)
     if turn.state.drawing is not None:
         turn.say("still_drawing")
     elif turn.state.couple is None:

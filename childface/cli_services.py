@@ -22,6 +22,11 @@ Platform = Literal["telegram", "discord", "all"]
 
 log = logging.getLogger(__name__)
 
+TOKEN_HELP = {
+    "telegram": "@BotFather shows the right TELEGRAM_TOKEN",
+    "discord": "the page of your application shows the right DISCORD_TOKEN, under Bot",
+}
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 """Two drawn parents, in a checkout of the repository."""
 
@@ -82,27 +87,27 @@ def bot(
 ) -> None:
     """Start a chat bot. On the embedded default everything runs in this one process."""
     import asyncio
-    from importlib.util import find_spec
 
-    from bots.telegram import TokenRefused
-    from childface.wiring import open_house, telegram_bot, telegram_token
+    from bots.running import TokenRefused, run_bots
+    from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
-    if platform == "discord" and find_spec("bots.discord") is None:
-        raise Refusal("this version has no Discord adapter", EXIT_MISSING)
-    telegram_token(settings)
+    wanted = services(settings, platform)
     _log_to_stderr()
     if settings.embedded:
         _require_weights(settings)
     with open_house(settings, environment.load_pipeline) as house:
-        telegram = telegram_bot(house)
+
+        async def listen() -> None:
+            await run_bots(chat_bots(house, wanted))
+
         _warm_up(house)
-        note("The bot is running; Ctrl-C ends it.")
+        note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
         try:
-            asyncio.run(telegram.run())
+            asyncio.run(listen())
         except TokenRefused as error:
-            raise Refusal("Telegram does not know this TELEGRAM_TOKEN; @BotFather shows the right one", 3) from error
+            raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}", EXIT_MISSING) from error
 
 
 def worker(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ from tasks.queue import CeleryQueue
 if TYPE_CHECKING:
     from bots.console import ConsoleChat
     from bots.dialogue import Dialogue
-    from bots.telegram import TelegramBot
+    from bots.running import Bot
     from tasks.per_process import PerProcess
     from tasks.pipeline_port import Pipeline
     from tasks.workshop import Workshop
@@ -134,20 +134,47 @@ def open_dialogue(house: House) -> Dialogue:
     return Dialogue(house.store, house.queue, defaults)
 
 
-def telegram_token(settings: Settings) -> str:
-    """The token, or Refusal. Ask before anything is opened."""
-    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-    if not token:
-        raise Refusal("TELEGRAM_TOKEN is not set; @BotFather on Telegram gives you one", EXIT_MISSING)
-    return token
+TOKENS = {
+    "telegram": "TELEGRAM_TOKEN is not set; @BotFather on Telegram gives you one",
+    "discord": "DISCORD_TOKEN is not set; https://discord.com/developers/applications gives you one, under Bot",
+}
 
 
-def telegram_bot(house: House) -> TelegramBot:
-    """The Telegram adapter."""
+def token_of(settings: Settings, service: str) -> str:
+    """The token of a chat service, empty where none is set."""
+    token = settings.telegram_token if service == "telegram" else settings.discord_token
+    return token.get_secret_value() if token else ""
+
+
+def services(settings: Settings, platform: str) -> list[str]:
+    """Where to listen; `all`: wherever a token is set. Refusal without a token; ask before anything is opened."""
+    wanted = list(TOKENS) if platform == "all" else [platform]
+    ready = [service for service in wanted if token_of(settings, service)]
+    if not ready:
+        raise Refusal("; or: ".join(TOKENS[service] for service in wanted), EXIT_MISSING)
+    return ready
+
+
+def chat_bots(house: House, wanted: Sequence[str]) -> list[Bot]:
+    """The adapters of these services, with one conversation between them."""
+    dialogue = open_dialogue(house)
+    return [CHAT_BOTS[service](house, dialogue) for service in wanted]
+
+
+def _telegram_bot(house: House, dialogue: Dialogue) -> Bot:
     from bots.telegram import TelegramBot, TelegramOptions
 
     options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"))
-    return TelegramBot(telegram_token(house.settings), open_dialogue(house), options)
+    return TelegramBot(token_of(house.settings, "telegram"), dialogue, options)
+
+
+def _discord_bot(house: House, dialogue: Dialogue) -> Bot:
+    from bots.discord import DiscordBot
+
+    return DiscordBot(token_of(house.settings, "discord"), dialogue)
+
+
+CHAT_BOTS = {"telegram": _telegram_bot, "discord": _discord_bot}
 
 
 def console_chat(house: House, user: str = "local") -> ConsoleChat:

@@ -11,11 +11,15 @@ import pytest
 
 from bots.courier import Pace
 from bots.dialogue import Dialogue
+from bots.discord import DiscordBot, DiscordOptions
+from bots.discord_patience import DiscordPatience
 from bots.patience import Patience
 from bots.telegram import TelegramBot, TelegramOptions
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit import Store
+from tests.bots import fake_discord
+from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.bots.fake_worker import FakeWorker
 
@@ -75,4 +79,31 @@ async def running_bot(api: BotApi, dialogue: Dialogue, **changes: object) -> Asy
 @pytest.fixture
 async def bot(api: BotApi, dialogue: Dialogue) -> AsyncIterator[TelegramBot]:
     async with running_bot(api, dialogue) as running:
+        yield running
+
+
+@pytest.fixture
+async def discord_api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discord]:
+    server = Discord()
+    await server.start()
+    server.patch(monkeypatch)
+    yield server
+    await server.stop()
+
+
+@asynccontextmanager
+async def running_discord_bot(dialogue: Dialogue, **changes: object) -> AsyncIterator[DiscordBot]:
+    """A bot process, from start to orderly stop."""
+    options = {"grace": 2.0, "pace": FAST, "patience": DiscordPatience(first_wait=0.02), **changes}
+    bot = DiscordBot(fake_discord.TOKEN, dialogue, DiscordOptions(**options))  # type: ignore[arg-type]
+    await bot.start()
+    try:
+        yield bot
+    finally:
+        await bot.stop()
+
+
+@pytest.fixture
+async def discord_bot(discord_api: Discord, dialogue: Dialogue) -> AsyncIterator[DiscordBot]:
+    async with running_discord_bot(dialogue) as running:
         yield running

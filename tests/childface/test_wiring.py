@@ -17,7 +17,7 @@ from PIL import Image
 
 from childface.console import Refusal
 from childface.settings import Settings
-from childface.wiring import open_house, open_store, task_config, telegram_bot
+from childface.wiring import chat_bots, open_house, open_store, task_config
 from storage import migrate
 from storage.deletion import delete_user
 from tests.bots.fake_telegram import TOKEN, BotApi
@@ -46,7 +46,7 @@ async def test_two_photos_in_telegram_come_back_as_a_child_and_then_a_better_one
     settings = settings.model_copy(update={"telegram_api_root": api.url})
     pipeline = FakePipeline()
     with open_house(settings, lambda _: pipeline) as house:
-        bot = telegram_bot(house)
+        [bot] = chat_bots(house, ["telegram"])
         await bot.start()
         try:
             anna = api.person(1)

@@ -1,0 +1,353 @@
+"""The Discord bot: interactions in, the conversation asked, notes out. Translation only.
+
+    INTERACTION_CREATE ─▶ discord_commands ─▶ lanes ─▶ discord_reading ─▶ Dialogue ─▶ Presenter ─▶ DiscordMessenger
+    finished jobs ─▶ Courier ──────────────────────────────────────────────────────▶ Presenter ─▶ DiscordMessenger
+
+The gateway brings interactions only (guilds intent): nothing that people say to each other is ever seen. Each
+interaction is deferred at once, whatever else is going on; then one person's are heeded one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bots.buttons import read_button
+from bots.courier import Courier, Pace
+from bots.deeds import Who
+from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
+from bots.discord_commands import MenuWords, Person, register
+from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
+from bots.discord_patience import BROKEN, DiscordPatience
+from bots.discord_reading import PLATFORM, Asked, Interaction, PhotoRef, couple_of, is_picture, photo_in, who_of
+from bots.discretion import PRIVATE_COMMANDS
+from bots.events import CommandGiven, CoupleProposed, OtherMessage, PhotoNotTaken, Role
+from bots.faults import frames_of
+from bots.lanes import Lanes
+from bots.messenger import MessengerError, Note, Press
+from bots.presenter import Place, Presenter
+from bots.running import TokenRefused, run_bots
+from bots.texts import render
+
+log = logging.getLogger(__name__)
+
+DOWNLOADS = 4
+"""At once: a photo may have 20 MB, and a chat process is small."""
+AVATAR_PIXELS = 1024
+HINT = "photo_hint_discord"
+
+Work = Callable[[Who, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordOptions:
+    """What tests change."""
+
+    pace: Pace = field(default_factory=lambda: Pace(long_wait=ANSWERABLE))
+    patience: DiscordPatience | None = None
+    answerable: float = ANSWERABLE
+    largest_photo: int = LARGEST_PHOTO
+    grace: float = 8.0
+    """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
+
+
+class DiscordBot:
+    """One bot process. `run()` until a signal comes, or `start()` and `stop()` inside something larger."""
+
+    def __init__(self, token: str, dialogue: Dialogue, options: DiscordOptions | None = None) -> None:
+        options = options or DiscordOptions()
+        silence_libraries()
+        self._token = token
+        self._options = options
+        self._dialogue = dialogue
+        self._patience = options.patience or DiscordPatience()
+        self._lanes = Lanes()
+        self._downloads = asyncio.Semaphore(DOWNLOADS)
+        self._client = _Client(self._on_component)
+        self._tree = _Tree(
+            self._client,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        )
+        register(self._tree, self._on_command, self._on_message_menu, self._on_couple)
+        self._messenger = DiscordMessenger(self._client, self._patience, answerable=options.answerable)
+        self._presenter = Presenter(dialogue, HINT)
+        self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace, self._presenter)
+        self._background: list[asyncio.Task[None]] = []
+        self._gateway: asyncio.Task[None] | None = None
+        self._heeding: set[asyncio.Task[Any]] = set()
+
+    # Life
+
+    async def run(self) -> None:
+        """Start, work until SIGINT or SIGTERM (or cancellation), stop in order. Raises TokenRefused."""
+        await run_bots([self])
+
+    async def start(self) -> None:
+        """Log in, however long Discord is away; then listen. Raises TokenRefused."""
+        await self._log_in()
+        self._gateway = asyncio.create_task(self._client.connect(), name="gateway")
+        self._background = [
+            asyncio.create_task(self._courier.run(), name="courier"),
+            asyncio.create_task(self._set_commands(), name="commands"),
+        ]
+        log.info("listening to Discord")
+
+    async def ended(self) -> None:
+        """Wait; raises what the gateway ended with. Lost connections are resumed and do not end it."""
+        assert self._gateway is not None
+        try:
+            await asyncio.shield(self._gateway)
+        except discord.ConnectionClosed as fault:
+            if fault.code == 4004:
+                raise TokenRefused("Discord") from None
+            raise
+
+    async def stop(self) -> None:
+        """Take in nothing new, finish what was begun, disconnect."""
+        end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
+        if self._gateway is not None:
+            self._gateway.cancel()
+            await asyncio.gather(self._gateway, return_exceptions=True)
+        if self._heeding:
+            _, left = await asyncio.wait(self._heeding, timeout=self._options.grace)
+            for task in left:
+                task.cancel()
+        for background in self._background:
+            background.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        end.cancel()
+        await self._client.close()
+
+    async def _log_in(self) -> None:
+        wait = 1.0
+        while True:
+            try:
+                await self._client.login(self._token)
+                return
+            except discord.LoginFailure:
+                refused = True
+            except (*BROKEN, discord.HTTPException):
+                refused = False
+            if refused:
+                await self._client.close()
+                raise TokenRefused("Discord")
+            log.warning("Discord cannot be reached, trying again in %.0f s", wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 60.0)
+
+    async def _set_commands(self) -> None:
+        """The commands and menus, in every language."""
+        try:
+            await self._tree.set_translator(MenuWords())
+            await self._patience.heard(self._tree.sync)
+        except (MessengerError, app_commands.AppCommandError) as fault:
+            # Those of the last start are still there; answering people matters more.
+            log.warning("the commands could not be set: %s", type(fault).__name__)
+
+    # Handlers
+
+    async def _on_command(self, interaction: Interaction, asked: Asked) -> None:
+        """A slash command: its photos first, then what it says."""
+
+        async def work(who: Who, key: str) -> None:
+            if asked.photos:
+                await self._take(who, key, asked.photos, asked.wishes)
+            else:
+                event = CommandGiven(asked.name, asked.argument, key)
+                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+
+        await self._heed(interaction, work, private=asked.name in PRIVATE_COMMANDS)
+
+    async def _on_message_menu(self, interaction: Interaction, role: Role, message: discord.Message) -> None:
+        """ "Use as mom" beside somebody's message."""
+
+        async def work(who: Who, key: str) -> None:
+            photo = photo_in(message, role, who.user)
+            if photo is not None:
+                await self._take(who, key, (photo,), {})
+            else:
+                event = OtherMessage("message", message_id=key)
+                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+
+        await self._heed(interaction, work)
+
+    async def _on_couple(self, interaction: Interaction, first: Person, second: Person) -> None:
+        """Two people by their avatars: the conversation asks both."""
+
+        async def work(who: Who, key: str) -> None:
+            event = CoupleProposed(couple_of(first, second), key)
+            await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+
+        await self._heed(interaction, work)
+
+    async def _on_component(self, interaction: Interaction) -> None:
+        """A button. Under a picture the answer is something new; under a question it takes the question's place."""
+        data = interaction.custom_id or ""
+        pressed = read_button(data)
+
+        async def work(who: Who, key: str) -> None:
+            turn = self._dialogue.aside(self._dialogue.press, who, data, key)
+            await self._answer(who, key, turn, DiscordPress(self._messenger, interaction))
+
+        await self._heed(interaction, work, thinking=pressed is not None and pressed.job_id is not None)
+
+    async def _heed(
+        self, interaction: Interaction, work: Work, *, private: bool = False, thinking: bool = True
+    ) -> None:
+        """Defer at once, then do the work when it is this person's turn; the edge where faults become apologies."""
+        who, key = who_of(interaction), answer_key(interaction)
+        task = asyncio.current_task()
+        assert task is not None
+        self._heeding.add(task)
+        task.add_done_callback(self._heeding.discard)
+        opening = asyncio.create_task(
+            self._messenger.open(interaction, private=private and who.group, thinking=thinking)
+        )
+        try:
+            async with self._lanes.hold((who.chat_id, who.user)):
+                await opening
+                await work(who, key)
+        except Exception as fault:
+            await self._apologise(who, key, fault)
+        finally:
+            await self._messenger.dismiss(key)
+
+    async def _apologise(self, who: Who, key: str, fault: Exception) -> None:
+        """What nobody expected becomes an apology with a number that the log knows, too."""
+        number = uuid.uuid4().hex[:8]
+        log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
+        with suppress(Exception):  # it may be Discord itself that fails
+            words = render("went_wrong", {"number": number}, who.language)
+            await self._messenger.send(who.chat_id, Note(words, reply_to=key, private=who.group))
+
+    async def _answer(self, who: Who, key: str, turn: Awaitable[Answer], press: Press | None = None) -> None:
+        """Show what a turn wants shown, and watch the jobs it queued."""
+        answer = await turn
+        place = Place(who.chat_id, answer.owner, who.language, who.group, reply_to=key)
+        sent: list[str] = []
+        status = None
+        try:
+            sent = await self._presenter.show(self._messenger, place, answer.lines, press)
+            if answer.jobs and self._messenger.is_thinking(key):
+                # "thinking …" becomes the progress message, and that the picture.
+                words = render("progress_encoding", {}, who.language)
+                status = await self._messenger.send(who.chat_id, Note(words, reply_to=key, progress=0.0))
+        except MessengerError as fault:
+            # The turn itself is saved; only these words are lost.
+            log.warning("an answer could not be sent: %s", type(fault).__name__)
+        for job in answer.jobs:
+            self._courier.watch(job, status)
+        if who.group:
+            for number in sent:
+                await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+        if answer.avatars:
+            await self._on_agreed(who, key, answer)
+
+    async def _on_agreed(self, who: Who, key: str, agreed: Answer) -> None:
+        """Both of a couple agreed: fetch their avatars, hand them over."""
+        photos: list[SentPhoto] = []
+        missing: list[str] = []
+        for person in agreed.avatars:
+            data = await self._fetch_avatar(person)
+            if data is None:
+                missing.append(person)
+            else:
+                photos.append(SentPhoto(data, None, sender=person))
+        turn = self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing, key)
+        await self._answer(who, key, turn)
+
+    # Photos
+
+    async def _take(self, who: Who, key: str, photos: tuple[PhotoRef, ...], wishes: dict[str, Any]) -> None:
+        """Fetch what was sent, hand it over."""
+        fetched: list[SentPhoto] = []
+        for one in photos:
+            photo = await self._fetch(one, key)
+            if isinstance(photo, SentPhoto):
+                fetched.append(photo)
+            else:
+                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, photo))
+        if fetched:
+            turn = self._dialogue.aside(self._dialogue.take_photos, who, fetched, None, wishes)
+            await self._answer(who, key, turn)
+
+    async def _fetch(self, photo: PhotoRef, key: str) -> SentPhoto | PhotoNotTaken:
+        """The bytes, or why not. Size and kind are looked at before anything is fetched."""
+        limit = self._options.largest_photo
+        if not is_picture(photo.file):
+            return PhotoNotTaken("not_a_picture", {}, key)
+        if photo.file.size > limit:
+            return PhotoNotTaken("photo_too_large", {"what": "bytes", "limit": limit, "size": photo.file.size}, key)
+        try:
+            async with self._downloads:
+                data = await self._patience.heard(photo.file.read)
+        except MessengerError:
+            return PhotoNotTaken("photo_not_fetched", {}, key)
+        return SentPhoto(data, key, photo.role, photo.sender)
+
+    async def _fetch_avatar(self, person: str) -> bytes | None:
+        """Somebody's avatar as it is now; None where there is none of their own."""
+        try:
+            user = await self._patience.heard(lambda: self._client.fetch_user(int(person)))
+            if user.avatar is None:
+                return None
+            avatar = user.avatar.replace(size=AVATAR_PIXELS, static_format="png", format="png")
+            async with self._downloads:
+                return await self._patience.heard(avatar.read)
+        except MessengerError:
+            return None
+
+
+class _Client(discord.Client):
+    """discord.py's client, hearing buttons, keeping nothing about guilds and people."""
+
+    def __init__(self, on_component: Callable[[Interaction], Awaitable[None]]) -> None:
+        super().__init__(
+            intents=discord.Intents(guilds=True),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self._on_component = on_component
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """Commands go through the tree; buttons come here, also those of messages sent by an earlier process."""
+        if interaction.type is discord.InteractionType.component:
+            await self._on_component(interaction)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Where it happened, and nothing of what it was about."""
+        import sys
+
+        fault = sys.exc_info()[1]
+        if fault is not None:
+            log.error("%s failed: %s\n%s", event_method, type(fault).__name__, frames_of(fault))
+
+
+class _Tree(app_commands.CommandTree[_Client]):
+    """discord.py's tree of commands, with an edge of ours."""
+
+    async def on_error(self, interaction: Any, error: app_commands.AppCommandError, /) -> None:
+        """A command that we no longer have, or one that was filled in as Discord should not have allowed."""
+        log.warning("a command could not be read: %s", type(error).__name__)
+        with suppress(*BROKEN, discord.DiscordException):
+            words = render("command_not_read", {}, interaction.locale.value)
+            await interaction.response.send_message(words, ephemeral=True)
+
+
+def silence_libraries() -> None:
+    """Keep tokens and people's words out of the log: at other levels the library writes addresses and messages."""
+    for name, least in (("discord", logging.ERROR), ("discord.gateway", logging.WARNING)):
+        logger = logging.getLogger(name)
+        if logger.level < least:
+            logger.setLevel(least)

@@ -1,0 +1,159 @@
+"""What Discord offers people: slash commands, and what stands under "Apps" beside a message or a person.
+
+Names are the same in all languages, as in the other chats; descriptions, choices and menus are localised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Optional
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range, locale_str
+
+from bots import commands
+from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
+from bots.events import Role
+from bots.languages import language_of
+from bots.texts import render
+from bots.wishes import OLDEST
+
+Heed = Callable[[Interaction, Asked], Awaitable[None]]
+HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
+Person = discord.User | discord.Member
+HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
+
+OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple")
+"""Commands that take more than words; all others are registered as they come."""
+
+Age = Range[float, 0.0, OLDEST]
+Mix = Range[float, 0.0, 100.0]
+Sex = Literal["girl", "boy", "surprise"]
+
+
+def register(
+    tree: app_commands.CommandTree[Any], heed: Heed, heed_message: HeedMessage, heed_couple: HeedCouple
+) -> None:
+    """Add every command and menu to the tree."""
+    for command in (*_with_photos(heed), *_wishes(heed), _couple(heed_couple)):
+        tree.add_command(command)
+    names = dict.fromkeys((*commands.PRIVATE, *commands.GROUP))
+    for name in names:
+        if name not in OWN_FORM:
+            tree.add_command(_plain(name, heed))
+    for role in ("mom", "dad"):
+        tree.add_command(_menu(role, heed_message))
+    tree.add_command(_menu_couple(heed_couple))
+
+
+def _with_photos(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+    async def child(
+        interaction: Interaction,
+        mom: Optional[discord.Attachment] = None,  # noqa: UP045  - discord.py reads these annotations itself
+        dad: Optional[discord.Attachment] = None,  # noqa: UP045
+        age: Optional[Age] = None,  # noqa: UP045
+        mix: Optional[Mix] = None,  # noqa: UP045
+        sex: Optional[Sex] = None,  # noqa: UP045
+    ) -> None:
+        await heed(interaction, child_asked({"mom": mom, "dad": dad}, age, mix, sex))
+
+    async def mom(interaction: Interaction, photo: Optional[discord.Attachment] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("mom", photos=_photos(photo, "mom")))
+
+    async def dad(interaction: Interaction, photo: Optional[discord.Attachment] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("dad", photos=_photos(photo, "dad")))
+
+    return [_command(child), _command(mom), _command(dad)]
+
+
+def _wishes(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+    async def age(interaction: Interaction, age: Optional[Age] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("age", "" if age is None else f"{age:g}"))
+
+    async def mix(interaction: Interaction, mix: Optional[Mix] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("mix", "" if mix is None else f"{mix:g}"))
+
+    async def sex(interaction: Interaction, sex: Optional[Sex] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("sex", sex or ""))
+
+    return [_command(age), _command(mix), _command(sex)]
+
+
+def _plain(name: str, heed: Heed) -> app_commands.Command[Any, ..., None]:
+    async def plain(interaction: Interaction) -> None:
+        await heed(interaction, Asked(name))
+
+    return _command(plain, name)
+
+
+def _menu(role: Role, heed: HeedMessage) -> app_commands.ContextMenu:
+    async def use(interaction: Interaction, message: discord.Message) -> None:
+        await heed(interaction, role, message)
+
+    return app_commands.ContextMenu(name=_text(f"menu_{role}"), callback=use)
+
+
+def _couple(heed: HeedCouple) -> app_commands.Command[Any, ..., None]:
+    async def couple(
+        interaction: Interaction,
+        first: discord.User,
+        second: Optional[discord.User] = None,  # noqa: UP045
+    ) -> None:
+        people = (interaction.user, first) if second is None else (first, second)
+        await heed(interaction, *people)
+
+    return _command(couple)
+
+
+def _menu_couple(heed: HeedCouple) -> app_commands.ContextMenu:
+    async def together(interaction: Interaction, other: discord.User) -> None:
+        await heed(interaction, interaction.user, other)
+
+    return app_commands.ContextMenu(name=_text("menu_couple"), callback=together)
+
+
+def _photos(file: discord.Attachment | None, role: Role) -> tuple[PhotoRef, ...]:
+    return () if file is None else (PhotoRef(file, role),)
+
+
+def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any, ..., None]:
+    """A slash command with descriptions in every language we have."""
+    name = name or callback.__name__
+    options = {parameter: _text(key) for parameter, key in OPTIONS.items() if parameter in _parameters(callback)}
+    callback = app_commands.describe(**options)(callback)
+    if "sex" in options:
+        choices = [Choice(name=_text(value), value=value) for value in ("girl", "boy", "surprise")]
+        callback = app_commands.choices(sex=choices)(callback)
+    words = locale_str(commands.menu((name,), "en")[0][1], command=name)
+    return app_commands.Command(name=name, description=words, callback=callback)
+
+
+OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
+           "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second"}  # fmt: skip
+
+
+def _parameters(callback: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = callback.__code__.co_varnames[1 : callback.__code__.co_argcount]
+    return names
+
+
+def _text(key: str) -> locale_str:
+    return locale_str(render(key, {}), key=key)
+
+
+class MenuWords(app_commands.Translator):
+    """Our catalogues, as discord.py asks for them."""
+
+    async def translate(
+        self, string: locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
+    ) -> str | None:
+        """The words of a language; None where they would be the same as in English, or we have none."""
+        language = language_of(locale.value)
+        if language is None:
+            return None
+        if "command" in string.extras:
+            words = commands.menu((string.extras["command"],), language)[0][1]
+        else:
+            words = render(string.extras["key"], {}, language)
+        return None if words == string.message else words

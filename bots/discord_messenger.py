@@ -1,0 +1,330 @@
+"""Sends notes to Discord: through the interaction they answer while it can be answered, else as a channel message.
+
+A deferred command shows "thinking …". The first note turns that into itself: an edit, so doing it twice is doing it
+once. Further notes are follow-ups. After fifteen minutes, after a restart, or where there was no interaction, notes
+are messages in the channel, with a nonce that keeps a second try from being a second message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import discord
+
+from bots.discord_patience import DiscordPatience, MessageGone, TokenOver
+from bots.fitting import fit_picture
+from bots.messenger import MessengerError, Note, NotNow, Picture, Refused
+
+log = logging.getLogger(__name__)
+
+ANSWERABLE = 14.5 * 60.0
+"""Seconds. Discord takes answers for 15 minutes; the rest is left for the request itself."""
+LONGEST_TEXT = 2000
+LONGEST_ALT = 1024
+LONGEST_LABEL = 80
+MINOR_PATIENCE = 3.0
+"""Seconds for an edit that may as well be dropped."""
+
+Interaction = discord.Interaction[discord.Client]
+
+
+@dataclass(slots=True)
+class OpenAnswer:
+    """An interaction that can still be answered. `thinking`: its deferred message has not become anything yet."""
+
+    interaction: Interaction
+    person: str
+    private: bool
+    thinking: bool
+    until: float
+
+    @property
+    def over(self) -> bool:
+        """Whether Discord would take no more."""
+        return time.monotonic() >= self.until
+
+
+class DiscordMessenger:
+    """A `Messenger` over discord.py. Chats are channels; a note's `reply_to` is a message or an interaction."""
+
+    def __init__(self, client: discord.Client, patience: DiscordPatience, *, answerable: float = ANSWERABLE) -> None:
+        self._client = client
+        self._patience = patience
+        self._answerable = answerable
+        self._answers: dict[str, OpenAnswer] = {}
+        self._latest: dict[str, str] = {}
+        """In a private chat nothing has to say what it answers: the newest interaction it is."""
+        self._sent: dict[str, OpenAnswer] = {}
+        """By message, the interaction it was sent through."""
+
+    # Interactions
+
+    async def open(self, interaction: Interaction, *, private: bool, thinking: bool) -> str:
+        """Defer, at once; the key by which notes answer this interaction.
+
+        One that Discord will not have answered any more is answered by channel messages.
+        """
+        self._forget_old()
+        key = answer_key(interaction)
+        answer = OpenAnswer(
+            interaction, str(interaction.user.id), private, thinking, time.monotonic() + self._answerable
+        )
+
+        async def defer() -> None:
+            with suppress(discord.InteractionResponded):
+                await interaction.response.defer(ephemeral=private, thinking=thinking)
+
+        try:
+            await self._patience.heard(defer)
+        except TokenOver:
+            return key
+        except Refused:
+            pass  # acknowledged by a try whose answer was lost
+        except MessengerError as fault:
+            log.warning("an interaction could not be deferred: %s", type(fault).__name__)
+            answer.thinking = False
+        self._answers[key] = answer
+        if interaction.guild_id is None:
+            self._latest[chat_of(interaction)] = key
+        return key
+
+    async def dismiss(self, key: str) -> None:
+        """Nothing will come of "thinking …": take it away."""
+        answer = self._answers.get(key)
+        if answer is not None and answer.thinking:
+            with suppress(MessengerError):
+                await self._take_thinking_away(answer)
+
+    def is_thinking(self, key: str) -> bool:
+        """Whether the deferred message waits for something to become."""
+        answer = self._answers.get(key)
+        return answer is not None and answer.thinking and not answer.private
+
+    def _forget_old(self) -> None:
+        self._answers = {key: answer for key, answer in self._answers.items() if not answer.over}
+        self._sent = {number: answer for number, answer in self._sent.items() if not answer.over}
+
+    async def close_question(self, interaction: Interaction, text: str) -> None:
+        """Put words in the place of the question whose button was pressed; its picture stays."""
+        request = lambda: interaction.edit_original_response(content=text[:LONGEST_TEXT], view=None)  # noqa: E731
+        try:
+            await self._patience.heard(request)
+        except TokenOver:
+            if interaction.message is not None:
+                message = self._message(chat_of(interaction), str(interaction.message.id))
+                await self._patience.heard(lambda: message.edit(content=text[:LONGEST_TEXT], view=None))
+
+    # Messenger
+
+    async def send(self, chat_id: str, note: Note) -> str:
+        """A new message; its number."""
+        note = await self._fitting(chat_id, note)
+        answer = self._answer_for(chat_id, note)
+        if answer is not None:
+            try:
+                return await self._answer(answer, note)
+            except TokenOver:
+                answer.until = 0.0
+        return await self._post(chat_id, note)
+
+    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+        """Make a message of ours into this one; False when it is gone.
+
+        What everybody sees cannot be made into what one person sees: then the old message is taken away.
+        """
+        answer = self._sent.get(message_id)
+        whispers = answer is not None and answer.private
+        if note.private and not whispers and self._answer_for(chat_id, note) is not None:
+            await self.remove(chat_id, message_id)
+            return False
+        note = await self._fitting(chat_id, note)
+        try:
+            async with asyncio.timeout(MINOR_PATIENCE if minor else None):
+                await self._edit(chat_id, message_id, note)
+        except MessageGone:
+            return False
+        except (NotNow, TimeoutError):
+            if not minor:
+                raise
+        return True
+
+    async def remove(self, chat_id: str, message_id: str) -> None:
+        """Delete a message of ours; one that is gone is let be."""
+        answer = self._sent.pop(message_id, None)
+        with suppress(Refused, MessageGone):
+            if answer is not None and not answer.over:
+                with suppress(TokenOver):
+                    followup = answer.interaction.followup
+                    await self._patience.heard(lambda: followup.delete_message(int(message_id)))
+                    return
+            await self._patience.heard(self._message(chat_id, message_id).delete)
+
+    async def acting(self, chat_id: str) -> None:
+        """ "thinking …" and the progress message say it already."""
+
+    # How
+
+    async def _answer(self, answer: OpenAnswer, note: Note) -> str:
+        """Through the interaction: into "thinking …" where that fits, else as a follow-up."""
+        if answer.thinking and answer.private != note.private:
+            await self._take_thinking_away(answer)
+        body = _Body(note)
+        request: Callable[[], Awaitable[discord.Message]]
+        if answer.thinking:
+            answer.thinking = False
+            request = lambda: answer.interaction.edit_original_response(**body.edited())  # noqa: E731
+        else:
+            request = lambda: answer.interaction.followup.send(wait=True, ephemeral=note.private, **body.new())  # noqa: E731
+        message = await self._patience.heard(request)
+        self._sent[str(message.id)] = OpenAnswer(answer.interaction, answer.person, note.private, False, answer.until)
+        return str(message.id)
+
+    async def _take_thinking_away(self, answer: OpenAnswer) -> None:
+        answer.thinking = False
+        with suppress(MessageGone):
+            await self._patience.heard(answer.interaction.delete_original_response)
+
+    async def _post(self, chat_id: str, note: Note) -> str:
+        """Into the channel, naming the one who has waited, or answering the message that was meant."""
+        person, message = read_key(note.reply_to)
+        more: dict[str, Any] = {"nonce": secrets.randbits(62)}
+        if message is not None:
+            more["reference"] = discord.MessageReference(
+                message_id=message, channel_id=int(chat_id), fail_if_not_exists=False
+            )
+        channel = self._client.get_partial_messageable(int(chat_id))
+        body = _Body(note, mention=person)
+        sent = await self._patience.heard(lambda: channel.send(**body.new(), **more))
+        return str(sent.id)
+
+    async def _edit(self, chat_id: str, message_id: str, note: Note) -> None:
+        body = _Body(note)
+        answer = self._sent.get(message_id)
+        if answer is not None and not answer.over:
+            followup = answer.interaction.followup
+            with suppress(TokenOver):
+                await self._patience.heard(lambda: followup.edit_message(int(message_id), **body.edited()))
+                return
+        message = self._message(chat_id, message_id)
+        await self._patience.heard(lambda: message.edit(**body.edited()))
+
+    def _answer_for(self, chat_id: str, note: Note) -> OpenAnswer | None:
+        """The interaction that a note may go through."""
+        answer = self._answers.get(note.reply_to or self._latest.get(chat_id, ""))
+        return None if answer is None or answer.over else answer
+
+    def _message(self, chat_id: str, message_id: str) -> discord.PartialMessage:
+        return self._client.get_partial_messageable(int(chat_id)).get_partial_message(int(message_id))
+
+    async def _fitting(self, chat_id: str, note: Note) -> Note:
+        """The note with its picture below the channel's limit of bytes. Raises Refused."""
+        if note.picture is None:
+            return note
+        guild = getattr(self._client.get_channel(int(chat_id)), "guild", None)
+        limit = guild.filesize_limit if guild is not None else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        answer = self._answer_for(chat_id, note)
+        if answer is not None:
+            limit = answer.interaction.filesize_limit
+        picture: Picture | None = note.picture
+        if len(note.picture.data) > limit:
+            picture = await asyncio.to_thread(fit_picture, note.picture, limit)
+        if picture is None:
+            raise Refused()
+        return replace(note, picture=picture)
+
+
+class DiscordPress:
+    """A button that was pressed: the answer goes to the one who pressed, or takes the question's place."""
+
+    def __init__(self, messenger: DiscordMessenger, interaction: Interaction) -> None:
+        self._messenger = messenger
+        self._interaction = interaction
+
+    async def toast(self, text: str) -> None:
+        """A note that only the one who pressed sees."""
+        with suppress(MessengerError):
+            note = Note(text, reply_to=answer_key(self._interaction), private=True)
+            await self._messenger.send(chat_of(self._interaction), note)
+
+    async def close(self, text: str) -> None:
+        """Put the answer where the question and its buttons were."""
+        # Too old to be edited, or gone: then the buttons stay, and are stale.
+        with suppress(MessengerError):
+            await self._messenger.close_question(self._interaction, text)
+
+
+class _Body:
+    """A note as arguments of discord.py, made anew for each try: a file can be read only once."""
+
+    def __init__(self, note: Note, mention: int | None = None) -> None:
+        self._note = note
+        self._mention = mention
+
+    def new(self) -> dict[str, Any]:
+        """For a new message."""
+        fields: dict[str, Any] = {"content": self._text(), "allowed_mentions": self._mentions()}
+        if self._note.picture is not None:
+            fields["file"] = self._file(self._note.picture)
+        if self._note.rows:
+            fields["view"] = buttons(self._note)
+        return fields
+
+    def edited(self) -> dict[str, Any]:
+        """For an existing one, of which nothing is to be left."""
+        picture = self._note.picture
+        return {
+            "content": self._text(),
+            "attachments": [] if picture is None else [self._file(picture)],
+            "view": buttons(self._note) if self._note.rows else None,
+            "allowed_mentions": self._mentions(),
+        }
+
+    def _file(self, picture: Picture) -> discord.File:
+        """The caption is also what is read to people who cannot see the picture."""
+        return discord.File(io.BytesIO(picture.data), picture.name, description=self._note.text[:LONGEST_ALT] or None)
+
+    def _text(self) -> str:
+        named = f"<@{self._mention}> " if self._mention is not None else ""
+        return (named + self._note.text)[:LONGEST_TEXT]
+
+    def _mentions(self) -> discord.AllowedMentions:
+        """Whoever is named in a text is not disturbed, but for the one who waits."""
+        if self._mention is None:
+            return discord.AllowedMentions.none()
+        return discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(self._mention)])
+
+
+def buttons(note: Note) -> discord.ui.View:
+    """The buttons under a message. What they say when pressed says everything, so nothing has to remember them."""
+    view = discord.ui.View(timeout=None)
+    for number, row in enumerate(note.rows):
+        for label, data in row:
+            view.add_item(discord.ui.Button(label=label[:LONGEST_LABEL], custom_id=data, row=number))
+    view.stop()  # or the library would keep it, for ever
+    return view
+
+
+def chat_of(interaction: Interaction) -> str:
+    """The channel, as the conversation knows it."""
+    return str(interaction.channel_id)
+
+
+def answer_key(interaction: Interaction) -> str:
+    """How notes refer to an interaction; it also tells whom to name once that is over."""
+    return f"{interaction.id}.{interaction.user.id}"
+
+
+def read_key(reply_to: str | None) -> tuple[int | None, int | None]:
+    """The person who waits, or the message that is answered."""
+    if reply_to is None:
+        return None, None
+    first, dot, person = reply_to.partition(".")
+    return (int(person), None) if dot else (None, int(first))

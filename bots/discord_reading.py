@@ -1,0 +1,79 @@
+"""Reads what Discord brings: one interaction in, the plain facts out that the conversation can use. Nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+
+from bots.deeds import Who
+from bots.events import Named, Role
+
+PLATFORM = "discord"
+
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+Interaction = discord.Interaction[discord.Client]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """A photo that Discord holds, whom it shows, and whose it is if not the speaker's."""
+
+    file: discord.Attachment
+    role: Role | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command with all that was given to it."""
+
+    name: str
+    argument: str = ""
+    photos: tuple[PhotoRef, ...] = ()
+    wishes: dict[str, Any] = field(default_factory=dict)
+
+
+def who_of(interaction: Interaction) -> Who:
+    """The speaker and the place."""
+    return Who(
+        PLATFORM,
+        str(interaction.channel_id),
+        str(interaction.user.id),
+        interaction.locale.value,
+        interaction.guild_id is not None,
+    )
+
+
+def couple_of(first: discord.User | discord.Member, second: discord.User | discord.Member) -> tuple[Named, ...]:
+    """Two people as the conversation names them; nobody where one is a bot, which has no face."""
+    if first.bot or second.bot:
+        return ()
+    return tuple(Named(person.display_name, str(person.id)) for person in (first, second))
+
+
+def is_picture(file: discord.Attachment) -> bool:
+    """Whether a file claims to be a picture; whether it is one, the pipeline finds out."""
+    return (file.content_type or "").startswith("image/") or file.filename.lower().endswith(PICTURE_ENDINGS)
+
+
+def photo_in(message: discord.Message, role: Role, speaker: str) -> PhotoRef | None:
+    """The first picture of a message, whoever wrote it; None where there is none, or only ours."""
+    me = message.author.id == getattr(message._state.user, "id", None)
+    found = next((file for file in message.attachments if is_picture(file)), None)
+    if found is None or me:
+        return None
+    writer = str(message.author.id)
+    return PhotoRef(found, role, None if message.author.bot or writer == speaker else writer)
+
+
+def child_asked(
+    photos: dict[Role, discord.Attachment | None], age: float | None, mix: float | None, sex: str | None
+) -> Asked:
+    """/child: photos with their names, and wishes as numbers and as words."""
+    wishes = {name: value for name, value in (("age", age), ("mix", mix), ("sex", sex)) if value is not None}
+    words = [sex or "", "" if age is None else f"{age:g}", "" if mix is None else f"{mix:g}%"]
+    given = tuple(PhotoRef(file, role) for role, file in photos.items() if file is not None)
+    return Asked("child", " ".join(word for word in words if word), given, wishes)

@@ -1,0 +1,21 @@
+"""What is nobody else's business: answers that a service shows, where it can, to the one who asked and nobody else."""
+
+from __future__ import annotations
+
+PRIVATE_KINDS = ("refused", "failed", "bad", "privacy", "consent", "settings", "delete", "help", "welcome", "unknown")
+"""First words of the keys of such texts: errors, consent and privacy, and what only repeats what somebody set."""
+
+PRIVATE_KEYS = frozenset({
+    "already_so", "kept", "deleted", "deleting", "nothing_to_cancel", "not_your_button", "stale_button", "already_drawn", "same_photo",
+    "photo_warning", "went_wrong",
+})  # fmt: skip
+
+PRIVATE_COMMANDS = frozenset(
+    {"start", "help", "settings", "privacy", "delete_my_data", "cancel", "consent", "language"}
+)
+"""Commands whose first answer is expected to be private; a guess that may be wrong, then the answer is moved."""
+
+
+def is_private(key: str) -> bool:
+    """Whether a text is for the one who asked only."""
+    return key in PRIVATE_KEYS or key.split("_")[0] in PRIVATE_KINDS

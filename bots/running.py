@@ -1,0 +1,62 @@
+"""Runs bots until somebody stops them: one loop, one pair of signals, however many chat services."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+
+class Bot(Protocol):
+    """What listens to one chat service."""
+
+    async def start(self) -> None:
+        """Connect and begin to listen. Raises TokenRefused."""
+        ...
+
+    async def ended(self) -> None:
+        """Return, or raise, when the service will never be listened to again; otherwise wait."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what was begun, disconnect."""
+        ...
+
+
+class TokenRefused(Exception):
+    """A service does not know our token. (The libraries' own errors would print it.)"""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"{service} does not know this token")
+        self.service = service
+
+
+async def run_bots(bots: Sequence[Bot]) -> None:
+    """Start them, work until SIGINT or SIGTERM (or cancellation, or one ends), stop all in order."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
+            loop.add_signal_handler(name, told.set)
+    waits: list[asyncio.Task[object]] = [asyncio.create_task(told.wait())]
+    started: list[Bot] = []
+    try:
+        for bot in bots:
+            # A service that is away is waited for, but not by the others, and not when told to stop.
+            waits.append(asyncio.create_task(_work(bot, started)))
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        await asyncio.gather(*(bot.stop() for bot in started), return_exceptions=True)
+
+
+async def _work(bot: Bot, started: list[Bot]) -> None:
+    await bot.start()
+    started.append(bot)
+    await bot.ended()

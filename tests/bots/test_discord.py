@@ -1,0 +1,218 @@
+"""Whole conversations over real HTTP and a real WebSocket: discord.py, our bot, a real store, a server of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.unit import Store
+from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person
+from tests.bots.fake_worker import drawn
+
+
+async def first_child(anna: Person) -> None:
+    await anna.uses("child", mom=b"mom 1", dad=b"dad 1")
+    await anna.sees_pictures(1)
+
+
+@pytest.mark.usefixtures("discord_bot")
+class TestOnePerson:
+    async def test_two_photos_in_one_command_become_a_picture_with_buttons(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await first_child(anna)
+        [picture] = anna.pictures
+        assert drawn(picture.picture)["age"] == 6.0
+        assert picture.text == "Girl, 6 years · half mom, half dad"
+        assert picture.labels == ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
+
+    async def test_thinking_becomes_the_progress_message_and_that_the_picture(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await first_child(anna)
+        assert len(discord_api.messages) == 1
+        assert anna.pictures[0].alt == anna.pictures[0].text
+
+    async def test_wishes_beside_the_photos_are_heeded(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses("child", mom=b"mom 1", dad=b"dad 1", age=9.0, mix=30.0, sex="boy")
+        [picture] = await anna.sees_pictures(1)
+        facts = drawn(picture.picture)
+        assert (facts["age"], facts["mix"], facts["sex"]) == (9.0, 30.0, "boy")
+
+    async def test_child_with_wishes_draws_the_photos_again(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await first_child(anna)
+        await anna.uses("child", age=3.0, mix=80.0, sex="girl")
+        facts = drawn((await anna.sees_pictures(2))[1].picture)
+        assert (facts["age"], facts["mix"], facts["sex"]) == (3.0, 80.0, "girl")
+
+    async def test_photos_one_by_one(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await anna.uses("mom", photo=b"someone 1")
+        told = await anna.sees("Got mom. Now a photo of dad")
+        assert "Use as mom" in told.text
+        await anna.uses("dad", photo=b"someone 2")
+        await anna.sees_pictures(1)
+
+    async def test_photos_of_messages_are_used_from_the_menu(self, discord_api: Discord, store: Store) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        hers = await anna.posts(anna.upload(b"someone 1"))
+        his = await ben.posts(ben.upload(b"notes", "a.txt", "text/plain"), ben.upload(b"someone 2", "b.HEIC", None))
+        await anna.uses_menu("Use as mom", hers)
+        await anna.sees("Got mom")
+        await anna.uses_menu("Use as dad", his)
+        [picture] = await anna.sees_pictures(1)
+        with store.view() as unit:
+            dad = unit.photos.get(drawn(picture.picture)["dad"])
+            assert unit.users.get(dad.owner_id).platform_user_id == "2"
+
+    async def test_a_message_without_a_photo_is_explained(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses_menu("Use as mom", await anna.posts(text="hello"))
+        await anna.sees("I only understand photos")
+
+    async def test_age_shows_the_same_child_and_a_sibling_another(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await first_child(anna)
+        await anna.uses("age", age=12.0)
+        await anna.sees_pictures(2)
+        await anna.presses("Sibling")
+        await anna.sees_pictures(3)
+        first, twelve, sibling = (drawn(picture.picture) for picture in anna.pictures)
+        assert (twelve["age"], twelve["seed"]) == (12.0, first["seed"])
+        assert (sibling["age"], sibling["mom"]) == (12.0, first["mom"])
+        assert sibling["seed"] != first["seed"]
+
+    async def test_a_question_is_answered_in_its_place(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses("age")
+        question = await anna.sees("How old")
+        await anna.presses("10")
+        await anna.sees("Noted: 10 years.")
+        assert question.text == "Noted: 10 years." and question.labels == []
+
+    async def test_a_double_press_draws_once(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await first_child(anna)
+        await anna.presses("Older", times=2)
+        await anna.sees_pictures(2)
+        await discord_api.until(lambda: not any(m.thinking and not m.deleted for m in discord_api.messages.values()))
+        assert len(anna.pictures) == 2
+
+    async def test_several_faces_are_shown_with_numbers(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await anna.uses("mom", photo=b"crowd:3 of people")
+        question = await anna.sees("I see 3 faces")
+        assert question.labels == ["1", "2", "3"]
+        await anna.presses("2")
+        await anna.sees("Face 2 it is")
+        await anna.uses("dad", photo=b"dad 1")
+        await anna.sees_pictures(1)
+
+    async def test_deleting_asks_and_then_deletes_everything(self, discord_api: Discord, store: Store) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        await first_child(anna)
+        await anna.uses("delete_my_data")
+        await anna.sees("cannot be undone")
+        await anna.presses("Delete everything")
+        await anna.sees("Deleted: 2 photos")
+        assert not any("Delete" in text for text in ben.texts)
+        with store.view() as unit:
+            assert unit.users.find("discord", "1") is None
+        assert list(store.blobs.keys()) == []
+
+    async def test_a_file_above_the_limit_is_refused_without_fetching_it(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await anna.uses("mom", photo=anna.upload(b"mom 1", size=50_000_000))
+        await anna.sees("up to 20 MB")
+        assert discord_api.count("download") == 0
+
+    async def test_a_file_that_is_no_picture_is_refused(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await anna.uses("mom", photo=anna.upload(b"%PDF", "a.pdf", "application/pdf"))
+        await anna.sees("This file is not a picture")
+
+    async def test_everything_asked_for_is_guilds_only(self, discord_api: Discord) -> None:
+        await discord_api.until(lambda: discord_api.intents is not None)
+        assert discord_api.intents == 1
+
+
+@pytest.mark.usefixtures("discord_bot")
+class TestMenus:
+    async def test_commands_are_offered_in_the_readers_language(self, discord_api: Discord) -> None:
+        await discord_api.until(lambda: discord_api.commands, "commands")
+        offered = {command["name"]: command for command in discord_api.commands}
+        assert {"child", "age", "mix", "sibling", "grow", "privacy", "delete_my_data", "help"} <= set(offered)
+        assert {"Use as mom", "Use as dad"} <= set(offered)
+        assert offered["grow"]["description_localizations"]["de"] == "Das Kind vom Baby bis erwachsen"
+        options = {option["name"]: option for option in offered["child"]["options"]}
+        assert [options[name]["type"] for name in ("mom", "dad", "age", "mix", "sex")] == [11, 11, 10, 10, 3]
+        assert (options["age"]["min_value"], options["age"]["max_value"]) == (0, 90)
+        assert [choice["value"] for choice in options["sex"]["choices"]] == ["girl", "boy", "surprise"]
+        # Names and descriptions within Discord's limits, in every language.
+        for command in discord_api.commands:
+            for words in (command.get("description_localizations") or {}).values():
+                assert 1 <= len(words) <= 100
+            for name in (command["name"], *(command.get("name_localizations") or {}).values()):
+                assert 1 <= len(name) <= 32
+
+    async def test_an_unknown_command_is_answered(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses("weather")
+        await anna.sees("I could not read this command")
+
+
+@pytest.mark.usefixtures("discord_bot")
+class TestGuilds:
+    async def test_mom_and_dad_may_come_from_two_people(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        await anna.uses("mom", photo=b"someone 1")
+        await ben.sees("Got mom")
+        await ben.uses("dad", photo=b"someone 2")
+        await anna.sees_pictures(1)
+        await ben.presses("Older")
+        await anna.sees_pictures(2)
+
+    @pytest.mark.parametrize("command", ["privacy", "help", "settings", "delete_my_data"])
+    async def test_what_is_nobody_elses_business_is_whispered(self, discord_api: Discord, command: str) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses(command)
+        await discord_api.until(lambda: anna.texts, command)
+        assert discord_api.shown(CHANNEL) == []
+
+    async def test_a_bad_photo_is_refused_in_a_whisper(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        await anna.uses("child", mom=b"nobody 1", dad=b"dad 1")
+        await anna.sees("I cannot find a face")
+        assert not any("face" in text for text in ben.texts)
+
+    async def test_a_wish_that_means_nothing_is_whispered(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await first_child(anna)
+        await anna.uses("age", age=6.0)
+        told = await anna.sees("That is how the child is drawn already")
+        assert told.whisper == 1
+        assert not any(m.thinking and not m.deleted for m in discord_api.messages.values())
+
+    async def test_strangers_cannot_press(self, discord_api: Discord) -> None:
+        anna, carl = discord_api.person(1, CHANNEL), discord_api.person(3, CHANNEL)
+        await first_child(anna)
+        await carl.presses("Older")
+        assert (await carl.sees("somebody else")).whisper == 3
+        assert not any("somebody else" in text for text in anna.texts)
+
+    async def test_guilds_do_not_know_of_each_other(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, OTHER_CHANNEL)
+        await anna.uses("mom", photo=b"someone 1")
+        await anna.sees("Got mom")
+        await ben.uses("dad", photo=b"someone 2")
+        await ben.sees("Got dad")
+        await anna.uses("dad", photo=b"someone 3")
+        await anna.sees_pictures(1)
+        assert ben.pictures == []
+
+    async def test_the_same_person_has_a_round_in_each_guild(self, discord_api: Discord) -> None:
+        here, there = discord_api.person(1, CHANNEL), discord_api.person(1, OTHER_CHANNEL)
+        await here.uses("mom", photo=b"someone 1")
+        await here.sees("Got mom")
+        await there.uses("dad", photo=b"someone 2")
+        await there.sees("Got dad")
+        assert here.pictures == there.pictures == []
