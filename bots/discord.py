@@ -300,7 +300,7 @@ class DiscordBot:
             user = await self._patience.heard(lambda: self._client.fetch_user(int(person)))
             if user.avatar is None:
                 return None
-            avatar = user.avatar.replace(size=AVATAR_PIXELS, static_format="png", format="png")
+            avatar = user.avatar.replace(size=AVATAR_PIXELS, format="png")
             async with self._downloads:
                 return await self._patience.heard(avatar.read)
         except MessengerError:

@@ -125,8 +125,7 @@ def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any
     if "sex" in options:
         choices = [Choice(name=_text(value), value=value) for value in ("girl", "boy", "surprise")]
         callback = app_commands.choices(sex=choices)(callback)
-    words = locale_str(commands.menu((name,), "en")[0][1], command=name)
-    return app_commands.Command(name=name, description=words, callback=callback)
+    return app_commands.Command(name=name, description=_text(f"command_{name}"), callback=callback)
 
 
 OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
@@ -150,10 +149,7 @@ class MenuWords(app_commands.Translator):
     ) -> str | None:
         """The words of a language; None where they would be the same as in English, or we have none."""
         language = language_of(locale.value)
-        if language is None:
+        if language is None or "key" not in string.extras:  # what has no key is a name that stays as it is
             return None
-        if "command" in string.extras:
-            words = commands.menu((string.extras["command"],), language)[0][1]
-        else:
-            words = render(string.extras["key"], {}, language)
+        words = render(string.extras["key"], {}, language)
         return None if words == string.message else words

@@ -6,8 +6,8 @@ PRIVATE_KINDS = ("refused", "failed", "bad", "privacy", "consent", "settings", "
 """First words of the keys of such texts: errors, consent and privacy, and what only repeats what somebody set."""
 
 PRIVATE_KEYS = frozenset({
-    "already_so", "kept", "deleted", "deleting", "nothing_to_cancel", "not_your_button", "stale_button", "already_drawn", "same_photo",
-    "photo_warning", "went_wrong",
+    "already_so", "kept", "deleted", "deleting", "nothing_to_cancel", "not_your_button", "stale_button",
+    "already_drawn", "same_photo", "photo_warning", "went_wrong",
 })  # fmt: skip
 
 PRIVATE_COMMANDS = frozenset(

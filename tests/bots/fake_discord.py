@@ -109,6 +109,7 @@ class Discord:
         self.storm: tuple[random.Random, float] | None = None
         """Chance and share of requests that meet a fault."""
         self.token_life = 900.0
+        self.avatars: dict[int, bytes] = {}
         self.upload_limit = 10 * 2**20
         self.closed_channels: set[int] = set()
         self.identified = 0
@@ -133,6 +134,7 @@ class Discord:
         for method, path, name, handler in (
             ("GET", "/users/@me", "me", self._me),
             ("GET", "/oauth2/applications/@me", "application", self._application),
+            ("GET", "/users/{user}", "user", self._somebody),
             ("PUT", f"/applications/{APPLICATION}/commands", "sync", self._sync),
             ("POST", "/interactions/{id}/{token}/callback", "callback", self._callback),
             ("POST", "/channels/{channel}/messages", "send", self._send),
@@ -338,6 +340,10 @@ class Discord:
     async def _me(self, request: web.Request) -> Any:
         return _user(APPLICATION, bot=True)
 
+    async def _somebody(self, request: web.Request) -> Any:
+        number = int(request.match_info["user"])
+        return {**_user(number), "avatar": f"a{number}" if number in self.avatars else None}
+
     async def _application(self, request: web.Request) -> Any:
         return {
             "id": str(APPLICATION), "name": "ChildFace", "icon": None, "description": "", "summary": "",
@@ -451,7 +457,10 @@ class Discord:
         return message
 
     async def _download(self, request: web.Request) -> Any:
-        return web.Response(body=self.files[request.match_info["path"].split("/")[-1].split(".")[0]])
+        kind, *_, name = request.match_info["path"].split("/")
+        if kind == "avatars":
+            return web.Response(body=self.avatars[int(name.split(".")[0].removeprefix("a"))])
+        return web.Response(body=self.files[name.split(".")[0]])
 
     def _new(self, channel: int, thinking: bool = False) -> Shown:
         message = Shown(self.number(), channel, thinking=thinking)
@@ -501,11 +510,14 @@ class Person:
         self.locale = locale
 
     async def uses(self, command: str, **options: Any) -> Token:
-        """A slash command. Bytes are uploaded; what was given is what the application declared, as the client sees to."""
+        """A slash command. Bytes are uploaded."""
         resolved: dict[str, Any] = {"attachments": {}}
         given = []
         for name, value in options.items():
-            kind = 11 if isinstance(value, bytes | dict) else 10 if isinstance(value, int | float) else 3
+            kind = next((kind for known, kind in OPTION_KINDS if isinstance(value, known)), 3)
+            if kind == 6:
+                value = str(value.number)
+                resolved["users"] = resolved.get("users", {}) | {value: _user(int(value))}
             if kind == 11:
                 file = self.upload(value) if isinstance(value, bytes) else value
                 resolved["attachments"][file["id"]] = file
@@ -613,6 +625,8 @@ class Person:
         return token
 
 
+OPTION_KINDS: tuple[tuple[Any, int], ...] = ((bytes | dict, 11), (int | float, 10), (Person, 6))
+"""Discord's numbers for attachments, numbers and people; words are 3."""
 GUILD_OF = {CHANNEL: GUILD, CHANNEL + 1: GUILD, OTHER_CHANNEL: OTHER_GUILD}
 
 

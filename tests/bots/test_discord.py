@@ -216,3 +216,43 @@ class TestGuilds:
         await there.uses("dad", photo=b"someone 2")
         await there.sees("Got dad")
         assert here.pictures == there.pictures == []
+
+
+@pytest.mark.usefixtures("discord_bot")
+class TestCouples:
+    async def test_nothing_is_fetched_before_both_agreed(self, discord_api: Discord, store: Store) -> None:
+        anna, ben, carl = (discord_api.person(number, CHANNEL) for number in (1, 2, 3))
+        discord_api.avatars = {1: b"mom 1", 2: b"dad 1"}
+        await anna.uses_user_menu("Have a child with …", 2)
+        asked = await ben.sees("secretname1 and secretname2")
+        assert asked.labels == ["I agree", "No, thanks"]
+        await anna.presses("I agree")
+        await ben.sees("secretname1 agrees")
+        await carl.presses("I agree")
+        await carl.sees("somebody else")
+        assert discord_api.count("download") == discord_api.count("user") == 0
+        await ben.presses("I agree")
+        [picture] = await anna.sees_pictures(1)
+        with store.view() as unit:
+            dad = unit.photos.get(drawn(picture.picture)["dad"])
+            assert unit.users.get(dad.owner_id).platform_user_id == "2"
+
+    async def test_a_no_ends_it(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        await anna.uses("couple", first=anna, second=ben)
+        await ben.sees("secretname1 and secretname2")
+        await ben.presses("No, thanks")
+        await anna.sees("no child of these two")
+        assert discord_api.count("download") == 0
+
+    async def test_somebody_without_an_avatar_is_asked_for_a_photo(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        discord_api.avatars = {1: b"mom 1"}
+        await anna.uses("couple", first=ben)
+        await ben.sees("secretname1 and secretname2")
+        await anna.presses("I agree")
+        await ben.sees("secretname1 agrees")
+        await ben.presses("I agree")
+        await anna.sees("secretname2")
+        await anna.uses("dad", photo=b"dad 1")
+        await anna.sees_pictures(1)
