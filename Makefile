@@ -28,8 +28,8 @@ setup-dev: $(VENV)/.dev weights  ## the same, with the tools that tests and chec
 demo: weights  ## photos in, child out: the whole conversation in the terminal with two example parents
 	@$(CHILD) chat --demo
 
-bot: weights  ## start the Telegram bot, all in one process: TELEGRAM_TOKEN=... make bot
-	@$(CHILD) bot telegram
+bot: weights  ## start the bot, all in one process: TELEGRAM_TOKEN=... make bot, DISCORD_TOKEN=... or both
+	@$(CHILD) bot all
 
 weights: $(VENV)/.installed  ## fetch the weights of others; takes a second when they are there and undamaged
 	@$(CHILD) weights fetch >/dev/null

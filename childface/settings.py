@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DISCORD_TOKEN", f"{PREFIX}DISCORD_TOKEN"),
-        description="Needed by `childface bot discord`.",
+        description="From your application's page, under Bot. Needed by `childface bot discord`.",
     )
 
     @model_validator(mode="after")

@@ -229,7 +229,7 @@ class TestCouples:
         await anna.presses("I agree")
         await ben.sees("secretname1 agrees")
         await carl.presses("I agree")
-        await carl.sees("somebody else")
+        await carl.sees("Only the two who are named")
         assert discord_api.count("download") == discord_api.count("user") == 0
         await ben.presses("I agree")
         [picture] = await anna.sees_pictures(1)
