@@ -226,20 +226,21 @@ class DiscordBot:
         number = uuid.uuid4().hex[:8]
         log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
         with suppress(Exception):  # it may be Discord itself that fails
-            words = render("went_wrong", {"number": number}, who.language)
+            language = await self._dialogue.aside(self._dialogue.language_for, who)
+            words = render("went_wrong", {"number": number}, language)
             await self._messenger.send(who.chat_id, Note(words, reply_to=key, private=who.group))
 
     async def _answer(self, who: Who, key: str, turn: Awaitable[Answer], press: Press | None = None) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
         answer = await turn
-        place = Place(who.chat_id, answer.owner, who.language, who.group, reply_to=key)
+        place = Place(who.chat_id, answer.owner, answer.language, who.group, reply_to=key)
         sent: list[str] = []
         status = None
         try:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
             if answer.jobs and self._messenger.is_thinking(key):
                 # "thinking …" becomes the progress message, and that the picture.
-                words = render("progress_encoding", {}, who.language)
+                words = render("progress_encoding", {}, answer.language)
                 status = await self._messenger.send(who.chat_id, Note(words, reply_to=key, progress=0.0))
         except MessengerError as fault:
             # The turn itself is saved; only these words are lost.
