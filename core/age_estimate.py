@@ -1,7 +1,10 @@
 """How old does a face look, and is it a woman's or a man's? A small head on the face recognition network.
 
-The features of four depths are pooled and read by two layers. The head was trained on faces of known age
-(`childface train age-estimator`), aligned exactly as our photos and drawings are, so it judges both alike.
+The features of four depths are pooled, reduced to their principal directions, and read by a few small networks. Each
+tells how likely every year from 0 to 100 is (deep label distribution learning, Gao and others 2017): their mean is the
+age, its width the uncertainty. Balanced training pulls the very young and the very old towards the middle; a monotone
+curve, fitted on faces that the network reading them had not learnt from, pulls them back. The head was trained on faces
+of known age (`childface train age-estimator`), aligned exactly as our photos and drawings are, so it judges both alike.
 """
 
 from __future__ import annotations
@@ -19,8 +22,19 @@ from core.loading import load_weights
 
 AGE_FILE = "age_estimate.safetensors"
 _POOLS = ((1, 4), (2, 4), (3, 3), (4, 1))
-FEATURES = 64 * 16 + 128 * 16 + 256 * 9 + 256
+SIZES = (64 * 16, 128 * 16, 256 * 9, 256)
+"""Pooled features of each depth."""
+
+FEATURES = sum(SIZES)
+RANKS = (160, 256, 256, 96)
+"""Principal directions kept of each depth."""
+
 OLDEST = 100.0
+YEARS = 101
+"""Years 0 … 100, each with a probability of its own."""
+
+KNOTS = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 18.0, 24.0, 32.0, 42.0, 52.0, 62.0, 72.0, 84.0, 100.0)
+"""Expected years between which the calibration is straight."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +51,63 @@ class AgeHead(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    knots: Tensor
+    calibrated: Tensor
+    widening: Tensor
+    years: Tensor
 
-    def __init__(self, *, hidden: int = 192, members: int = 2) -> None:
+    def __init__(self, *, hidden: int = 192, members: int = 5) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(FEATURES))
         self.register_buffer("scale", torch.ones(FEATURES))
+        self.register_buffer("knots", torch.tensor(KNOTS), persistent=False)
+        self.register_buffer("calibrated", torch.tensor(KNOTS))
+        self.register_buffer("widening", torch.ones(len(KNOTS)))
+        self.register_buffer("years", torch.arange(YEARS).float(), persistent=False)
+        self.reduce = nn.ModuleList(
+            nn.Linear(size, rank, bias=False) for size, rank in zip(SIZES, RANKS, strict=True)
+        )
         self.members = nn.ModuleList(
             nn.Sequential(
-                nn.Dropout(0.3),
-                nn.Linear(FEATURES, hidden),
+                nn.Dropout(0.4),
+                nn.Linear(sum(RANKS), hidden),
                 nn.GELU(),
-                nn.Dropout(0.3),
+                nn.Dropout(0.4),
                 nn.Linear(hidden, 64),
                 nn.GELU(),
-                nn.Linear(64, 3),
+                nn.Linear(64, YEARS + 1),
             )
             for _ in range(members)
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Answer with the mean of the members."""
-        x = (features - self.mean) * self.scale
-        answers = torch.stack([member(x) for member in self.members])
-        growth, spread, male = answers.mean(dim=0).unbind(dim=1)
-        return to_years(growth), years_per_growth(growth) * F.softplus(spread), male
+        """Answer with the mean of the members, calibrated."""
+        reduced = self.reduced(features)
+        answers = torch.stack([member(reduced) for member in self.members])
+        return self.calibrate(*self.moments(answers[..., :YEARS].softmax(dim=2).mean(dim=0)), answers[..., -1].mean(0))
 
-    def each(self, features: Tensor) -> Tensor:
-        """Raw answers (members, B, 3): growth, spread before softplus, logit of male."""
-        x = (features - self.mean) * self.scale
-        return torch.stack([member(x) for member in self.members])
+    def reduced(self, features: Tensor) -> Tensor:
+        """Pooled features (B, F) → what the members read, (B, R)."""
+        parts = ((features - self.mean) * self.scale).split(SIZES, dim=1)
+        return torch.cat([reduce(part) for reduce, part in zip(self.reduce, parts, strict=True)], dim=1)
+
+    def moments(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of the years (B, 101) → their mean (B,) and standard deviation (B,)."""
+        mean = chances @ self.years
+        variance = (chances * (self.years - mean[:, None]).square()).sum(dim=1)
+        return mean, variance.sqrt()
+
+    def calibrate(self, expected: Tensor, spread: Tensor, male: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Expected years and their spread → age and standard error as they were on faces not learnt from."""
+        age = along(self.knots, self.calibrated, expected).clamp(0, OLDEST)
+        return age, spread * along(self.knots, self.widening, expected), male
+
+
+def along(at: Tensor, values: Tensor, where: Tensor) -> Tensor:
+    """The broken line through (at, values), both (K,), read at `where` (B,); straight on beyond its ends."""
+    right = torch.searchsorted(at, where.contiguous()).clamp(1, len(at) - 1)
+    share = (where - at[right - 1]) / (at[right] - at[right - 1])
+    return values[right - 1] + share * (values[right] - values[right - 1])
 
 
 def to_growth(age: Tensor) -> Tensor:
@@ -76,11 +118,6 @@ def to_growth(age: Tensor) -> Tensor:
 def to_years(growth: Tensor) -> Tensor:
     """The inverse of `to_growth`, kept within 0 … 100 years."""
     return (12 * torch.expm1(growth)).clamp(0, OLDEST)
-
-
-def years_per_growth(growth: Tensor) -> Tensor:
-    """Slope of `to_years`."""
-    return 12 * torch.exp(growth)
 
 
 def pooled_features(network: IdentityNetwork, aligned: Tensor) -> Tensor:

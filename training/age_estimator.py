@@ -2,7 +2,8 @@
 
 The folder holds pictures and `labels.csv` with columns file, age, sex. Tight crops are welcome: landmarks are fitted
 directly, without a detector, and every face is aligned as our photos are. The backbone is frozen, so its features are
-computed once and kept beside the run; the head then learns in a minute.
+computed once and kept beside the run. Each member of the head then learns from all but one part of the faces; what it
+says of that part calibrates ages and uncertainties (`training.age_calibration`).
 """
 
 from __future__ import annotations
@@ -18,30 +19,31 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core.age_estimate import AGE_FILE, AgeHead, pooled_features, to_growth
+from core.age_estimate import AGE_FILE, SIZES, YEARS, AgeHead, pooled_features
 from core.identity import IdentityNetwork
 from core.loading import save_weights
+from training.age_calibration import BANDS, fit_calibration
+from training.augment import spoil
 from training.log import TrainingLog
 from training.tight import TightAligner
-
-BANDS = ((1, 4), (5, 8), (9, 12), (13, 17), (18, 25), (26, 40), (41, 60), (61, 100))
 
 
 @dataclass(frozen=True)
 class AgeSettings:
     """What a run is made of."""
 
-    epochs: int = 30
+    epochs: int = 14
     batch: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
+    balance: float = 0.7  # 0: faces as they come; 1: every age as often as any other
     held_back: int = 10  # every tenth face
     seed: int = 3
 
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """Features (N, 2, F) of each face and its mirror image, ages (N,) in years, male (N,)."""
+    """Features (N, 2, F) of each face, as it is and mirrored and spoilt; ages (N,) in years, male (N,)."""
 
     features: Tensor
     age: Tensor
@@ -55,11 +57,13 @@ def read_faces(folder: Path, aligner: TightAligner, network: IdentityNetwork, ca
         with (folder / "labels.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         features = []
+        rng = torch.Generator().manual_seed(1)
         for row in rows:
             with Image.open(folder / row["file"]) as picture:
-                face = torch.from_numpy(aligner.align(np.asarray(picture.convert("RGB"))).copy())
-            face = face.permute(2, 0, 1).float() / 127.5 - 1
-            features.append(pooled_features(network, torch.stack([face, face.flip(2)])).half().numpy())
+                pixels = aligner.align(np.asarray(picture.convert("RGB"))).copy()
+            face = torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+            both = torch.stack([face, spoil(face, rng=rng).flip(2)])
+            features.append(pooled_features(network, both).half().numpy())
         cache.parent.mkdir(parents=True, exist_ok=True)
         np.savez(
             cache,
@@ -78,60 +82,102 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
     order = torch.randperm(len(faces.age))
     check, train = order[:: settings.held_back], order[torch.arange(len(order)) % settings.held_back != 0]
     head = AgeHead()
-    head.mean.copy_(faces.features[train].mean(dim=(0, 1)))
-    head.scale.copy_(1 / (faces.features[train].std(dim=(0, 1)) + 1e-3))
-    optimiser = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    weight = balance(faces.age[train])
-    steps = settings.epochs * math.ceil(len(train) / settings.batch)
+    describe_features(head, faces.features[train])
+    with torch.inference_mode():
+        reduced = torch.stack([head.reduced(faces.features[:, side]) for side in (0, 1)], dim=1)
+    reduced = reduced.clone()
+    chances, logits = torch.zeros(len(train), YEARS), torch.zeros(len(train))
+    members = len(head.members)
+    for part, member in enumerate(head.members):
+        left_out = torch.arange(len(train)) % members == part
+        rows = train[~left_out]
+        train_member(member, reduced[rows], faces.age[rows], faces.male[rows], settings, log)
+        with torch.inference_mode():
+            answers = member(reduced[train[left_out], 0])
+        chances[left_out], logits[left_out] = answers[:, :YEARS].softmax(dim=1), answers[:, YEARS]
+    fit_calibration(head, chances, faces.age[train])
+    log.note(0, **tell(*head.calibrate(*head.moments(chances), logits), faces.age[train], faces.male[train], "left_out_"))
+    with torch.inference_mode():
+        log.note(settings.epochs, **tell(*head(faces.features[check, 0]), faces.age[check], faces.male[check]))
+    save_weights(head, folder / AGE_FILE)
+    return head
+
+
+@torch.inference_mode()
+def describe_features(head: AgeHead, features: Tensor) -> None:
+    """Mean, scale and principal directions of features (N, 2, F); weak directions are strengthened, but not fully."""
+    flat = features.flatten(0, 1)
+    head.mean.copy_(flat.mean(dim=0))
+    head.scale.copy_(1 / (flat.std(dim=0) + 1e-3))
+    parts = ((flat - head.mean) * head.scale).split(SIZES, dim=1)
+    for reduce, part in zip(head.reduce, parts, strict=True):
+        strength, directions = torch.linalg.eigh(part.T @ part / len(part))
+        kept = reduce.weight.shape[0]
+        strength, directions = strength.flip(0)[:kept], directions.flip(1)[:, :kept]
+        reduce.weight.copy_((directions / (strength + 0.02 * strength.mean()).clamp(min=1e-6) ** 0.35).T)
+
+
+def train_member(
+    member: torch.nn.Module, reduced: Tensor, age: Tensor, male: Tensor, settings: AgeSettings, log: TrainingLog
+) -> None:
+    """One network on reduced features (N, 2, R), ages (N,) and sexes (N,)."""
+    member.train()
+    optimiser = torch.optim.AdamW(
+        member.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    weight = balance(age, settings.balance)
+    steps = settings.epochs * math.ceil(len(age) / settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
     for step in range(1, steps + 1):
-        pick = train[torch.multinomial(weight, settings.batch, replacement=True)]
+        pick = torch.multinomial(weight, settings.batch, replacement=True)
         side = torch.randint(0, 2, (len(pick),))
-        loss = age_loss(head.each(faces.features[pick, side]), faces.age[pick], faces.male[pick])
+        loss = age_loss(member(reduced[pick, side]), age[pick], male[pick])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         log.add(step, loss=loss.item())
-    head.eval()
-    log.note(steps, **score(head, faces, check))
-    save_weights(head, folder / AGE_FILE)
-    return head
+    member.eval()
 
 
-def balance(age: Tensor) -> Tensor:
-    """Chances that even out the ages: the rarer a band of growth, the more often each of its faces is drawn."""
-    bins = (to_growth(age) * 10).long()
-    return torch.bincount(bins).float()[bins] ** -0.8
+def balance(age: Tensor, power: float) -> Tensor:
+    """Chances that even out the ages, in bins of a year for children and of several for the old."""
+    bins = (age**0.6 * 3).long()
+    return torch.bincount(bins).float()[bins] ** -power
 
 
 def age_loss(answers: Tensor, age: Tensor, male: Tensor) -> Tensor:
-    """Laplace likelihood of the growth (its median is what is learnt) and cross entropy of the sex (M, B, 3)."""
-    growth, spread, logit = answers.unbind(dim=2)
-    spread = F.softplus(spread) + 1e-3
-    error = (growth - to_growth(age)).abs()
+    """Cross entropy with a bell of years around the true one, error of the expected year, and the sex. (B, 102)."""
+    years = torch.arange(YEARS).float()
+    age = age.clamp(max=YEARS - 1)
+    logs = F.log_softmax(answers[:, :YEARS], dim=1)
+    # A year is a step for a child; of the old even people only tell the decade.
+    bell = torch.exp(-0.5 * ((years - age[:, None]) / (0.7 + 0.06 * age[:, None])).square())
+    likelihood = -(bell / bell.sum(dim=1, keepdim=True) * logs).sum(dim=1)
+    scale = 3 / (3 + 0.25 * age)
+    error = F.smooth_l1_loss(logs.exp() @ years * scale, age * scale, reduction="none")
     # Below three years even people cannot tell the sex.
-    known = (age >= 3).float()
-    sex = F.binary_cross_entropy_with_logits(logit, male.expand_as(logit), reduction="none") * known
-    return (error / spread + spread.log()).mean() + 2 * error.mean() + 0.5 * sex.mean()
+    sex = F.binary_cross_entropy_with_logits(answers[:, YEARS], male, reduction="none") * (age >= 3)
+    return (likelihood + error + 0.5 * sex).mean()
 
 
-@torch.inference_mode()
-def score(head: AgeHead, faces: LabelledFaces, rows: Tensor) -> dict[str, float]:
-    """Mean absolute error and bias by age band, and the share of right sexes from four years on."""
-    both = [head(faces.features[rows, side]) for side in (0, 1)]
-    age = (both[0][0] + both[1][0]) / 2
-    male = both[0][2] + both[1][2] > 0
-    true = faces.age[rows]
-    error = age - true
+def tell(
+    age: Tensor, error: Tensor, male: Tensor, true_age: Tensor, true_male: Tensor, prefix: str = ""
+) -> dict[str, float]:
+    """Mean absolute error, bias, and how often the true age lies within one and two standard errors, by age band."""
     scores = {}
+    off = age - true_age
     for low, high in BANDS:
-        band = (true >= low) & (true <= high)
+        band = (true_age >= low) & (true_age <= high)
         if band.any():
-            scores[f"mae_{low}_{high}"] = error[band].abs().mean().item()
-            scores[f"bias_{low}_{high}"] = error[band].mean().item()
-    young = (true >= 1) & (true <= 12)
-    scores["mae_1_12"] = error[young].abs().mean().item()
-    scores["mae_13_up"] = error[true >= 13].abs().mean().item()
-    scores["sex"] = (male == (faces.male[rows] > 0.5))[true >= 4].float().mean().item()
+            name = f"{prefix}{low}_{high}_"
+            scores[name + "mae"] = off[band].abs().mean().item()
+            scores[name + "bias"] = off[band].mean().item()
+            scores[name + "within_1"] = (off.abs() <= error)[band].float().mean().item()
+            scores[name + "within_2"] = (off.abs() <= 2 * error)[band].float().mean().item()
+    young, older = (true_age >= 1) & (true_age <= 12), true_age >= 13
+    scores[prefix + "mae_1_12"] = off[young].abs().mean().item()
+    scores[prefix + "mae_13_up"] = off[older].abs().mean().item()
+    right = (male > 0) == (true_male > 0.5)
+    scores[prefix + "sex"] = right[true_age >= 4].float().mean().item()
     return scores
