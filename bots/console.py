@@ -99,6 +99,8 @@ class TerminalMessenger:
         self._out.print(f"[bold magenta]{self.labels.bot}[/] [magenta]❯[/] {escape(note.text)}", highlight=False)
         if note.picture is not None:
             await self._show_picture(note.picture)
+        for answer in note.poll:
+            self._out.print(f"       ○ {escape(answer)}", highlight=False)
         self._show_buttons(note)
         return True
 

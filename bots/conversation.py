@@ -6,8 +6,8 @@
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/couples.py (two people who both have to agree) and bots/talk.py (help, privacy, cancel, deleting). `step` is
-pure: the same state, event and context give the same new state and the same steps.
+bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, genes, poll) and bots/talk.py (help,
+privacy, cancel, deleting). `step` is pure: the same state, event and context give the same new state and steps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import couples, photos, talk, wishes
+from bots import couples, fun, photos, talk, wishes
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
@@ -34,6 +34,7 @@ from bots.events import (
     PhotoSplit,
     PhotosReceived,
     TextSaid,
+    WallFound,
 )
 from bots.state import State
 from bots.steps import Step
@@ -110,6 +111,7 @@ EVENTS: dict[type, Handler] = {
     DrawingReady: wishes.drawing_ready,
     DrawingFailed: wishes.drawing_failed,
     DrawingStopped: wishes.drawing_stopped,
+    WallFound: fun.wall_found,
     DataDeleted: talk.data_deleted,
 }
 
@@ -130,6 +132,8 @@ COMMANDS: dict[str, Handler] = {
     "sex": wishes.wish_command,
     "sibling": wishes.sibling_command,
     "grow": wishes.grow_command,
+    "names": fun.names_command,
+    "wall": fun.wall_command,
     "settings": talk.settings,
     "language": talk.language,
     "cancel": talk.cancel,
@@ -156,4 +160,7 @@ BUTTONS: dict[str, Handler] = {
     "more_dad": wishes.vary,
     "sibling": wishes.vary,
     "grow": wishes.vary,
+    "card": wishes.vary,
+    "genes": fun.genes_pressed,
+    "poll": fun.poll_pressed,
 }

@@ -9,7 +9,17 @@ from datetime import timedelta
 from typing import Any
 
 from bots.conversation import step
-from bots.events import DrawingFailed, DrawingQueued, DrawingStopped, Event, NewPhoto, PhotoRefused, PhotoSplit
+from bots.events import (
+    DrawingFailed,
+    DrawingQueued,
+    DrawingStopped,
+    Event,
+    NewPhoto,
+    PhotoRefused,
+    PhotoSplit,
+    WallFound,
+)
+from bots.outcomes import wall_of
 from bots.state import State, state_from_json
 from bots.steps import (
     CancelDrawing,
@@ -19,10 +29,12 @@ from bots.steps import (
     Deed,
     DeleteData,
     FetchAvatars,
+    FindWall,
     ForgetPhotos,
     Line,
     QueueDrawing,
     QueueEncode,
+    SaveGroup,
     SaveSettings,
     SplitPhoto,
 )
@@ -45,12 +57,14 @@ class Who:
     """The platform's own number of the person."""
     language: str | None = None
     group: bool = False
+    admin: bool = False
+    """Whether the person may change what holds for the group; adapters look only where it matters."""
     username: str | None = None
     """In lower case, where the platform has such names; not kept."""
 
 
 def desk_name(who: Who) -> str:
-    """The made-up user of a group: its conversation is the list of open rounds, its setting the group's language."""
+    """The made-up user of a group: its conversation is the list of open rounds, its settings are the group's."""
     return f"{GROUP_DESK}:{who.chat_id}"
 
 
@@ -109,6 +123,11 @@ class TurnRun:
                 self._cancel_jobs(unit)
             case SaveSettings(changes):
                 unit.users.save_settings(self._owner, **changes)
+            case FindWall(reply_to):
+                return WallFound(wall_of(unit, self._who.platform, self._who.chat_id), reply_to)
+            case SaveGroup(wall):
+                group = unit.users.get_or_add(self._who.platform, desk_name(self._who))
+                unit.users.save_settings(group.id, wall=wall)
             case FetchAvatars(people):
                 self.avatars = people
             case ChooseLanguage(language):

@@ -257,7 +257,7 @@ class Dialogue:
             try:
                 with self.store.unit() as unit:
                     event = make_event(unit)
-                    run.take(unit, event, self._context(who, unit.users.get(owner), sender))
+                    run.take(unit, event, self._context(unit, who, unit.users.get(owner), sender))
                     if also is not None:
                         also(unit, run.lines)
                     unit.commit()
@@ -287,7 +287,8 @@ class Dialogue:
         _, steps = step(State(), DataDeleted(asdict(report)), context)
         return [line for line in steps if isinstance(line, Line)]
 
-    def _context(self, who: Who, user: User, sender: str) -> Context:
+    def _context(self, unit: Unit, who: Who, user: User, sender: str) -> Context:
+        group = unit.users.find(who.platform, desk_name(who)) if who.group else None
         names = ("age", "mix", "sex", "refine")
         chosen = {name: getattr(user, name) for name in names if getattr(user, name) is not None}
         return Context(
@@ -296,6 +297,8 @@ class Dialogue:
             number=who.user,
             username=who.username,
             group=who.group,
+            admin=who.admin,
+            wall=bool(group and group.wall),
             language=who.language or DEFAULT_LANGUAGE,
             seed=self._draw_seed(),
             now=self.store.clock().timestamp(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["mom", "dad"]
-DrawingKind = Literal["child", "grow"]
+DrawingKind = Literal["child", "grow", "card"]
 Quality = Literal["fast", "refined"]
 
 
@@ -105,6 +105,8 @@ class Source:
     wish: dict[str, Any]
     people: tuple[str, ...]
     """Users who may press: the one who asked and those who sent the photos."""
+    genes: dict[str, str] = field(default_factory=dict)
+    """Trait → mom, dad or both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,29 @@ class DrawingReady:
     mix: float
     sex: str
     warnings: tuple[str, ...] = ()
+    seed: int = 0
+    likeness: dict[str, float] = field(default_factory=dict)
+    """mom and dad → 0 … 100; 50 is a stranger."""
+    parents: tuple[str | None, str | None] = (None, None)
+    """Photo ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class WallChild:
+    """A child that hangs on a group's wall: its newest picture, and what is written under it."""
+
+    job_id: str
+    sex: str
+    age: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WallFound:
+    """The newest children of a group, the newest first."""
+
+    children: tuple[WallChild, ...]
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +232,6 @@ Event = (
     | DrawingReady
     | DrawingFailed
     | DrawingStopped
+    | WallFound
     | DataDeleted
 )

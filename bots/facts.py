@@ -65,6 +65,11 @@ def _warnings(voice: Voice, codes: Any) -> str:
     return voice.listed(list(dict.fromkeys(map(voice.say, keys))))
 
 
+def _genes(voice: Voice, genes: Any) -> str:
+    """A line for each trait."""
+    return "\n".join(f"{voice.say(f'trait_{trait}')}: {voice.say(f'gene_{source}')}" for trait, source in genes.items())
+
+
 def _counted(key: str) -> Callable[[Voice, Any], str]:
     return lambda voice, count: voice.say(key, count=count)
 
@@ -84,4 +89,6 @@ SPEAK: dict[str, Callable[[Voice, Any], str]] = {
     "results": _counted("count_results"),
     "jobs": _counted("count_jobs"),
     "warnings": _warnings,
+    "genes": _genes,
+    "names": lambda voice, names: voice.listed(list(names)),
 }

@@ -29,6 +29,7 @@ class Picture:
     data: bytes
     mime: str
     name: str
+    alt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Note:
     """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture.
 
     `progress` (0..1) marks a passing message that will become another one. `private`: meant for the one who asked; a
-    service that can shows it to nobody else.
+    service that can shows it to nobody else. `poll`: the answers of a poll whose question is `text`.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Note:
     picture: Picture | None = None
     progress: float | None = None
     private: bool = False
+    poll: tuple[str, ...] = ()
 
 
 class Messenger(Protocol):

@@ -13,6 +13,7 @@ from bots.events import (
     PhotoEncoded,
     PhotoRefused,
     Source,
+    WallChild,
 )
 from storage.errors import NotFound
 from storage.records import Job
@@ -54,12 +55,31 @@ def _drawing_outcome(job: Job) -> Event:
         # What the wish left to chance, the result knows.
         sex=str(job.result.get("sex") or job.wish["sex"]),
         warnings=tuple(job.result.get("warnings") or ()),
+        seed=int(job.wish.get("seed") or 0),
+        likeness=dict(job.result.get("likeness") or {}),
+        parents=(job.mom_photo_id, job.dad_photo_id),
     )
 
 
 def drawing_kind(job: Job) -> DrawingKind:
-    """A child or a growth strip."""
-    return "grow" if job.kind == "grow" else "child"
+    """A child, a growth strip, a family card."""
+    kinds: dict[str, DrawingKind] = {"grow": "grow", "card": "card"}
+    return kinds.get(job.kind, "child")
+
+
+WALL_LOOKS_AT = 200
+"""Pictures among which the newest children of a group are looked for."""
+MOST_ON_WALL = 12
+
+
+def wall_of(unit: Unit, platform: str, chat_id: str) -> tuple[WallChild, ...]:
+    """The newest children of a chat that still have a picture; of each child its newest picture."""
+    found: dict[tuple[str | None, str | None, int], WallChild] = {}
+    for job in unit.jobs.drawn_in(platform, chat_id, WALL_LOOKS_AT):
+        child = (job.mom_photo_id, job.dad_photo_id, int(job.wish["seed"]))
+        sex = str(job.result.get("sex") or job.wish["sex"])
+        found.setdefault(child, WallChild(job.id, sex, float(job.wish["age"]), child[2]))
+    return tuple(found.values())[:MOST_ON_WALL]
 
 
 def reply_facts(unit: Unit, job: Job) -> dict[str, Any]:
@@ -83,4 +103,5 @@ def source_of(unit: Unit, job_id: str, platform: str, chat_id: str) -> Source | 
     except NotFound:
         return None
     people = (job.user_id, mom.owner_id, dad.owner_id)
-    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people)
+    genes = dict(job.result.get("genes") or {})
+    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people, genes)

@@ -129,7 +129,7 @@ def _leave_couple(turn: Turn) -> None:
     if waste:
         turn.do(ForgetPhotos(waste))
     turn.settle("who", "whose", "face")
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None)
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
 
 
 def forget_round(turn: Turn) -> None:
@@ -137,7 +137,7 @@ def forget_round(turn: Turn) -> None:
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
     turn.settle("who", "whose", "face")
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None)
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
 
 
 def _acknowledge(turn: Turn) -> None:
@@ -186,7 +186,7 @@ def photo_encoded(turn: Turn, event: PhotoEncoded) -> None:
     if photo is None:
         return
     turn.reply_to = photo.message_id
-    ready = replace(photo, status="ready", sex=event.sex, sure=event.confidence, age=event.age)
+    ready = replace(photo, status="ready", sex=event.sex, sure=event.confidence, age=event.age, name=None)
     turn.state = turn.state.with_photo(ready)
     if event.warnings:
         turn.say("photo_warning", warnings=list(event.warnings))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bots.buttons import button_data
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
 from bots.messenger import Messenger, Note, Picture, Press
+from bots.sharing import alt_text, show_card, show_wall
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from bots.texts import render
 from storage.errors import StorageError
@@ -67,13 +68,9 @@ class Presenter:
 
     async def note(self, place: Place, say: Say) -> Note:
         """A message in the words of its reader. A picture that is gone is said to be gone."""
-        picture = None
-        if say.drawing is not None:
-            picture = await self._dialogue.aside(self._drawing, say.drawing)
-            if picture is None:
-                return Note(render("picture_gone", {}, place.language))
-        if say.faces is not None:
-            picture = await self._dialogue.aside(self._faces, say.faces)
+        picture = await self._dialogue.aside(self._picture, say, place.language)
+        if picture is None and (say.drawing is not None or say.wall):
+            return Note(render("picture_gone", {}, place.language))
         text = render(say.key, say.params, place.language)
         if self._photo_hint is not None and say.key in ASKS_FOR_PHOTO:
             text = f"{text}\n\n{render(self._photo_hint, {}, place.language)}"
@@ -84,7 +81,24 @@ class Presenter:
         # In a private chat replying to everything is noise; in a group it says to whom we speak.
         quote = place.group or (place.late and say.drawing is None)
         reply_to = (say.reply_to or place.reply_to) if quote else None
-        return Note(text, rows, reply_to, picture, private=place.group and is_private(say.key))
+        private = place.group and is_private(say.key)
+        poll = tuple(render(answer, {}, place.language) for answer in say.poll)
+        return Note(text, rows, reply_to, picture, private=private, poll=poll)
+
+    def _picture(self, say: Say, language: str | None) -> Picture | None:
+        """The picture of a message, with words for people who cannot see it."""
+        if say.faces is not None:
+            return self._faces(say.faces)
+        if say.wall:
+            return show_wall(say.wall, [self._drawing(tile.job_id) for tile in say.wall], language)
+        if say.drawing is None:
+            return None
+        drawn = self._drawing(say.drawing)
+        if drawn is None:
+            return None
+        if say.card is not None:
+            return show_card(say.card, drawn, language)
+        return replace(drawn, alt=alt_text(say, language))
 
     def _drawing(self, job_id: str) -> Picture | None:
         try:

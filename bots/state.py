@@ -40,7 +40,7 @@ class ParentPhoto:
     sure: float = 0.0
     age: float | None = None
     name: str | None = None
-    """What the person is called; only of a profile photo."""
+    """What the person is called; only of a profile photo, and only until it was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class State:
     pressed: tuple[str, ...] = ()
     touched: float = 0.0
     proposal: Proposal | None = None
+    names: tuple[str, ...] = ()
+    """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
     version: int = VERSION
 
     @property
@@ -173,6 +175,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         pressed=tuple(data["pressed"]),
         touched=data["touched"],
         proposal=_proposal(data.get("proposal")),
+        names=tuple(data.get("names", ())),
     )
 
 

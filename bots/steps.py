@@ -36,10 +36,34 @@ class Faces:
 
 
 @dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What a family card says. Names are empty where nobody gave them; likeness is 0 … 100."""
+
+    title: str
+    sex: str
+    age: float
+    mom_alike: float
+    dad_alike: float
+    mom_name: str = ""
+    dad_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WallTile:
+    """A picture on the wall and what stands under it."""
+
+    job_id: str
+    name: str
+    sex: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """One message: words, perhaps with buttons, perhaps under a picture (`drawing` is a job, `faces` a photo).
 
-    Buttons belong to a question (`stamp`) or to a drawing (`drawing`).
+    Buttons belong to a question (`stamp`) or to a drawing (`drawing`). `card`: the drawing is shown as a family card.
+    `wall`: the pictures of these children as one. `poll`: everybody may choose one of these answers.
     """
 
     key: str
@@ -49,6 +73,9 @@ class Say:
     stamp: int | None = None
     drawing: str | None = None
     faces: Faces | None = None
+    card: CardFacts | None = None
+    wall: tuple[WallTile, ...] = ()
+    poll: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +156,20 @@ class SaveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FindWall:
+    """Look up the newest children of this group. Answered with `WallFound`."""
+
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveGroup:
+    """Remember something for this group: whether its wall may be shown."""
+
+    wall: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FetchAvatars:
     """Get the profile photos of these people (the platform's numbers). Answered with `AvatarsReceived`."""
 
@@ -158,6 +199,8 @@ Deed = (
     | SaveSettings
     | FetchAvatars
     | ChooseLanguage
+    | FindWall
+    | SaveGroup
     | DeleteData
 )
 Step = Line | Deed
@@ -179,4 +222,9 @@ def line_from_json(data: dict[str, Any]) -> Line:
     if faces is not None:
         left_top_right_bottom = [(box[0], box[1], box[2], box[3]) for box in faces["boxes"]]
         faces = Faces(faces["photo_id"], tuple(left_top_right_bottom))
-    return Say(**facts, buttons=buttons, faces=faces)
+    # Rows saved by an older program know no cards, walls and polls.
+    card = facts.pop("card", None)
+    wall = tuple(WallTile(**tile) for tile in facts.pop("wall", ()))
+    poll = tuple(facts.pop("poll", ()))
+    card = None if card is None else CardFacts(**card)
+    return Say(**facts, buttons=buttons, faces=faces, card=card, wall=wall, poll=poll)

@@ -23,6 +23,7 @@ from telegram import (
     Message,
     Update,
 )
+from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
 from telegram.ext import (
     Application,
@@ -195,7 +196,19 @@ class TelegramBot:
         for one in said:
             event = event_of(one)
             if event is not None:
-                await self._answer(one.who, self._dialogue.aside(self._dialogue.hear, one.who, event))
+                who = await self._with_rights(one)
+                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, event))
+
+    async def _with_rights(self, said: Said) -> Who:
+        """The speaker; for a command that changes something for the group, with the answer whether they may."""
+        who, command = said.who, said.command
+        if not who.group or who.admin or command is None or command.name != "wall" or not command.argument:
+            return who
+        try:
+            member = await self._bot.get_chat_member(int(who.chat_id), int(who.user))
+        except TelegramError:
+            return who
+        return replace(who, admin=member.status in (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR))
 
     async def _on_photos(self, said: list[Said]) -> None:
         """One photo or an album: fetch what is wanted, hand it over."""
@@ -353,7 +366,8 @@ def who_pressed(query: CallbackQuery) -> Who | None:
         return None
     group = query.message.chat.type in ("group", "supergroup")
     person = query.from_user
-    return Who(PLATFORM, str(query.message.chat.id), str(person.id), person.language_code, group, username_of(person))
+    number, username = str(person.id), username_of(person)
+    return Who(PLATFORM, str(query.message.chat.id), number, person.language_code, group=group, username=username)
 
 
 def album_key(message: Message) -> tuple[int, str | None]:

@@ -13,6 +13,7 @@ from telegram import (
     InlineKeyboardMarkup,
     InputFile,
     InputMediaPhoto,
+    InputPollOption,
     ReplyParameters,
 )
 from telegram.constants import ChatAction
@@ -46,7 +47,10 @@ class TelegramMessenger:
             "reply_parameters": reply,
             "reply_markup": keyboard(note),
         }
-        if note.picture is None:
+        if note.poll:
+            options = [InputPollOption(answer) for answer in note.poll]
+            message = await _heard(self._bot.send_poll(question=note.text, options=options, **where))
+        elif note.picture is None:
             message = await _heard(self._bot.send_message(text=note.text, **where))
         else:
             photo = InputFile(note.picture.data, note.picture.name)

@@ -76,7 +76,17 @@ def read_message(message: Message, me: User) -> Said | None:
 def who_of(person: User, message: Message) -> Who:
     """The speaker and the place."""
     group = message.chat.type in ("group", "supergroup")
-    return Who(PLATFORM, str(message.chat.id), str(person.id), person.language_code, group, username_of(person))
+    # Who speaks in the name of the group itself is an admin who stays anonymous.
+    admin = group and message.sender_chat is not None and message.sender_chat.id == message.chat.id
+    return Who(
+        PLATFORM,
+        str(message.chat.id),
+        str(person.id),
+        person.language_code,
+        group=group,
+        admin=admin,
+        username=username_of(person),
+    )
 
 
 def username_of(person: User) -> str | None:

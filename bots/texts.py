@@ -41,6 +41,8 @@ EN: dict[str, str] = {
         "/child – draw another one\n"
         "/mom, /dad – say who is on a photo, or send a new one\n"
         "/couple @anna @ben – in a group: two profile photos, if both agree\n"
+        "/wall – in a group: its newest children in one picture\n"
+        "/names Anna, Ben – what the family card says\n"
         "/settings – what I use when you say nothing\n"
         "/language – the language I speak\n"
         "/cancel – stop and forget the photos\n"
@@ -103,6 +105,53 @@ EN: dict[str, str] = {
     "whose_settled_mom": "A new photo of mom it is.",
     "whose_settled_dad": "A new photo of dad it is.",
     "whose_settled_new": "A new couple it is.",
+    # names, the gene card, the poll, the family card and the wall
+    "names_how": "Tell me the names like this: /names Anna, Ben – or with the child's: /names Anna, Ben, Mia.",
+    "names_too_long": "A name on the card may have up to {limit_letters} letters.",
+    "names_noted": "Noted. The next family card of these two says so.",
+    "named_caption": "{name} · {sex}, {age} · {mix}",
+    "card": "Family card",
+    "card_caption": "{name} and family",
+    "card_mom": "Mom",
+    "card_dad": "Dad",
+    "card_line": "{sex}, {age}",
+    "card_likeness": "Takes after",
+    "card_foot": "Drawn by a computer, just for fun",
+    "genes": "Who gave what?",
+    "gene_card": "Who gave what:\n{genes}",
+    "no_genes": "I did not note that for this picture. A new one will tell.",
+    "already_told": "That was asked already, please look above.",
+    "trait_face": "Shape of the face",
+    "trait_eyes": "Eyes",
+    "trait_brows": "Eyebrows",
+    "trait_nose": "Nose",
+    "trait_mouth": "Mouth",
+    "trait_jaw": "Chin and jaw",
+    "trait_skin": "Skin",
+    "trait_hair": "Hair",
+    "gene_mom": "mom",
+    "gene_dad": "dad",
+    "gene_both": "both",
+    "poll": "Who does it look like?",
+    "poll_question": "Who does it look like?",
+    "poll_mom": "Mom",
+    "poll_dad": "Dad",
+    "poll_both": "Both",
+    "poll_neither": "The neighbour",
+    "wall_title": "Our family wall",
+    "wall_caption": "The newest children of this group.",
+    "wall_empty": "Nobody is on the wall yet. Send a photo of mom and one of dad, and somebody will be.",
+    "wall_is_off": "The family wall is off in this group. An admin can switch it on: /wall on",
+    "wall_how": "/wall shows the family wall. Admins switch it: /wall on or /wall off",
+    "wall_on": "The family wall is on: /wall shows this group's newest children, as long as I keep their pictures.",
+    "wall_off": "The family wall is off.",
+    "wall_admins_only": "Only admins of this group can switch the family wall.",
+    "wall_needs_group": "The family wall belongs to a group. Add me to one, and ask there.",
+    # for people who cannot see a picture
+    "alt_child": "A drawn face: {sex}, {age}.",
+    "alt_strip": "The same drawn child side by side, from baby to grown-up: {sex}.",
+    "alt_card": "A family card: mom and dad, and their drawn child {name}: {sex}, {age}.",
+    "alt_wall": "Drawn children side by side: {names}.",
     # a couple by their profile photos
     "couple_how": (
         "Name two people: /couple @anna @ben. Or answer somebody's message with /couple, and it is the two of you. "
@@ -237,6 +286,8 @@ EN: dict[str, str] = {
     "command_mom": "This is mom's photo",
     "command_dad": "This is dad's photo",
     "command_couple": "Two profile photos, if both agree",
+    "command_wall": "The newest children of this group",
+    "command_names": "What the family card says",
     "command_child": "Draw the child",
     "command_age": "The same child at another age",
     "command_mix": "0 all mom … 100 all dad",

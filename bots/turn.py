@@ -46,6 +46,10 @@ class Context:
     username: str | None = None
     """The sender's user name in lower case, where the platform has such names."""
     group: bool = False
+    admin: bool = False
+    """Whether the sender may change what holds for the group."""
+    wall: bool = False
+    """Whether the group's wall may be shown."""
     language: str = DEFAULT_LANGUAGE
     seed: int = 0
     now: float = 0.0

@@ -10,11 +10,14 @@ from bots.events import (
     ButtonPressed,
     CommandGiven,
     DrawingFailed,
+    DrawingKind,
     DrawingQueued,
     DrawingReady,
     DrawingStopped,
     Source,
 )
+from bots.fun import card_facts
+from bots.names import child_name
 from bots.photos import draw_new_child, new_child, tell_what_is_missing
 from bots.state import Child, Order, ParentPhoto
 from bots.steps import Button, CloseQuestion, Rows, SaveSettings, Say
@@ -34,7 +37,9 @@ AROUND_CHILD: Rows = (
     (Button("younger", "younger"), Button("older", "older")),
     (Button("more_mom", "more_mom"), Button("more_dad", "more_dad")),
     (Button("sibling", "sibling"), Button("grow", "grow")),
+    (Button("card", "card"), Button("genes", "genes")),
 )
+AROUND_CHILD_IN_GROUP: Rows = (*AROUND_CHILD, (Button("poll", "poll"),))
 AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
 
 
@@ -185,7 +190,10 @@ VARIATIONS: dict[str, Callable[[Child], Child | None]] = {
     "more_mom": _more_mom,
     "more_dad": _more_dad,
     "grow": lambda child: child,
+    "card": lambda child: child,
 }
+KINDS: dict[str, DrawingKind] = {"grow": "grow", "card": "card"}
+"""What a button draws, if not a child."""
 
 
 def vary(turn: Turn, event: ButtonPressed) -> None:
@@ -204,7 +212,7 @@ def vary(turn: Turn, event: ButtonPressed) -> None:
         turn.toast("already_drawn")
     else:
         _talk_about(turn, event.source)
-        turn.draw("grow" if event.action == "grow" else "child", wanted)
+        turn.draw(KINDS.get(event.action, "child"), wanted)
 
 
 def child_of(source: Source) -> Child:
@@ -221,7 +229,7 @@ def _talk_about(turn: Turn, source: Source) -> None:
     owner = turn.context.owner
     mom = ParentPhoto(source.mom, "", owner, status="ready")
     dad = ParentPhoto(source.dad, "", owner, status="ready")
-    turn.change(mom=mom, dad=dad)
+    turn.change(mom=mom, dad=dad, names=())
 
 
 # What became of it
@@ -234,15 +242,27 @@ def drawing_queued(turn: Turn, event: DrawingQueued) -> None:
 
 def drawing_ready(turn: Turn, event: DrawingReady) -> None:
     """Show the picture, then draw what was wished meanwhile."""
-    facts = {"age": event.age, "mix": event.mix, "sex": event.sex}
-    key = "strip_caption" if event.kind == "grow" else "child_caption"
-    if event.quality == "refined":
-        key = "better_caption"
-    rows = AROUND_STRIP if event.kind == "grow" else AROUND_CHILD
-    turn.do(Say(key, facts, rows, drawing=event.job_id))
+    turn.do(_shown(turn, event))
     if turn.state.drawing == event.job_id:
         turn.change(drawing=None)
         _draw_waiting(turn)
+
+
+def _shown(turn: Turn, event: DrawingReady) -> Say:
+    """The picture with its words and buttons. In a group the child has a name, so that people can talk about it."""
+    name = child_name(event.seed, event.sex, turn.context.language)
+    facts = {"age": event.age, "mix": event.mix, "sex": event.sex}
+    if event.kind == "card":
+        card = card_facts(turn, event, name)
+        return Say("card_caption", {"name": card.title}, drawing=event.job_id, card=card)
+    if event.kind == "grow":
+        return Say("strip_caption", facts, AROUND_STRIP, drawing=event.job_id)
+    rows = AROUND_CHILD_IN_GROUP if turn.context.group else AROUND_CHILD
+    if event.quality == "refined":
+        return Say("better_caption", facts, rows, drawing=event.job_id)
+    if turn.context.group:
+        return Say("named_caption", {"name": name, **facts}, rows, drawing=event.job_id)
+    return Say("child_caption", facts, rows, drawing=event.job_id)
 
 
 def drawing_failed(turn: Turn, event: DrawingFailed) -> None:

@@ -91,6 +91,7 @@ class UserRow(Base):
     mix: Mapped[float | None]
     sex: Mapped[str | None] = mapped_column(String(16))
     refine: Mapped[bool | None]
+    wall: Mapped[bool | None]
     consent_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

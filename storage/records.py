@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 PhotoKind = Literal["original", "crop", "gone"]
-JobKind = Literal["encode", "child", "grow"]
+JobKind = Literal["encode", "child", "grow", "card"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Quality = Literal["fast", "refined"]
 
@@ -24,6 +24,8 @@ class User:
     mix: float | None
     sex: str | None
     refine: bool | None
+    wall: bool | None
+    """Only of the made-up user that stands for a group: whether its family wall may be shown."""
     consent_at: datetime | None
     created_at: datetime
 

@@ -3,6 +3,7 @@
 fast      latents from the cache (or encode) → draw → result          (somebody waits for this one)
 refined   follows a fast one: refine both parents → draw again → result
 grow      like fast, many ages on one strip
+card      like fast; mom, dad and child side by side, for whoever makes a family card of them
 """
 
 from __future__ import annotations
@@ -22,11 +23,19 @@ from tasks.running import Again, run_job
 from tasks.workshop import Workshop
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from core.latents import Latent
     from core.pipeline import Child
     from core.wish import Wish
 
+    Pixels = npt.NDArray[np.uint8]
+
 log = logging.getLogger(__name__)
+
+ON_CARD = 512
+"""Pixels of each of the three pictures of a family card."""
 
 GROWN_AT = (1.0, 3.0, 6.0, 10.0, 15.0, 25.0, 40.0, 60.0)
 """Ages of a growth strip when the wish names none."""
@@ -42,8 +51,9 @@ def _make(workshop: Workshop, job: Job, reporter: Reporter) -> None:
     latents = (_refined if refined else _fast)(workshop, job, reporter)
     drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
     children = _draw(workshop, job, latents, drawing)
+    image = _sheet(workshop, job, latents, children)
     reporter.check_cancelled()
-    _store(workshop, job, children)
+    _store(workshop, job, children, image)
 
 
 def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
@@ -90,12 +100,31 @@ def _photo(workshop: Workshop, photo_id: str) -> Photo:
 def _draw(workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any) -> list[Child]:
     mom, dad = latents
     pipeline = workshop.pipeline()
+    if job.kind == "card":
+        return [pipeline.make(mom, dad, wish_of({**job.wish, "size": ON_CARD}), progress=progress)]
     if job.kind != "grow":
         return [pipeline.make(mom, dad, wish_of(job.wish), progress=progress)]
     ages = [float(age) for age in job.wish.get("ages") or GROWN_AT]
     # The strip is many pictures side by side; none of them needs to be large.
     wish = wish_of({"size": 256, **job.wish, "age": ages[0]})
     return pipeline.grow(mom, dad, wish, ages, progress=progress)
+
+
+def _sheet(workshop: Workshop, job: Job, latents: Sequence[Latent], children: Sequence[Child]) -> Pixels:
+    """What is shown: the child, its ages as a strip, or the three of the family.
+
+    The parents' photos are gone by then; they are drawn from their latents, like the child.
+    """
+    import numpy as np
+
+    from core.pictures import strip
+
+    if job.kind == "grow":
+        return strip([child.image for child in children], [f"{child.age:g}" for child in children])
+    if job.kind == "card":
+        parents = [workshop.pipeline().draw(latent, size=ON_CARD) for latent in latents]
+        return np.hstack([*parents, children[0].image])
+    return children[0].image
 
 
 def wish_of(facts: Mapping[str, Any]) -> Wish:
@@ -106,13 +135,10 @@ def wish_of(facts: Mapping[str, Any]) -> Wish:
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
-def _store(workshop: Workshop, job: Job, children: Sequence[Child]) -> None:
+def _store(workshop: Workshop, job: Job, children: Sequence[Child], image: Pixels) -> None:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
-    from core.pictures import encode_picture, strip
+    from core.pictures import encode_picture
 
-    image = children[0].image
-    if job.kind == "grow":
-        image = strip([child.image for child in children], [f"{child.age:g}" for child in children])
     data = encode_picture(image, kind="jpeg")
     follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
     with workshop.store.unit() as unit:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from storage.errors import NotFound
-from storage.models import JobRow
+from storage.models import JobRow, ResultRow
 from storage.records import Job, JobKind, JobState, Quality
 from storage.repositories.base import Tools, new_id, record_of
 
@@ -142,6 +142,19 @@ class Jobs:
         """Queued and running jobs of one person, the oldest first."""
         query = select(JobRow).where(JobRow.user_id == user_id, JobRow.state.in_(ACTIVE))
         return self._records(query.order_by(JobRow.created_at, JobRow.id))
+
+    def drawn_in(self, platform: str, chat_id: str, limit: int) -> list[Job]:
+        """Children that were shown in a chat and whose picture is still there, the newest first."""
+        query = select(JobRow).join(ResultRow, ResultRow.job_id == JobRow.id)
+        here = query.where(JobRow.platform == platform, JobRow.chat_id == chat_id, JobRow.kind == "child")
+        shown = here.where(
+            JobRow.state == "done",
+            JobRow.delivered_at.is_not(None),
+            JobRow.mom_photo_id.is_not(None),
+            JobRow.dad_photo_id.is_not(None),
+            ResultRow.expires_at > self._tools.now(),
+        )
+        return self._records(shown.order_by(JobRow.finished_at.desc(), JobRow.id).limit(limit))
 
     def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
         """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""

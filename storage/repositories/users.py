@@ -21,6 +21,7 @@ class SettingChanges(TypedDict, total=False):
     mix: float | None
     sex: str | None
     refine: bool | None
+    wall: bool | None
     consent_at: datetime | None
 
 

@@ -36,6 +36,7 @@ class Shown:
     reply_to: int | None = None
     deleted: bool = False
     edits: int = 0
+    poll: tuple[str, ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -236,8 +237,14 @@ class BotApi:
     async def _sendPhoto(self, params: dict[str, Any]) -> Any:
         return self._send(params, params.get("caption", ""), params["photo"])
 
-    def _send(self, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
-        message = Shown(self.number(), int(params["chat_id"]), True, text, picture)
+    async def _sendPoll(self, params: dict[str, Any]) -> Any:
+        answers = tuple(option["text"] for option in params["options"])
+        if not 2 <= len(answers) <= 12 or len(params["question"]) > 300 or max(map(len, answers)) > 100:
+            raise ApiError(400, "Bad Request: wrong poll")
+        return self._send(params, params["question"], None, answers)
+
+    def _send(self, params: dict[str, Any], text: str, picture: bytes | None, poll: tuple[str, ...] = ()) -> Any:
+        message = Shown(self.number(), int(params["chat_id"]), True, text, picture, poll=poll)
         message.buttons = params.get("reply_markup", {}).get("inline_keyboard", [])
         message.reply_to = params.get("reply_parameters", {}).get("message_id")
         self.messages[message.chat_id, message.message_id] = message
@@ -491,10 +498,26 @@ def _message_json(message: Shown) -> dict[str, Any]:
         "chat": _chat(message.chat_id),
         "from": ME,
     }
+    if message.poll:
+        return body | {"poll": _poll_json(message)}
     if message.picture is None:
         return body | {"text": message.text}
     photo = {"file_id": "sent", "file_unique_id": "sent", "width": 9, "height": 9}
     return body | {"caption": message.text, "photo": [photo]}
+
+
+def _poll_json(message: Shown) -> dict[str, Any]:
+    counted = [{"persistent_id": str(i), "text": text, "voter_count": 0} for i, text in enumerate(message.poll)]
+    return {
+        "id": str(message.message_id),
+        "question": message.text,
+        "options": counted,
+        "total_voter_count": 0,
+        "is_closed": False,
+        "is_anonymous": True,
+        "type": "regular",
+        "allows_multiple_answers": False,
+    }
 
 
 async def _params(request: web.Request) -> dict[str, Any]:

@@ -7,11 +7,14 @@ b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one i
 
 from __future__ import annotations
 
+import io
 import json
 import queue
 import threading
 from datetime import timedelta
 from typing import Any
+
+from PIL import Image
 
 from storage.records import Job
 from storage.unit import Store
@@ -94,8 +97,11 @@ class FakeWorker:
             sex = "girl" if job.wish["sex"] == "surprise" else job.wish["sex"]
             unit.jobs.report(job.id, "drawing", 0.5)
             picture = self.picture or b"picture " + json.dumps(drawn).encode()
+            if job.kind == "card":
+                picture = trio()
             unit.results.add(job.id, picture, "image/jpeg", 4, 4, HOUR)
-            unit.jobs.finish(job.id, {"sex": sex, "age": job.wish["age"], "warnings": []})
+            facts = {"sex": sex, "age": job.wish["age"], "warnings": [], "genes": {"eyes": "mom", "hair": "both"}}
+            unit.jobs.finish(job.id, facts | {"likeness": {"mom": 81.0, "dad": 64.0}})
             unit.commit()
 
 
@@ -103,6 +109,16 @@ def _facts(kind: str, face: int | None) -> dict[str, Any]:
     woman = kind == "mom" or (kind == "crowd" and face == 0)
     sure = 0.99 if kind in ("mom", "dad", "crowd") else 0.55
     return {"sex": "female" if woman else "male", "sex_confidence": sure, "estimated_age": 30.0, "warnings": []}
+
+
+def trio(side: int = 64) -> bytes:
+    """Three squares side by side, as the worker draws them for a family card."""
+    sheet = Image.new("RGB", (3 * side, side))
+    for place, colour in enumerate(("red", "blue", "green")):
+        sheet.paste(colour, (place * side, 0, (place + 1) * side, side))
+    out = io.BytesIO()
+    sheet.save(out, "JPEG", quality=95, xmp=b"<made-by-a-model/>")
+    return out.getvalue()
 
 
 def drawn(picture: bytes | None) -> dict[str, Any]:

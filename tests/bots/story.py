@@ -42,6 +42,7 @@ class Story:
         self.state = State()
         self.context = Context(owner=OWNER, sender=OWNER, group=group, habits=habits or Habits())
         self.steps: list[Step] = []
+        self.genes: dict[str, str] = {}
         self.jobs: dict[str, QueueDrawing] = {}
         self.saved: dict[str, Any] = {}
         self._turn = 0
@@ -123,6 +124,7 @@ class Story:
         deed = self.jobs[job_id]
         child = deed.child
         quality = facts.pop("quality", "fast")
+        facts = {"seed": child.seed, "parents": (child.mom, child.dad), **facts}
         return self.hear(DrawingReady(job_id, deed.kind, quality, child.age, child.mix, "girl", **facts))
 
     def failed(self, job_id: str, code: str, **facts: Any) -> list[Step]:
@@ -149,7 +151,7 @@ class Story:
         deed = self.jobs[job_id]
         child = deed.child
         wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed}
-        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"))
+        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes)
         return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
 
     def hear_all(self, *events: Event) -> None:

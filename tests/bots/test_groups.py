@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import itertools
+from datetime import timedelta
 
+import pytest
+from PIL import Image
+
+from storage.deletion import delete_user, purge_expired
 from storage.unit import Store
-from tests.bots.fake_telegram import BotApi, message_json
-from tests.bots.fake_worker import drawn
+from tests.bots.fake_telegram import BotApi, Person, Shown, message_json
+from tests.bots.fake_worker import FakeWorker, drawn
 
 GROUP_CHAT = -100500
 
@@ -157,3 +163,131 @@ class TestCouples:
         anna = api.person(1)
         await anna.says("/couple @benny")
         await anna.sees("works in a group")
+
+
+def real_picture() -> bytes:
+    """A child's picture that can be put together with others."""
+    out = io.BytesIO()
+    Image.new("RGB", (256, 256), "orange").save(out, "JPEG", xmp=b"<made-by-a-model/>")
+    return out.getvalue()
+
+
+async def child_of(person: Person, count: int) -> None:
+    """A child of the group's; the chat then shows `count` pictures."""
+    await person.sends_photo(b"mom %d" % person.number, "/mom")
+    await person.api.until(lambda: any("Got mom" in text for text in person.texts[-1:]), "the first photo")
+    await person.sends_photo(b"dad %d" % person.number, "/dad")
+    await person.sees_pictures(count)
+
+
+@pytest.mark.usefixtures("bot")
+class TestTheWall:
+    async def test_only_admins_switch_it_on(self, api: BotApi) -> None:
+        anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+        api.admins.add((GROUP_CHAT, 2))
+        await anna.says("/wall")
+        await anna.sees("off in this group")
+        await anna.says("/wall on")
+        await anna.sees("Only admins")
+        await ben.says("/wall on")
+        await anna.sees("The family wall is on")
+        await anna.says("/wall")
+        await anna.sees("Nobody is on the wall yet")
+        await ben.says("/wall off")
+        await anna.sees("The family wall is off.")
+
+    async def test_somebody_who_speaks_for_the_group_is_an_admin(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        group = {"id": GROUP_CHAT, "type": "supergroup", "title": "A family"}
+        await anna.sends(text="/wall on", sender_chat=group)
+        await anna.sees("The family wall is on")
+        assert api.count("getChatMember") == 0
+
+    async def test_it_shows_each_child_of_this_group_once_and_forgets_who_was_deleted(
+        self, api: BotApi, store: Store, worker: FakeWorker
+    ) -> None:
+        worker.picture = real_picture()
+        anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+        api.admins.add((GROUP_CHAT, 1))
+        await anna.says("/wall on")
+        await anna.sees("The family wall is on")
+        await child_of(anna, 1)
+        await anna.presses("Older")
+        await anna.sees_pictures(2)
+        await child_of(ben, 3)
+        elsewhere = api.person(3, -100777)
+        await child_of(elsewhere, 1)
+        await anna.says("/wall")
+        wall = (await anna.sees_pictures(4))[-1]
+        assert wall.text == "The newest children of this group."
+        assert _tiles(wall.picture) == 2
+        with store.view() as unit:
+            user = unit.users.find("telegram", "2")
+        assert user is not None
+        delete_user(store, user.id)
+        await anna.says("/wall")
+        assert _tiles((await anna.sees_pictures(5))[-1].picture) == 1
+        purge_expired(store, store.clock() + timedelta(days=8))
+        await anna.says("/wall")
+        await anna.sees("Nobody is on the wall yet")
+
+
+def _tiles(picture: bytes | None) -> int:
+    """How many orange squares stand in the first row."""
+    assert picture is not None
+    with Image.open(io.BytesIO(picture)) as wall:
+        assert wall.info["xmp"] == b"<made-by-a-model/>"
+        row = [wall.getpixel((x, 150)) for x in range(wall.width)]
+    orange = [isinstance(dot, tuple) and dot[2] < 90 for dot in row]
+    return sum(1 for before, now in itertools.pairwise(orange) if now and not before)
+
+
+@pytest.mark.usefixtures("bot")
+class TestFun:
+    async def test_the_child_has_a_name_in_the_caption(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await child_of(anna, 1)
+        name, rest = anna.pictures[0].text.split(" · ", 1)
+        assert name.isalpha() and rest == "Girl, 6 years · half mom, half dad"
+
+    async def test_the_group_is_asked_by_a_native_poll_as_a_reply_to_the_picture(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await child_of(anna, 1)
+        await anna.presses("Who does it look like?")
+        await api.until(lambda: api.count("sendPoll") == 1, "a poll")
+        poll = next(shown for shown in api.shown(GROUP_CHAT) if shown.poll)
+        assert poll.poll == ("Mom", "Dad", "Both", "The neighbour")
+        assert poll.reply_to == anna.pictures[0].message_id
+
+    async def test_the_gene_card(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await child_of(anna, 1)
+        await anna.presses("Who gave what?")
+        told = await anna.sees("Who gave what:")
+        assert told.text == "Who gave what:\nEyes: mom\nHair: both"
+
+    async def test_the_family_card_is_a_picture_of_the_three_and_says_what_made_it(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT, language="ar")
+        await anna.sends_photo(b"mom 1", "/mom")
+        await api.until(lambda: anna.texts, "the first photo")
+        await anna.sends_photo(b"dad 1", "/dad")
+        await anna.sees_pictures(1)
+        await anna.says("/names آنا، بن")
+        await anna.presses_data(*_button(anna, "card:"))
+        card = (await anna.sees_pictures(2))[-1].picture
+        assert card is not None
+        with Image.open(io.BytesIO(card)) as sheet:
+            assert sheet.size == (1280, 800)
+            assert sheet.info["xmp"] == b"<made-by-a-model/>"
+            red, blue, green = (sheet.convert("RGB").getpixel((x, 350)) for x in (210, 580, 1010))
+        assert red[0] > 200 and blue[2] > 200 and green[1] > 100  # type: ignore[index]
+
+
+def _button(person: Person, beginning: str) -> tuple[Shown, str]:
+    """A button by what it says to the bot, whatever language its label is in."""
+    for message in reversed(person.api.shown(person.chat_id)):
+        for row in message.buttons:
+            for button in row:
+                if button["callback_data"].startswith(beginning):
+                    return message, button["callback_data"]
+    raise AssertionError(beginning)

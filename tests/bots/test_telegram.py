@@ -42,7 +42,8 @@ class TestOnePerson:
         [picture] = await anna.sees_pictures(1)
         assert drawn(picture.picture)["age"] == 6.0
         assert picture.text == "Girl, 6 years · half mom, half dad"
-        assert picture.labels == ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
+        labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
+        assert picture.labels == [*labels, "Family card", "Who gave what?"]
 
     async def test_the_progress_message_becomes_the_picture(self, api: BotApi) -> None:
         anna = api.person(1)
