@@ -143,7 +143,8 @@ class TurnRun:
                 unit.photos.get(photo_id)
         except NotFound:
             return DrawingFailed("?", "photo_gone", {})
-        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed}
+        names = ("age", "mix", "sex", "seed", "tongue")
+        wish = {name: getattr(child, name) for name in names}
         parents = {"mom_photo_id": child.mom, "dad_photo_id": child.dad}
         return DrawingQueued(self._add_job(unit, deed.kind, deed.reply_to, wish=wish, **parents).id)
 

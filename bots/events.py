@@ -172,6 +172,8 @@ class DrawingReady:
     """mom and dad → 0 … 100; 50 is a stranger."""
     parents: tuple[str | None, str | None] = (None, None)
     """Photo ids."""
+    tongue: str = ""
+    """The language of the child's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ class WallChild:
     sex: str
     age: float
     seed: int
+    tongue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

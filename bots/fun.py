@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bots.events import ButtonPressed, CommandGiven, DrawingReady, WallFound
+from bots.events import ButtonPressed, CommandGiven, DrawingReady, WallChild, WallFound
 from bots.names import child_name
 from bots.steps import CardFacts, FindWall, SaveGroup, Say, WallTile
 from bots.turn import Turn
@@ -99,9 +99,9 @@ def wall_found(turn: Turn, event: WallFound) -> None:
     if not event.children:
         turn.say("wall_empty")
         return
-    language = turn.context.language
-    tiles = tuple(
-        WallTile(child.job_id, child_name(child.seed, child.sex, language), child.sex, child.age)
-        for child in event.children
-    )
-    turn.do(Say("wall_caption", reply_to=turn.reply_to, wall=tiles))
+    turn.do(Say("wall_caption", reply_to=turn.reply_to, wall=tuple(_tile(turn, child) for child in event.children)))
+
+
+def _tile(turn: Turn, child: WallChild) -> WallTile:
+    name = child_name(child.seed, child.sex, child.tongue or turn.context.language)
+    return WallTile(child.job_id, name, child.sex, child.age)

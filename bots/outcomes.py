@@ -58,6 +58,7 @@ def _drawing_outcome(job: Job) -> Event:
         seed=int(job.wish.get("seed") or 0),
         likeness=dict(job.result.get("likeness") or {}),
         parents=(job.mom_photo_id, job.dad_photo_id),
+        tongue=str(job.wish.get("tongue") or ""),
     )
 
 
@@ -78,7 +79,8 @@ def wall_of(unit: Unit, platform: str, chat_id: str) -> tuple[WallChild, ...]:
     for job in unit.jobs.drawn_in(platform, chat_id, WALL_LOOKS_AT):
         child = (job.mom_photo_id, job.dad_photo_id, int(job.wish["seed"]))
         sex = str(job.result.get("sex") or job.wish["sex"])
-        found.setdefault(child, WallChild(job.id, sex, float(job.wish["age"]), child[2]))
+        tongue = str(job.wish.get("tongue") or "")
+        found.setdefault(child, WallChild(job.id, sex, float(job.wish["age"]), child[2], tongue))
     return tuple(found.values())[:MOST_ON_WALL]
 
 

@@ -402,7 +402,7 @@ def new_child(turn: Turn) -> Child:
     """The child to be drawn first of the round's couple."""
     couple, habits = turn.state.couple, turn.context.habits
     assert couple is not None
-    return Child(*couple, habits.age, habits.mix, habits.sex, turn.context.seed)
+    return Child(*couple, habits.age, habits.mix, habits.sex, turn.context.seed, turn.context.language)
 
 
 def _nothing(turn: Turn) -> None:

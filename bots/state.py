@@ -65,6 +65,8 @@ class Child:
     mix: float
     sex: str
     seed: int
+    tongue: str = ""
+    """The language of the child's name: a child is not renamed when somebody else asks for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ def vary(turn: Turn, event: ButtonPressed) -> None:
 def child_of(source: Source) -> Child:
     """The child on a finished picture."""
     wish = source.wish
-    return Child(source.mom, source.dad, float(wish["age"]), float(wish["mix"]), wish["sex"], int(wish["seed"]))
+    age, mix, seed = float(wish["age"]), float(wish["mix"]), int(wish["seed"])
+    return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""))
 
 
 def _talk_about(turn: Turn, source: Source) -> None:
@@ -250,7 +251,7 @@ def drawing_ready(turn: Turn, event: DrawingReady) -> None:
 
 def _shown(turn: Turn, event: DrawingReady) -> Say:
     """The picture with its words and buttons. In a group the child has a name, so that people can talk about it."""
-    name = child_name(event.seed, event.sex, turn.context.language)
+    name = child_name(event.seed, event.sex, event.tongue or turn.context.language)
     facts = {"age": event.age, "mix": event.mix, "sex": event.sex}
     if event.kind == "card":
         card = card_facts(turn, event, name)

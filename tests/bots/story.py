@@ -150,7 +150,7 @@ class Story:
         """Press a button under the picture of a job."""
         deed = self.jobs[job_id]
         child = deed.child
-        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed}
+        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed, "tongue": child.tongue}
         source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes)
         return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
 

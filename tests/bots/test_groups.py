@@ -250,6 +250,16 @@ class TestFun:
         name, rest = anna.pictures[0].text.split(" · ", 1)
         assert name.isalpha() and rest == "Girl, 6 years · half mom, half dad"
 
+    async def test_the_child_is_not_renamed_when_somebody_of_another_language_presses(self, api: BotApi) -> None:
+        anna, boris = api.person(1, GROUP_CHAT, "de"), api.person(2, GROUP_CHAT, "ru")
+        await anna.sends_photo(b"mom 1", "/mom")
+        await api.until(lambda: anna.texts, "the first photo")
+        await boris.sends_photo(b"dad 2", "/dad")
+        await anna.sees_pictures(1)
+        await boris.presses_data(*_button(boris, "older:"))
+        first, older = await anna.sees_pictures(2)
+        assert first.text.split(" · ")[0] == older.text.split(" · ")[0]
+
     async def test_the_group_is_asked_by_a_native_poll_as_a_reply_to_the_picture(self, api: BotApi) -> None:
         anna = api.person(1, GROUP_CHAT)
         await child_of(anna, 1)
