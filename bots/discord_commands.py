@@ -24,7 +24,7 @@ HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
 Person = discord.User | discord.Member
 HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 
-OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple")
+OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple", "wall", "names")
 """Commands that take more than words; all others are registered as they come."""
 
 Age = Range[float, 0.0, OLDEST]
@@ -36,7 +36,7 @@ def register(
     tree: app_commands.CommandTree[Any], heed: Heed, heed_message: HeedMessage, heed_couple: HeedCouple
 ) -> None:
     """Add every command and menu to the tree."""
-    for command in (*_with_photos(heed), *_wishes(heed), _couple(heed_couple)):
+    for command in (*_with_photos(heed), *_wishes(heed), *_sharing(heed), _couple(heed_couple)):
         tree.add_command(command)
     names = dict.fromkeys((*commands.PRIVATE, *commands.GROUP))
     for name in names:
@@ -78,6 +78,16 @@ def _wishes(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
         await heed(interaction, Asked("sex", sex or ""))
 
     return [_command(age), _command(mix), _command(sex)]
+
+
+def _sharing(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+    async def wall(interaction: Interaction, switch: Optional[Literal["on", "off"]] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("wall", switch or ""))
+
+    async def names(interaction: Interaction, names: str) -> None:
+        await heed(interaction, Asked("names", names))
+
+    return [_command(wall), _command(names)]
 
 
 def _plain(name: str, heed: Heed) -> app_commands.Command[Any, ..., None]:
@@ -129,7 +139,8 @@ def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any
 
 
 OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
-           "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second"}  # fmt: skip
+           "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second",
+           "switch": "option_switch", "names": "option_names"}  # fmt: skip
 
 
 def _parameters(callback: Any) -> tuple[str, ...]:

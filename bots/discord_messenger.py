@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import discord
@@ -30,6 +31,8 @@ ANSWERABLE = 14.5 * 60.0
 LONGEST_TEXT = 2000
 LONGEST_ALT = 1024
 LONGEST_LABEL = 80
+LONGEST_QUESTION, LONGEST_ANSWER = 300, 55
+POLL_OPEN = timedelta(days=1)
 MINOR_PATIENCE = 3.0
 """Seconds for an edit that may as well be dropped."""
 
@@ -180,7 +183,7 @@ class DiscordMessenger:
         request: Callable[[], Awaitable[discord.Message]]
         if answer.thinking:
             answer.thinking = False
-            request = lambda: answer.interaction.edit_original_response(**body.edited())  # noqa: E731
+            request = lambda: answer.interaction.edit_original_response(**body.first())  # noqa: E731
         else:
             request = lambda: answer.interaction.followup.send(wait=True, ephemeral=note.private, **body.new())  # noqa: E731
         message = await self._patience.heard(request)
@@ -275,7 +278,13 @@ class _Body:
             fields["file"] = self._file(self._note.picture)
         if self._note.rows:
             fields["view"] = buttons(self._note)
+        if self._note.poll:
+            fields["content"], fields["poll"] = None, poll(self._note)
         return fields
+
+    def first(self) -> dict[str, Any]:
+        """For "thinking …", the one message that can be made into a poll."""
+        return self.edited() | ({"content": None, "poll": poll(self._note)} if self._note.poll else {})
 
     def edited(self) -> dict[str, Any]:
         """For an existing one, of which nothing is to be left."""
@@ -288,8 +297,9 @@ class _Body:
         }
 
     def _file(self, picture: Picture) -> discord.File:
-        """The caption is also what is read to people who cannot see the picture."""
-        return discord.File(io.BytesIO(picture.data), picture.name, description=self._note.text[:LONGEST_ALT] or None)
+        """With words for people who cannot see the picture; the caption where there are no better ones."""
+        words = (picture.alt or self._note.text)[:LONGEST_ALT]
+        return discord.File(io.BytesIO(picture.data), picture.name, description=words or None)
 
     def _text(self) -> str:
         named = f"<@{self._mention}> " if self._mention is not None else ""
@@ -300,6 +310,14 @@ class _Body:
         if self._mention is None:
             return discord.AllowedMentions.none()
         return discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(self._mention)])
+
+
+def poll(note: Note) -> discord.Poll:
+    """A poll of Discord's own."""
+    asked = discord.Poll(note.text[:LONGEST_QUESTION], POLL_OPEN)
+    for answer in note.poll:
+        asked.add_answer(text=answer[:LONGEST_ANSWER])
+    return asked
 
 
 def buttons(note: Note) -> discord.ui.View:

@@ -43,7 +43,8 @@ def who_of(interaction: Interaction) -> Who:
         str(interaction.channel_id),
         str(interaction.user.id),
         interaction.locale.value,
-        interaction.guild_id is not None,
+        group=interaction.guild_id is not None,
+        admin=interaction.permissions.manage_guild,
     )
 
 

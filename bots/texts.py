@@ -60,6 +60,8 @@ EN: dict[str, str] = {
     "menu_couple": "Have a child with …",
     "option_first": "Somebody with a photo as avatar",
     "option_second": "Somebody else; you, if you name nobody",
+    "option_switch": "For admins: on or off",
+    "option_names": "Anna, Ben – or Anna, Ben, Mia",
     "option_mom": "A photo of mom",
     "option_dad": "A photo of dad",
     "option_photo": "A photo with a clear face",

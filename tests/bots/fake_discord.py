@@ -53,6 +53,7 @@ class Shown:
     mentions: list[int] = field(default_factory=list)
     author: int = APPLICATION
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    poll: tuple[str, ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -479,6 +480,9 @@ class Discord:
         if files:
             message.file_name, message.picture = files[0]
             message.alt = (body.get("attachments") or [{}])[0].get("description") or ""
+        if body.get("poll"):
+            message.text = body["poll"]["question"]["text"]
+            message.poll = tuple(answer["poll_media"]["text"] for answer in body["poll"]["answers"])
         if body.get("message_reference"):
             message.reply_to = int(body["message_reference"]["message_id"])
         message.mentions = [int(user) for user in (body.get("allowed_mentions") or {}).get("users", [])]
@@ -508,6 +512,7 @@ class Person:
         self.channel = channel
         self.guild = guild
         self.locale = locale
+        self.permissions = 0
 
     async def uses(self, command: str, **options: Any) -> Token:
         """A slash command. Bytes are uploaded."""
@@ -618,7 +623,7 @@ class Person:
         if self.guild is None:
             body |= {"user": _user(self.number), "context": 1}
         else:
-            member = {**_member(), "user": _user(self.number), "permissions": "0"}
+            member = {**_member(), "user": _user(self.number), "permissions": str(self.permissions)}
             body |= {"member": member, "guild_id": str(self.guild), "context": 0, "guild_locale": "en-US",
                      "guild": {"id": str(self.guild), "locale": "en-US", "features": []}}  # fmt: skip
         await self.api.dispatch("INTERACTION_CREATE", body)

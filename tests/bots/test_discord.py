@@ -22,13 +22,14 @@ class TestOnePerson:
         [picture] = anna.pictures
         assert drawn(picture.picture)["age"] == 6.0
         assert picture.text == "Girl, 6 years · half mom, half dad"
-        assert picture.labels == ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
+        labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
+        assert picture.labels[:6] == labels
 
     async def test_thinking_becomes_the_progress_message_and_that_the_picture(self, discord_api: Discord) -> None:
         anna = discord_api.person(1, CHANNEL)
         await first_child(anna)
         assert len(discord_api.messages) == 1
-        assert anna.pictures[0].alt == anna.pictures[0].text
+        assert anna.pictures[0].alt == "A drawn face: Girl, 6 years."
 
     async def test_wishes_beside_the_photos_are_heeded(self, discord_api: Discord) -> None:
         anna = discord_api.person(1, CHANNEL)
@@ -216,6 +217,38 @@ class TestGuilds:
         await there.uses("dad", photo=b"someone 2")
         await there.sees("Got dad")
         assert here.pictures == there.pictures == []
+
+
+@pytest.mark.usefixtures("discord_bot")
+class TestFun:
+    async def test_a_guild_is_asked_by_a_native_poll(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await first_child(anna)
+        await anna.presses("Who does it look like?")
+        asked = await anna.sees("Who does it look like?")
+        assert asked.poll == ("Mom", "Dad", "Both", "The neighbour")
+
+    async def test_the_wall_is_for_those_who_manage_the_guild_to_allow(self, discord_api: Discord) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+        await anna.uses("wall")
+        await anna.sees("off in this group")
+        await anna.uses("wall", switch="on")
+        await anna.sees("Only admins")
+        ben.permissions = 1 << 5
+        await ben.uses("wall", switch="on")
+        await anna.sees("The family wall is on")
+        await anna.uses("wall")
+        await anna.sees("Nobody is on the wall yet")
+
+    async def test_the_family_card_is_described_for_people_who_cannot_see_it(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await first_child(anna)
+        await anna.uses("names", names="Anna & Ben & Mia")
+        await anna.sees("The next family card")
+        await anna.presses("Family card")
+        card = (await anna.sees_pictures(2))[-1]
+        assert card.text == "Mia and family"
+        assert card.alt == "A family card: mom and dad, and their drawn child Mia: Girl, 6 years."
 
 
 @pytest.mark.usefixtures("discord_bot")
