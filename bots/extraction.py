@@ -8,6 +8,7 @@ somebody has looked at it, English is said. Texts that are gone leave the catalo
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def brought_up_to_date(source: bytes, language: str) -> bytes:
         before = older.get(message.context)
         if before is not None and before.id != message.id:
             _keep_as_fuzzy(message, before)
+        if isinstance(message.id, str) and not has_words(message.id):
+            message.string = message.string or message.id
     _head(catalogue)
     written = io.BytesIO()
     write_po(written, catalogue, width=120, ignore_obsolete=True)
@@ -64,6 +67,11 @@ def _keep_as_fuzzy(message: Message, before: Message) -> None:
     if message.pluralizable == before.pluralizable and _is_complete(before):
         message.string = before.string
         message.flags.add("fuzzy")
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to translate besides placeholders, numbers and signs."""
+    return any(letter.isalpha() for letter in re.sub(r"{[a-z_]*}", "", text))
 
 
 def update(folder: Path = CATALOGUES) -> list[str]:
