@@ -6,18 +6,32 @@ Pillow is loaded when the first one is asked for: a chat process that nobody ask
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bots.messenger import Picture
 from bots.steps import CardFacts, Say, WallTile
 from bots.texts import render
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def show_card(facts: CardFacts, trio: Picture, language: str | None) -> Picture:
     """The family card of a picture that holds mom, dad and child side by side."""
     from bots import cards
 
-    mom, dad, child = cards.cut_in_three(trio.data)
-    sheet = cards.family_card(
+    sheet = card_sheet(facts, *cards.cut_in_three(trio.data), language)
+    alt = render("alt_card", {"name": facts.title, "sex": facts.sex, "age": facts.age}, language)
+    return Picture(cards.to_jpeg(sheet, cards.marks_of(trio.data)), "image/jpeg", f"family-{trio.name}", alt)
+
+
+def card_sheet(
+    facts: CardFacts, mom: Image.Image, dad: Image.Image, child: Image.Image, language: str | None
+) -> Image.Image:
+    """The family card of three square pictures, in the words of a language."""
+    from bots import cards
+
+    return cards.family_card(
         cards.FamilyCard(
             mom,
             dad,
@@ -32,8 +46,6 @@ def show_card(facts: CardFacts, trio: Picture, language: str | None) -> Picture:
             foot=render("card_foot", {}, language),
         )
     )
-    alt = render("alt_card", {"name": facts.title, "sex": facts.sex, "age": facts.age}, language)
-    return Picture(cards.to_jpeg(sheet, cards.marks_of(trio.data)), "image/jpeg", f"family-{trio.name}", alt)
 
 
 def show_wall(tiles: Sequence[WallTile], pictures: Sequence[Picture | None], language: str | None) -> Picture | None:

@@ -71,8 +71,10 @@ def make(
     kind = pictures.kind_of(out)
     photos = [pictures.read(mom), pictures.read(dad)]
     # From here on torch is needed, which takes seconds: what is quick to refuse was refused.
-    wish = read_wish(code, age=_years(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
-    pipeline = _pipeline(ctx)
+    wish = read_wish(
+        code, age=years_of(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks
+    )
+    pipeline = open_pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
@@ -80,7 +82,7 @@ def make(
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     pictures.write(out, child.image, kind)
     facts = pictures.facts_of(out, [child], parents)
-    _answer(out, facts, as_json)
+    answer(out, facts, as_json)
 
 
 def grow(
@@ -111,14 +113,14 @@ def grow(
     wish = read_wish(code, sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
     for age in years:
         replace(wish, age=age)  # refuses other ages before anything is loaded
-    pipeline = _pipeline(ctx)
+    pipeline = open_pipeline(ctx)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
     with progress("Drawing the child at each age") as report:
         children = pipeline.grow(parents[0].latent, parents[1].latent, wish, years, progress=report)
     pictures.write(out, strip([child.image for child in children], [f"{age:g}" for age in years]), kind)
-    _answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
+    answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
 
 
 def encode(
@@ -132,13 +134,13 @@ def encode(
     """Turn a photo into a latent: the numbers that the generator draws a face from."""
     pictures.check_target(out, (".npz",), "latents")
     source = pictures.read(photo)
-    pipeline = _pipeline(ctx)
+    pipeline = open_pipeline(ctx)
     parent = pictures.parent(pipeline, source, face, refine)
     out.write_bytes(parent.latent.to_bytes())
     facts: dict[str, Any] = {"latent": str(out), **parent.facts}
     facts |= {"generator": parent.latent.generator, "encoder": parent.latent.encoder}
     facts |= {"timings_ms": parent.timings_ms, "warnings": parent.warnings}
-    _answer(out, facts, as_json)
+    answer(out, facts, as_json)
 
 
 def draw(
@@ -155,18 +157,18 @@ def draw(
     source = pictures.read(latent)
     from core.wish import Wish
 
-    age = _years(age, age_group)
+    age = years_of(age, age_group)
     Wish(age=0.0 if age is None else age, size=size)  # refuses other ages and sizes before anything is loaded
-    pipeline = _pipeline(ctx)
+    pipeline = open_pipeline(ctx)
     face = pictures.parent(pipeline, source, None, refine=False).latent
     with progress("Drawing"):
         shown = face if age is None else pipeline.age_face(face, age=age)
         image = pipeline.draw(shown, size=size)
     pictures.write(out, image, kind)
-    _answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
+    answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
 
 
-def _years(age: float | None, group: str | None) -> float | None:
+def years_of(age: float | None, group: str | None) -> float | None:
     """The age that was asked for, as a number or as a group of ages; None when neither was said."""
     from core.wish import age_of_group
 
@@ -175,13 +177,13 @@ def _years(age: float | None, group: str | None) -> float | None:
     return age if group is None else age_of_group(group)
 
 
-def _pipeline(ctx: typer.Context) -> Any:
+def open_pipeline(ctx: typer.Context) -> Any:
     environment: Environment = ctx.obj
     with progress("Loading the models"):
         return environment.load_pipeline(environment.read_settings())
 
 
-def _answer(out: Path, facts: dict[str, Any], as_json: bool) -> None:
+def answer(out: Path, facts: dict[str, Any], as_json: bool) -> None:
     """The result: the path, or everything as JSON. Warnings are notes unless they are in the JSON already."""
     if as_json:
         say_json(facts)

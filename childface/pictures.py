@@ -50,6 +50,8 @@ class ParentFile:
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    crop: Pixels | None = None
+    """The aligned face (256×256×3) of a photo."""
 
 
 def read(path: Path) -> Source:
@@ -109,7 +111,7 @@ def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -
     except InputError as error:
         raise _about(source.path, error) from error.__cause__
     facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
-    return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts)
+    return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)
 
 
 def write(out: Path, image: Pixels, kind: Kind) -> None:

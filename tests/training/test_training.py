@@ -188,5 +188,7 @@ def test_being_sure_of_a_wrong_year_costs_more_than_being_unsure() -> None:
 
 
 def test_the_sex_of_a_baby_teaches_nothing() -> None:
-    girl, boy = (age_loss(torch.zeros(1, YEARS + 1) + 3, torch.tensor([1.0]), torch.tensor([sex])) for sex in (0.0, 1.0))
+    girl, boy = (
+        age_loss(torch.zeros(1, YEARS + 1) + 3, torch.tensor([1.0]), torch.tensor([sex])) for sex in (0.0, 1.0)
+    )
     assert girl == boy

@@ -1,0 +1,135 @@
+"""`childface card`: the family card of two photos, as people share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from childface import pictures
+from childface.cli_pictures import (
+    Age,
+    AgeGroup,
+    Code,
+    Dad,
+    Face,
+    Genes,
+    Json,
+    Mix,
+    Mom,
+    Refine,
+    Seed,
+    SexOption,
+    answer,
+    open_pipeline,
+    years_of,
+)
+from childface.console import Refusal, progress
+from childface.wishes import read_wish, with_looks
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from core.pipeline import Child
+    from tasks.pipeline_port import Pipeline
+
+    Pixels = npt.NDArray[np.uint8]
+
+ON_CARD = 512
+"""Pixels of each picture before it is laid onto the card."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(epilog='Example: childface card mom.jpg dad.jpg --names "Anna, Ben, Mia" -o card.png')(with_looks(card))
+
+
+def card(
+    ctx: typer.Context,
+    mom: Mom,
+    dad: Dad,
+    names: Annotated[str, typer.Option(metavar="MOM,DAD[,CHILD]", help="What they are called on the card.")] = "",
+    language: Annotated[
+        str, typer.Option(metavar="CODE", help="Of the words: en, es, pt, ru, de, hi, zh or ar.")
+    ] = "en",
+    age: Age = None,
+    age_group: AgeGroup = None,
+    sex: SexOption = None,
+    mix: Mix = None,
+    seed: Seed = None,
+    genes: Genes = None,
+    code: Code = None,
+    refine: Refine = False,
+    mom_face: Face = None,
+    dad_face: Face = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the card goes: PNG or JPEG.")] = Path("card.png"),
+    as_json: Json = False,
+    *,
+    looks: dict[str, float],
+) -> None:
+    """Draw a family card: mom + dad = child, with names and how much the child takes after each."""
+    given = _names(names)
+    spoken = _language(language)
+    kind = pictures.kind_of(out)
+    sources = [pictures.read(mom), pictures.read(dad)]
+    years = years_of(age, age_group)
+    wish = read_wish(code, age=years, sex=sex, mix=mix, seed=seed, size=ON_CARD, genes=genes, looks=looks)
+    pipeline = open_pipeline(ctx)
+    parents = [
+        pictures.parent(pipeline, source, face, refine)
+        for source, face in zip(sources, (mom_face, dad_face), strict=True)
+    ]
+    with progress("Drawing the child") as report:
+        child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
+    faces = [_face(pipeline, parent) for parent in parents]
+    pictures.write(out, _sheet(faces, child, given, spoken), kind)
+    answer(out, pictures.facts_of(out, [child], parents), as_json)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    from bots.fun import LONGEST_NAME, read_names
+
+    names = read_names(text)
+    if names and len(names) not in (2, 3):
+        raise Refusal(f"--names is {text!r}; allowed: mom's and dad's, perhaps the child's, such as Anna,Ben,Mia")
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise Refusal(f"--names is {text!r}; allowed: up to {LONGEST_NAME} letters each")
+    return names
+
+
+def _language(code: str) -> str:
+    from bots.languages import LANGUAGES, language_of
+
+    language = language_of(code)
+    if language is None:
+        raise Refusal(f"--language is {code!r}; allowed: {', '.join(LANGUAGES)}")
+    return language
+
+
+def _face(pipeline: Pipeline, parent: pictures.ParentFile) -> Pixels:
+    """The face of a photo as it was cut out; of a latent, as it is drawn."""
+    return pipeline.draw(parent.latent, size=ON_CARD) if parent.crop is None else parent.crop
+
+
+def _sheet(faces: list[Pixels], child: Child, names: tuple[str, ...], language: str) -> Pixels:
+    import numpy as np
+    from PIL import Image
+
+    from bots.names import child_name
+    from bots.sharing import card_sheet
+    from bots.steps import CardFacts
+
+    mom, dad, title, *_ = (*names, "", "", "")
+    facts = CardFacts(
+        title=title or child_name(child.seed, child.sex, language),
+        sex=child.sex,
+        age=child.age,
+        mom_alike=child.likeness["mom"],
+        dad_alike=child.likeness["dad"],
+        mom_name=mom,
+        dad_name=dad,
+    )
+    trio: list[Any] = [Image.fromarray(picture) for picture in (*faces, child.image)]
+    return np.array(card_sheet(facts, trio[0], trio[1], trio[2], language))
