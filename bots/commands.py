@@ -6,11 +6,11 @@ from bots.texts import render
 
 PRIVATE = (
     "start", "help", "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow",
-    "names", "settings", "language", "cancel", "privacy", "delete_my_data",
+    "names", "settings", "language", "cancel", "privacy", "withdraw", "delete_my_data",
 )  # fmt: skip
 GROUP = (
     "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow", "names", "wall", "language", "cancel",
-    "help", "privacy", "delete_my_data",
+    "help", "privacy", "withdraw", "delete_my_data",
 )  # fmt: skip
 
 

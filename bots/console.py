@@ -28,7 +28,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.events import CommandGiven, PhotoNotTaken, Role, TextSaid
+from bots.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
 from bots.inline_pictures import COLUMNS, draw_inline
 from bots.lanes import Lanes
 from bots.messenger import Note, Picture
@@ -189,9 +189,14 @@ class ConsoleChat:
         language: str | None = None,
         environment: Mapping[str, str] | None = None,
         pace: Pace = PACE,
+        agreed: bool = False,
     ) -> None:
-        """Pictures are saved in `folder`. `environment` says what the terminal can, see bots/inline_pictures.py."""
+        """Pictures are saved in `folder`. `environment` says what the terminal can, see bots/inline_pictures.py.
+
+        `agreed`: do not ask before the first photo.
+        """
         self._dialogue = dialogue
+        self._agreed = agreed
         self._out = out or Console()
         self._who = Who(PLATFORM, CHAT, user, language)
         self._messenger = TerminalMessenger(self._out, folder, os.environ if environment is None else environment)
@@ -257,6 +262,8 @@ class ConsoleChat:
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
+        if self._agreed:
+            await self._dialogue.aside(self._dialogue.agree, self._who)
         courier = asyncio.create_task(self._courier.run())
         try:
             yield
@@ -307,12 +314,30 @@ class ConsoleChat:
                 refused = PhotoNotTaken("photo_too_large", facts, number)
                 await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, refused))
             else:
-                photos.append(SentPhoto(await asyncio.to_thread(path.read_bytes), number, role))
+                photos.append(OfferedPhoto(str(path), number, role))
         if photos:
-            await self._answer(await self._dialogue.aside(self._dialogue.take_photos, self._who, photos))
+            await self._take_in(Offer(tuple(photos)))
         if command is not None:
             event = CommandGiven(command.name, command.argument, number)
             await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
+
+    async def _take_in(self, offer: Offer) -> None:
+        """Read photos and hand them over; ask first whoever has not agreed."""
+        question = await self._dialogue.aside(self._dialogue.ask_first, self._who, offer)
+        if question is not None:
+            await self._answer(question)
+            return
+        photos = []
+        for offered in offer.photos:
+            try:
+                data = await asyncio.to_thread(Path(offered.ref).read_bytes)
+            except OSError:  # it has gone while the question was open
+                words = render("console_no_file", {"path": offered.ref}, self._language)
+                self._out.print(f"       [red]{escape(words)}[/]", highlight=False)
+            else:
+                photos.append(SentPhoto(data, offered.message_id, offered.role))
+        if photos:
+            await self._answer(await self._dialogue.aside(self._dialogue.take_photos, self._who, photos))
 
     async def _answer(self, answer: Answer, press: TerminalPress | None = None) -> None:
         self._speak(answer.language)
@@ -321,6 +346,8 @@ class ConsoleChat:
             await self._presenter.show(self._messenger, place, answer.lines, press)
             for job in answer.jobs:
                 self._courier.watch(job)
+        for offer in answer.fetch:
+            await self._take_in(offer)
 
     def _speak(self, language: str | None) -> None:
         """What the terminal itself says is in the conversation's language, too."""

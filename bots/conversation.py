@@ -6,8 +6,9 @@
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, genes, poll) and bots/talk.py (help,
-privacy, cancel, deleting). `step` is pure: the same state, event and context give the same new state and steps.
+bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, genes, poll), bots/consent.py (agreeing,
+withdrawing, privacy) and bots/talk.py (help, cancel, deleting). `step` is pure: the same state, event and context give
+the same new state and steps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import couples, fun, photos, talk, wishes
+from bots import consent, couples, fun, photos, talk, wishes
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
@@ -31,6 +32,7 @@ from bots.events import (
     PhotoEncoded,
     PhotoNotTaken,
     PhotoRefused,
+    PhotosOffered,
     PhotoSplit,
     PhotosReceived,
     TextSaid,
@@ -57,7 +59,8 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
 def _after_silence(turn: Turn) -> None:
     """Drop a round that was left half done long ago."""
     quiet = turn.context.now - turn.state.touched
-    if quiet > SILENCE and turn.state.half_done and turn.state.drawing is None:
+    begun = turn.state.half_done or turn.state.parked
+    if quiet > SILENCE and begun and turn.state.drawing is None:
         photos.forget_round(turn)
 
 
@@ -100,6 +103,7 @@ EVENTS: dict[type, Handler] = {
     ButtonPressed: button_pressed,
     TextSaid: talk.text_said,
     OtherMessage: talk.other_message,
+    PhotosOffered: consent.photos_offered,
     PhotosReceived: photos.photos_received,
     CoupleProposed: couples.couple_proposed,
     AvatarsReceived: couples.avatars_received,
@@ -115,7 +119,7 @@ EVENTS: dict[type, Handler] = {
     DataDeleted: talk.data_deleted,
 }
 
-FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosReceived, CoupleProposed)
+FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosOffered, PhotosReceived, CoupleProposed)
 
 ASKED_OTHERS = ("couple",)
 """Buttons for people whom the round's owner named: their handlers look themselves who may press."""
@@ -137,7 +141,8 @@ COMMANDS: dict[str, Handler] = {
     "settings": talk.settings,
     "language": talk.language,
     "cancel": talk.cancel,
-    "privacy": talk.privacy,
+    "privacy": consent.privacy,
+    "withdraw": consent.withdraw,
     "delete_my_data": talk.delete_my_data,
 }
 
@@ -153,6 +158,8 @@ BUTTONS: dict[str, Handler] = {
     "set": talk.setting_chosen,
     "language": talk.language_chosen,
     "delete": talk.delete_chosen,
+    "consent": consent.consent_chosen,
+    "withdraw": consent.withdraw_chosen,
     # under a picture
     "older": wishes.vary,
     "younger": wishes.vary,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from bots.events import AvatarsReceived, ButtonPressed, CommandGiven, CoupleProposed, Named, PhotosReceived
 from bots.photos import photos_received
 from bots.state import Proposal
-from bots.steps import CloseQuestion, FetchAvatars
+from bots.steps import AskConsent, CloseQuestion, FetchAvatars
 from bots.turn import Turn, button_row
 
 AGREE_WITHIN = 24 * 3600.0
@@ -60,6 +60,9 @@ def couple_answered(turn: Turn, event: ButtonPressed) -> None:
         turn.toast("couple_not_you")
     elif turn.context.now - proposal.at > AGREE_WITHIN:
         _end(turn, "couple_expired")
+    elif event.value == "yes" and not turn.context.agreed:
+        turn.toast("couple_agree_first")
+        turn.do(AskConsent())
     elif event.value == "no":
         _end(turn, "couple_taken_back" if named is None else "couple_declined")
     elif named is not None:

@@ -15,6 +15,7 @@ from bots.events import (
     DrawingStopped,
     Event,
     NewPhoto,
+    Offer,
     PhotoRefused,
     PhotoSplit,
     WallFound,
@@ -22,6 +23,7 @@ from bots.events import (
 from bots.outcomes import wall_of
 from bots.state import State, state_from_json
 from bots.steps import (
+    AskConsent,
     CancelDrawing,
     CancelJobs,
     ChooseFace,
@@ -29,11 +31,13 @@ from bots.steps import (
     Deed,
     DeleteData,
     FetchAvatars,
+    FetchPhotos,
     FindWall,
     ForgetPhotos,
     Line,
     QueueDrawing,
     QueueEncode,
+    SaveConsent,
     SaveGroup,
     SaveSettings,
     SplitPhoto,
@@ -85,8 +89,10 @@ class TurnRun:
         """In which to show the lines."""
         self.lines: list[Line] = []
         self.jobs: list[Job] = []
-        self.deletes = False
         self.avatars: tuple[str, ...] = ()
+        self.deletes: DeleteData | None = None
+        self.fetch: list[Offer] = []
+        self.asks = False
 
     def take(self, unit: Unit, event: Event, context: Context) -> None:
         """Step, do the deeds, step on what they bring about, save. Raises ConversationChanged."""
@@ -132,8 +138,14 @@ class TurnRun:
                 self.avatars = people
             case ChooseLanguage(language):
                 self._choose_language(unit, language)
+            case AskConsent():
+                self.asks = True
+            case SaveConsent(version):
+                unit.users.agree(self._owner, version)
+            case FetchPhotos(offers):
+                self.fetch += offers
             case DeleteData():
-                self.deletes = True
+                self.deletes = deed
         return None
 
     def _queue_drawing(self, unit: Unit, deed: QueueDrawing) -> Event:

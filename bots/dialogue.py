@@ -19,9 +19,20 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from bots.buttons import read_button
+from bots.consent import version_of
 from bots.conversation import step
 from bots.deeds import TurnRun, Who, desk_name, load_state
-from bots.events import AvatarsReceived, ButtonPressed, DataDeleted, Event, NewPhoto, PhotosReceived, Role
+from bots.events import (
+    AvatarsReceived,
+    ButtonPressed,
+    DataDeleted,
+    Event,
+    NewPhoto,
+    Offer,
+    PhotosOffered,
+    PhotosReceived,
+    Role,
+)
 from bots.languages import DEFAULT_LANGUAGE, language_of
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
@@ -69,6 +80,7 @@ class Answer:
     """What to show, whose round it belongs to, and which jobs were queued for it.
 
     `avatars`: whose profile photos (the platform's numbers, mostly none) are to be handed in by `take_avatars`.
+    `fetch`: photos that waited for an agreement which was just given; the adapter hands them over.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -77,6 +89,7 @@ class Answer:
     avatars: tuple[str, ...] = ()
     language: str | None = None
     """In which to show the lines: the group's, the person's choice, or that of their chat program."""
+    fetch: list[Offer] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,26 @@ class Dialogue:
     def hear(self, who: Who, event: Event) -> Answer:
         """A command, words, a sticker … of somebody in their own conversation."""
         who, user = self._meet(who)
-        return self._turn(who, user.id, user.id, lambda unit: event)
+        return self._hear(who, user.id, event)
+
+    def ask_first(self, who: Who, offer: Offer) -> Answer | None:
+        """Before a photo is fetched: the question to the speaker, or to the one whose photo it is, if they have not
+        agreed yet. None: everybody has. The offer comes back as `Answer.fetch` when the question was answered well.
+        """
+        names = dict.fromkeys([who.user, *(photo.sender for photo in offer.photos)])
+        for name in (name for name in names if name):
+            asked, person = self._meet(replace(who, user=name))
+            if not self._agreed(person):
+                speaker = None if name == who.user else who.user
+                return self._hear(asked, person.id, PhotosOffered(replace(offer, speaker=speaker)))
+        return None
+
+    def agree(self, who: Who) -> None:
+        """As if this person had read the text and agreed: for demonstrations and scripts."""
+        user = self._user(who)
+        with self.store.unit() as unit:
+            unit.users.agree(user.id, version_of(self._defaults.keeping))
+            unit.commit()
 
     def take_photos(
         self,
@@ -135,7 +167,15 @@ class Dialogue:
         reply_to: ReplyTo | None = None,
         wishes: dict[str, Any] | None = None,
     ) -> Answer:
-        """One photo or an album, with wishes if some came along. In a group they may join somebody else's round."""
+        """One photo or an album, with wishes if some came along. In a group they may join somebody else's round.
+
+        Nothing is stored while somebody has not agreed; the answer asks. See `ask_first`.
+        """
+        asked = self.ask_first(who, Offer())
+        for name in {photo.sender for photo in photos if photo.sender}:
+            asked = asked or self.ask_first(replace(who, user=name), Offer())
+        if asked is not None:
+            return asked
         who, user = self._meet(who)
         senders = self._senders(who, photos)
         owner = user.id
@@ -205,7 +245,8 @@ class Dialogue:
             desk = _load_desk(unit, who)
             user = unit.users.find(who.platform, who.user)
             state = State() if user is None else load_state(unit, who, user.id)[0]
-        asked = (state.half_done or state.expects is not None) and now - state.touched <= OPEN_FOR
+        waits = state.half_done or state.parked or state.expects is not None
+        asked = bool(waits) and now - state.touched <= OPEN_FOR
         return asked or desk.lacks(role, now)
 
     # What jobs bring
@@ -257,7 +298,7 @@ class Dialogue:
             try:
                 with self.store.unit() as unit:
                     event = make_event(unit)
-                    run.take(unit, event, self._context(unit, who, unit.users.get(owner), sender))
+                    run.take(unit, event, self._context(unit, who, unit.users.get(owner), unit.users.get(sender)))
                     if also is not None:
                         also(unit, run.lines)
                     unit.commit()
@@ -268,10 +309,13 @@ class Dialogue:
         for job in run.jobs:
             self._put(job)
         if run.deletes:
-            run.lines += self._delete(who, owner)
+            run.lines += self._delete(who, owner, withdrawn=run.deletes.withdrawn)
         if who.group:
             self._note_round(who, owner)
-        return Answer(run.lines, owner, run.jobs, run.avatars, run.language)
+        asked = self.ask_first(who, Offer()) if run.asks else None
+        if asked is not None:
+            return Answer([*run.lines, *asked.lines], asked.owner, language=asked.language)
+        return Answer(run.lines, owner, run.jobs, run.avatars, run.language, run.fetch)
 
     def _put(self, job: Job) -> None:
         try:
@@ -280,20 +324,26 @@ class Dialogue:
             # The row is committed, and the search for lost jobs will find it.
             log.warning("job %s: could not be queued now: %s", job.id, type(fault).__name__)
 
-    def _delete(self, who: Who, owner: str) -> list[Line]:
+    def _delete(self, who: Who, owner: str, *, withdrawn: bool) -> list[Line]:
         """Delete a person, then say what that was; nothing of this conversation is saved any more."""
         report = delete_user(self.store, owner)
         context = Context(owner=owner, sender=owner, group=who.group)
-        _, steps = step(State(), DataDeleted(asdict(report)), context)
+        _, steps = step(State(), DataDeleted(asdict(report), withdrawn), context)
         return [line for line in steps if isinstance(line, Line)]
 
-    def _context(self, unit: Unit, who: Who, user: User, sender: str) -> Context:
+    def _hear(self, who: Who, owner: str, event: Event) -> Answer:
+        return self._turn(who, owner, owner, lambda unit: event)
+
+    def _agreed(self, user: User) -> bool:
+        return user.consent_at is not None and user.consent_version == version_of(self._defaults.keeping)
+
+    def _context(self, unit: Unit, who: Who, user: User, sender: User) -> Context:
         group = unit.users.find(who.platform, desk_name(who)) if who.group else None
         names = ("age", "mix", "sex", "refine")
         chosen = {name: getattr(user, name) for name in names if getattr(user, name) is not None}
         return Context(
             owner=user.id,
-            sender=sender,
+            sender=sender.id,
             number=who.user,
             username=who.username,
             group=who.group,
@@ -304,6 +354,7 @@ class Dialogue:
             now=self.store.clock().timestamp(),
             habits=replace(self._defaults.habits, **chosen),
             keeping=self._defaults.keeping,
+            agreed=self._agreed(sender),
         )
 
     def language_for(self, who: Who) -> str | None:

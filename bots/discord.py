@@ -14,7 +14,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import discord
@@ -29,7 +29,7 @@ from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, a
 from bots.discord_patience import BROKEN, DiscordPatience
 from bots.discord_reading import PLATFORM, Asked, Interaction, PhotoRef, couple_of, is_picture, photo_in, who_of
 from bots.discretion import PRIVATE_COMMANDS
-from bots.events import CommandGiven, CoupleProposed, OtherMessage, PhotoNotTaken, Role
+from bots.events import CommandGiven, CoupleProposed, Offer, OfferedPhoto, OtherMessage, PhotoNotTaken, Role
 from bots.faults import frames_of
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, Press
@@ -232,7 +232,9 @@ class DiscordBot:
 
     async def _answer(self, who: Who, key: str, turn: Awaitable[Answer], press: Press | None = None) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
-        answer = await turn
+        await self._show(who, key, await turn, press)
+
+    async def _show(self, who: Who, key: str, answer: Answer, press: Press | None = None) -> None:
         place = Place(who.chat_id, answer.owner, answer.language, who.group, reply_to=key)
         sent: list[str] = []
         status = None
@@ -250,6 +252,8 @@ class DiscordBot:
         if who.group:
             for number in sent:
                 await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+        for offer in answer.fetch:
+            await self._take_in(replace(who, user=offer.speaker or who.user), key, offer)
         if answer.avatars:
             await self._on_agreed(who, key, answer)
 
@@ -269,28 +273,48 @@ class DiscordBot:
     # Photos
 
     async def _take(self, who: Who, key: str, photos: tuple[PhotoRef, ...], wishes: dict[str, Any]) -> None:
-        """Fetch what was sent, hand it over."""
-        fetched: list[SentPhoto] = []
+        """Look at size and kind; what fits is taken in."""
+        fitting: list[OfferedPhoto] = []
         for one in photos:
-            photo = await self._fetch(one, key)
+            fault = self._unfit(one, key)
+            if fault is None:
+                fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size))
+            else:
+                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, fault))
+        if fitting:
+            await self._take_in(who, key, Offer(tuple(fitting), wishes=wishes))
+
+    async def _take_in(self, who: Who, key: str, offer: Offer) -> None:
+        """Fetch photos and hand them over; ask first where somebody has not agreed."""
+        question = await self._dialogue.aside(self._dialogue.ask_first, who, offer)
+        if question is not None:
+            await self._show(who, key, question)
+            return
+        fetched: list[SentPhoto] = []
+        for offered in offer.photos:
+            photo = await self._fetch(offered, key)
             if isinstance(photo, SentPhoto):
                 fetched.append(photo)
             else:
                 await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, photo))
         if fetched:
-            turn = self._dialogue.aside(self._dialogue.take_photos, who, fetched, None, wishes)
+            turn = self._dialogue.aside(self._dialogue.take_photos, who, fetched, None, offer.wishes)
             await self._answer(who, key, turn)
 
-    async def _fetch(self, photo: PhotoRef, key: str) -> SentPhoto | PhotoNotTaken:
-        """The bytes, or why not. Size and kind are looked at before anything is fetched."""
+    def _unfit(self, photo: PhotoRef, key: str) -> PhotoNotTaken | None:
+        """Why a file need not be fetched."""
         limit = self._options.largest_photo
         if not is_picture(photo.file):
             return PhotoNotTaken("not_a_picture", {}, key)
         if photo.file.size > limit:
             return PhotoNotTaken("photo_too_large", {"what": "bytes", "limit": limit, "size": photo.file.size}, key)
+        return None
+
+    async def _fetch(self, photo: OfferedPhoto, key: str) -> SentPhoto | PhotoNotTaken:
+        """The bytes, or why not."""
         try:
             async with self._downloads:
-                data = await self._patience.heard(photo.file.read)
+                data = await self._patience.heard(lambda: self._client.http.get_from_cdn(photo.ref))
         except MessengerError:
             return PhotoNotTaken("photo_not_fetched", {}, key)
         return SentPhoto(data, key, photo.role, photo.sender)

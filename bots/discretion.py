@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-PRIVATE_KINDS = ("refused", "failed", "bad", "privacy", "consent", "settings", "delete", "help", "welcome", "unknown")
+PRIVATE_KINDS = (
+    "refused",
+    "failed",
+    "bad",
+    "privacy",
+    "consent",
+    "withdraw",
+    "withdrawn",
+    "settings",
+    "delete",
+    "help",
+    "welcome",
+    "unknown",
+)
 """First words of the keys of such texts: errors, consent and privacy, and what only repeats what somebody set."""
 
 PRIVATE_KEYS = frozenset({
     "already_so", "kept", "deleted", "deleting", "nothing_to_cancel", "not_your_button", "stale_button",
-    "already_drawn", "same_photo", "photo_warning", "went_wrong",
+    "already_drawn", "same_photo", "still_agreed", "photo_warning", "went_wrong",
 })  # fmt: skip
 
 PRIVATE_COMMANDS = frozenset(
-    {"start", "help", "settings", "privacy", "delete_my_data", "cancel", "consent", "language"}
+    {"start", "help", "settings", "privacy", "withdraw", "delete_my_data", "cancel", "language"}
 )
 """Commands whose first answer is expected to be private; a guess that may be wrong, then the answer is moved."""
 

@@ -77,6 +77,41 @@ class AvatarsReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedPhoto:
+    """A photo that the chat service still holds. `ref` is the adapter's own way to fetch it.
+
+    `sender`: the platform's number of the person whose photo it is, if not the speaker's.
+    """
+
+    ref: str
+    message_id: str | None = None
+    role: Role | None = None
+    sender: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The photos of one message or album, not fetched yet, what it replied to, and wishes that came along.
+
+    `speaker`: the platform's number of the one who spoke, if not the person in whose conversation this waits.
+    """
+
+    photos: tuple[OfferedPhoto, ...] = ()
+    reply_to: str | None = None
+    replied_user: str | None = None
+    speaker: str | None = None
+    wishes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotosOffered:
+    """Photos of somebody who has not agreed yet: nothing of them was fetched."""
+
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoNotTaken:
     """A photo that never reached the store: above the limit of bytes, or the service did not hand it out."""
 
@@ -217,6 +252,8 @@ class DataDeleted:
     """Everything of this person has been deleted; how many of what."""
 
     counts: dict[str, int]
+    withdrawn: bool = False
+    """Because the person took the agreement back."""
 
 
 Event = (
@@ -225,6 +262,7 @@ Event = (
     | PhotosReceived
     | CoupleProposed
     | AvatarsReceived
+    | PhotosOffered
     | PhotoNotTaken
     | OtherMessage
     | ButtonPressed

@@ -137,7 +137,7 @@ def forget_round(turn: Turn) -> None:
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
     turn.settle("who", "whose", "face")
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=())
 
 
 def _acknowledge(turn: Turn) -> None:

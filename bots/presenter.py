@@ -81,7 +81,7 @@ class Presenter:
         # In a private chat replying to everything is noise; in a group it says to whom we speak.
         quote = place.group or (place.late and say.drawing is None)
         reply_to = (say.reply_to or place.reply_to) if quote else None
-        private = place.group and is_private(say.key)
+        private = place.group and is_private(say.key) and not say.params.get("public")
         poll = tuple(render(answer, {}, place.language) for answer in say.poll)
         return Note(text, rows, reply_to, picture, private=private, poll=poll)
 

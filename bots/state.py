@@ -6,6 +6,7 @@ a couple that was asked        State.proposal
 the child we talk about        State.child     (set when it is first drawn)
 work under way                 State.drawing   (job id), State.waiting (what to draw after it)
 questions with open buttons    State.questions
+photos before the agreement    State.parked
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from bots.events import DrawingKind, Named, Role
+from bots.events import DrawingKind, Named, Offer, OfferedPhoto, Role
 
 VERSION = 1
 PRESSED_KEPT = 30
@@ -104,6 +105,7 @@ class State:
     proposal: Proposal | None = None
     names: tuple[str, ...] = ()
     """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
+    parked: tuple[Offer, ...] = ()
     version: int = VERSION
 
     @property
@@ -178,11 +180,16 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         touched=data["touched"],
         proposal=_proposal(data.get("proposal")),
         names=tuple(data.get("names", ())),
+        parked=tuple(_offer(offer) for offer in data.get("parked", ())),
     )
 
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From version n to n + 1, for states that were saved by an older program."""
+
+
+def _offer(data: dict[str, Any]) -> Offer:
+    return Offer(**{**data, "photos": tuple(OfferedPhoto(**photo) for photo in data["photos"])})
 
 
 def _photo(data: dict[str, Any] | None) -> ParentPhoto | None:

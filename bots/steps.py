@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bots.events import DrawingKind
+from bots.events import DrawingKind, Offer
 from bots.state import Child
 
 Params = dict[str, Any]
@@ -187,6 +187,27 @@ class ChooseLanguage:
 class DeleteData:
     """Delete everything this person has left with us. Answered with `DataDeleted`."""
 
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SaveConsent:
+    """This person agreed to this version of the text."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """Ask whoever spoke, in a conversation of their own, to agree first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPhotos:
+    """The photos that waited for an agreement can be fetched now. The adapter does it."""
+
+    offers: tuple[Offer, ...]
+
 
 Deed = (
     QueueEncode
@@ -202,6 +223,9 @@ Deed = (
     | FindWall
     | SaveGroup
     | DeleteData
+    | SaveConsent
+    | AskConsent
+    | FetchPhotos
 )
 Step = Line | Deed
 

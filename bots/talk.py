@@ -1,10 +1,10 @@
-"""Everything said besides photos and wishes: greeting, help, settings, cancel, privacy, deleting, small talk."""
+"""Everything said besides photos and wishes: greeting, help, settings, cancel, deleting, small talk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 
+from bots.consent import answer_consent, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.languages import LANGUAGES
 from bots.photos import (
@@ -21,6 +21,9 @@ from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
 from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
 
+SERIOUS = ("consent", "withdraw", "delete")
+"""Questions that only words meant for us can answer."""
+
 LONGEST_ROLE = 3
 """Words of a message that only names a parent, such as "that's mom"."""
 
@@ -35,11 +38,6 @@ def start(turn: Turn, event: CommandGiven) -> None:
 def help_(turn: Turn, event: CommandGiven) -> None:
     """What can be done."""
     turn.say("help")
-
-
-def privacy(turn: Turn, event: CommandGiven) -> None:
-    """What is kept, and how long."""
-    turn.do(Say("privacy", asdict(turn.context.keeping), reply_to=turn.reply_to))
 
 
 def settings(turn: Turn, event: CommandGiven) -> None:
@@ -128,7 +126,7 @@ def _delete(turn: Turn, sure: bool) -> None:
 def data_deleted(turn: Turn, event: DataDeleted) -> None:
     """All gone: this conversation is new again."""
     turn.state = State()
-    turn.do(Say("deleted", dict(event.counts)))
+    turn.do(Say("withdrawn" if event.withdrawn else "deleted", dict(event.counts)))
 
 
 # Plain words
@@ -137,6 +135,8 @@ def data_deleted(turn: Turn, event: DataDeleted) -> None:
 def text_said(turn: Turn, event: TextSaid) -> None:
     """An answer to the latest question, the name of a parent, or something we do not understand."""
     question = max(turn.state.questions, key=lambda q: q.stamp, default=None)
+    if question is not None and question.kind in SERIOUS and not event.addressed:
+        return  # a "yes" said to somebody else in the group
     if question is not None and ANSWERS[question.kind](turn, question, event.text):
         return
     role = read_role(event.text)
@@ -216,6 +216,20 @@ def _answer_language(turn: Turn, question: Question, text: str) -> bool:
     return True
 
 
+def _answer_consent(turn: Turn, question: Question, text: str) -> bool:
+    agreed = read_yes_no(text)
+    if agreed is not None:
+        answer_consent(turn, agreed)
+    return agreed is not None
+
+
+def _answer_withdraw(turn: Turn, question: Question, text: str) -> bool:
+    sure = read_yes_no(text)
+    if sure is not None:
+        answer_withdraw(turn, sure)
+    return sure is not None
+
+
 def _answer_nothing(turn: Turn, question: Question, text: str) -> bool:
     return False
 
@@ -228,7 +242,10 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "who": _answer_who,
     "whose": _answer_whose,
     "delete": _answer_delete,
+    "consent": _answer_consent,
+    "withdraw": _answer_withdraw,
     "set": _answer_nothing,
     "couple": _answer_nothing,
     "language": _answer_language,
+    "privacy": _answer_nothing,
 }

@@ -39,8 +39,17 @@ from bots import commands
 from bots.albums import QUIET, Albums
 from bots.courier import Courier, Pace
 from bots.deeds import Who
-from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.events import CommandGiven, CoupleProposed, Event, OtherMessage, PhotoNotTaken, TextSaid
+from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
+from bots.events import (
+    CommandGiven,
+    CoupleProposed,
+    Event,
+    Offer,
+    OfferedPhoto,
+    OtherMessage,
+    PhotoNotTaken,
+    TextSaid,
+)
 from bots.faults import frames_of
 from bots.lanes import Lanes
 from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
@@ -49,7 +58,7 @@ from bots.patience import Patience
 from bots.presenter import Place, Presenter
 from bots.running import TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
-from bots.telegram_reading import PLATFORM, PhotoRef, Said, read_message, username_of
+from bots.telegram_reading import PLATFORM, Said, read_message, username_of
 from bots.texts import render
 
 log = logging.getLogger(__name__)
@@ -211,23 +220,31 @@ class TelegramBot:
         return replace(who, admin=member.status in (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR))
 
     async def _on_photos(self, said: list[Said]) -> None:
-        """One photo or an album: fetch what is wanted, hand it over."""
+        """One photo or an album: is it wanted at all?"""
         first = said[0]
         who = first.who
         addressed = any(one.addressed for one in said)
         role = first.photo.role if first.photo is not None else None
         if not await self._dialogue.aside(self._dialogue.wants_photo, who, addressed=addressed, role=role):
             return
+        await self._take_in(who, offer_of(said))
+
+    async def _take_in(self, who: Who, offer: Offer) -> None:
+        """Fetch photos and hand them over; ask first where somebody has not agreed."""
+        question = await self._dialogue.aside(self._dialogue.ask_first, who, offer)
+        if question is not None:
+            await self._show(who, question)
+            return
         fetched: list[SentPhoto] = []
-        for one in said:
-            assert one.photo is not None
-            photo = await self._fetch(one.photo)
+        for offered in offer.photos:
+            photo = await self._fetch(offered)
             if isinstance(photo, SentPhoto):
                 fetched.append(photo)
             else:
                 await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, photo))
         if fetched:
-            await self._answer(who, self._dialogue.aside(self._dialogue.take_photos, who, fetched, first.reply_to))
+            reply_to = ReplyTo(offer.reply_to, offer.replied_user)
+            await self._answer(who, self._dialogue.aside(self._dialogue.take_photos, who, fetched, reply_to))
 
     async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """A button. Whatever happens, it stops spinning."""
@@ -245,7 +262,9 @@ class TelegramBot:
 
     async def _answer(self, who: Who, turn: Awaitable[Answer], press: Press | None = None) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
-        answer = await turn
+        await self._show(who, await turn, press)
+
+    async def _show(self, who: Who, answer: Answer, press: Press | None = None) -> None:
         place = Place(who.chat_id, answer.owner, answer.language, who.group)
         try:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
@@ -258,6 +277,8 @@ class TelegramBot:
         if who.group:
             for number in sent:
                 await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+        for offer in answer.fetch:
+            await self._take_in(replace(who, user=offer.speaker or who.user), offer)
         if answer.avatars:
             await self._on_agreed(who, answer)
 
@@ -299,7 +320,7 @@ class TelegramBot:
 
     # Fetching
 
-    async def _fetch(self, photo: PhotoRef) -> SentPhoto | PhotoNotTaken:
+    async def _fetch(self, photo: OfferedPhoto) -> SentPhoto | PhotoNotTaken:
         """The bytes, or why not. The size is looked at before anything is fetched."""
         limit = self._options.largest_photo
         too_large = {"what": "bytes", "limit": limit}
@@ -307,7 +328,7 @@ class TelegramBot:
             return PhotoNotTaken("photo_too_large", {**too_large, "size": photo.size}, photo.message_id)
         try:
             async with self._downloads:
-                data = await self._download(photo.file_id, limit)
+                data = await self._download(photo.ref, limit)
         except BadRequest as error:
             if "too big" in error.message.lower():
                 return PhotoNotTaken("photo_too_large", {**too_large, "size": limit}, photo.message_id)
@@ -327,8 +348,8 @@ class TelegramBot:
         if not found.photos:
             return None
         largest = max(found.photos[0], key=lambda size: size.width * size.height)
-        photo = await self._fetch(PhotoRef(largest.file_id, largest.file_size, "", sender=person))
-        return replace(photo, message_id=None) if isinstance(photo, SentPhoto) else None
+        photo = await self._fetch(OfferedPhoto(largest.file_id, sender=person, size=largest.file_size))
+        return photo if isinstance(photo, SentPhoto) else None
 
     async def _download(self, file_id: str, limit: int) -> bytes | None:
         """The file; None when it turns out to be too large. The rate limiter sees no downloads, so they try here."""
@@ -358,6 +379,14 @@ def event_of(said: Said) -> Event | None:
     if said.text is not None:
         return TextSaid(said.text, said.addressed, said.message_id)
     return None if said.other is None else OtherMessage(said.other, said.addressed, said.message_id)
+
+
+def offer_of(said: list[Said]) -> Offer:
+    """The photos of a message or album, as they can be fetched, now or after somebody agreed."""
+    refs = [one.photo for one in said if one.photo is not None]
+    photos = tuple(OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size) for ref in refs)
+    reply = said[0].reply_to or ReplyTo()
+    return Offer(photos, reply.message_id, reply.user)
 
 
 def who_pressed(query: CallbackQuery) -> Who | None:

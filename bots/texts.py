@@ -269,9 +269,35 @@ EN: dict[str, str] = {
         "• The face as numbers, so that you need not send photos again: {latent_days}.\n"
         "• Pictures I drew: {result_days}.\n"
         "• Notes on finished jobs and where our chat stands: {handled_days}.\n"
-        "• Your settings: until you delete them.\n\n"
+        "• Your settings and your agreement: until you delete them.\n\n"
         "Photos, faces and pictures are stored encrypted. I do not log names, captions or pictures. "
-        "/delete_my_data deletes everything at once."
+        "/delete_my_data deletes everything at once, /withdraw takes your agreement back and deletes as well."
+    ),
+    # agreement
+    "couple_agree_first": "Please answer my question first: may I look at your photo? Then press again.",
+    "consent": (
+        "Before I look at any photo, please read this:\n"
+        "• I read the faces in your photos and turn them into numbers, to draw a child with the looks of both.\n"
+        "• A photo is deleted once its face is read, after {photo_hours} at the latest. The face as numbers stays for "
+        "{latent_days}, pictures I drew for {result_days}, notes on jobs and our chat for {handled_days}. "
+        "All of it is stored encrypted and goes nowhere but back to you.\n"
+        "• You can withdraw at any time: /withdraw deletes all of it at once. /privacy says more.\n\n"
+        "By pressing “I agree” you say: I agree, I am 18 or older, and the people in the photos agreed."
+    ),
+    "consent_yes": "I agree",
+    "consent_no": "No, thanks",
+    "consent_given": "Thank you! You can withdraw at any time with /withdraw.",
+    "consent_declined": "All right. I have not looked at your photos and keep nothing of them.",
+    "consent_first": "I take this photo once you have agreed: press a button above, or answer yes or no.",
+    "withdraw": "Withdraw my agreement",
+    "withdraw_sure": "Withdraw your agreement? That deletes everything I have from you, in all chats, for good.",
+    "withdraw_yes": "Withdraw and delete",
+    "withdraw_no": "Keep my agreement",
+    "still_agreed": "Your agreement stands, and nothing was deleted.",
+    "nothing_to_withdraw": "You have not agreed to anything yet, so I have no photos of yours.",
+    "withdrawn": (
+        "Your agreement is withdrawn. Deleted: {photos}, {latents}, {results}, {jobs} and your settings. "
+        "Should you send a photo again, I will ask again."
     ),
     "delete_sure": "Delete everything I have from you, in all chats? This cannot be undone.",
     "delete_yes": "Delete everything",
@@ -279,7 +305,7 @@ EN: dict[str, str] = {
     "deleting": "Deleting …",
     "kept": "Nothing was deleted.",
     "deleted": (
-        "Deleted: {photos}, {latents}, {results}, {jobs} and your settings. "
+        "Deleted: {photos}, {latents}, {results}, {jobs}, your settings and your agreement. "
         "What I sent to this chat before stays here until you delete it yourself."
     ),
     # the menu of commands
@@ -300,6 +326,7 @@ EN: dict[str, str] = {
     "command_language": "The language I speak",
     "command_cancel": "Stop, forget the photos",
     "command_privacy": "What I keep, and how long",
+    "command_withdraw": "Take my agreement back",
     "command_delete_my_data": "Delete everything of mine",
     # the terminal
     "console_you": "you",

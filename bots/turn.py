@@ -55,6 +55,8 @@ class Context:
     now: float = 0.0
     habits: Habits = field(default_factory=Habits)
     keeping: Keeping = field(default_factory=Keeping)
+    agreed: bool = False
+    """Whether the sender agreed to the text as it is now."""
 
 
 class Turn:

@@ -36,7 +36,7 @@ BOY_WORDS = _words(
 SURPRISE_WORDS = _words(
     "surprise any either random chance egal überraschung sorpresa surpresa сюрприз любой आश्चर्य 惊喜 随便 مفاجأة ? 🎲 🤷"
 )
-YES_WORDS = _words("yes y ja sí si sim да हाँ हां 是 是的 نعم delete ok")
+YES_WORDS = _words("yes y agree ja sí si sim да हाँ हां 是 是的 نعم delete ok")
 NO_WORDS = _words("no n nein não нет नहीं 不 不是 لا keep")
 LANGUAGE_WORDS = {
     "en": _words("en english inglés inglês английский englisch अंग्रेज़ी अंग्रेजी 英语 英文 الإنجليزية انجليزي إنجليزي"),

@@ -42,6 +42,9 @@ def chat(
     ctx: typer.Context,
     demo: Annotated[bool, typer.Option("--demo", help="Play a conversation with two drawn parents.")] = False,
     better: Annotated[bool, typer.Option("--better", help="In the demo, wait for the refined picture too.")] = False,
+    agree: Annotated[
+        bool, typer.Option("--agree", help="I am 18 or older and the people in the photos agreed: do not ask.")
+    ] = False,
 ) -> None:
     """Talk with the bot in this terminal: the whole conversation, without any chat service."""
     import asyncio
@@ -60,7 +63,7 @@ def chat(
     with open_house(settings, environment.load_pipeline) as house:
         _warm_up(house)
         if not demo:
-            asyncio.run(console_chat(house).interact())
+            asyncio.run(console_chat(house, agreed=agree).interact())
             return
         try:
             pictures = asyncio.run(demo_chat(house).play(lines, wait_for_better=better))

@@ -177,13 +177,14 @@ def _discord_bot(house: House, dialogue: Dialogue) -> Bot:
 CHAT_BOTS = {"telegram": _telegram_bot, "discord": _discord_bot}
 
 
-def console_chat(house: House, user: str = "local") -> ConsoleChat:
-    """The terminal adapter."""
+def console_chat(house: House, user: str = "local", *, agreed: bool = False) -> ConsoleChat:
+    """The terminal adapter. `agreed`: the question before the first photo was answered on the command line."""
     from bots.console import ConsoleChat
     from bots.languages import language_of_environment
 
     language = language_of_environment(os.environ)
-    return ConsoleChat(open_dialogue(house), folder=house.settings.pictures_dir, user=user, language=language)
+    folder = house.settings.pictures_dir
+    return ConsoleChat(open_dialogue(house), folder=folder, user=user, language=language, agreed=agreed)
 
 
 def demo_chat(house: House) -> ConsoleChat:
@@ -195,4 +196,4 @@ def demo_chat(house: House) -> ConsoleChat:
         before = unit.users.find(PLATFORM, DEMO_USER)
     if before is not None:
         delete_user(house.store, before.id)
-    return console_chat(house, DEMO_USER)
+    return console_chat(house, DEMO_USER, agreed=True)  # the example parents were drawn, nobody need be asked

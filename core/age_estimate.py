@@ -64,9 +64,7 @@ class AgeHead(nn.Module):
         self.register_buffer("calibrated", torch.tensor(KNOTS))
         self.register_buffer("widening", torch.ones(len(KNOTS)))
         self.register_buffer("years", torch.arange(YEARS).float(), persistent=False)
-        self.reduce = nn.ModuleList(
-            nn.Linear(size, rank, bias=False) for size, rank in zip(SIZES, RANKS, strict=True)
-        )
+        self.reduce = nn.ModuleList(nn.Linear(size, rank, bias=False) for size, rank in zip(SIZES, RANKS, strict=True))
         self.members = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.4),

@@ -93,6 +93,7 @@ class UserRow(Base):
     refine: Mapped[bool | None]
     wall: Mapped[bool | None]
     consent_at: Mapped[datetime | None]
+    consent_version: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
 
 

@@ -27,6 +27,7 @@ class User:
     wall: bool | None
     """Only of the made-up user that stands for a group: whether its family wall may be shown."""
     consent_at: datetime | None
+    consent_version: str | None
     created_at: datetime
 
 

@@ -96,7 +96,9 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
             answers = member(reduced[train[left_out], 0])
         chances[left_out], logits[left_out] = answers[:, :YEARS].softmax(dim=1), answers[:, YEARS]
     fit_calibration(head, chances, faces.age[train])
-    log.note(0, **tell(*head.calibrate(*head.moments(chances), logits), faces.age[train], faces.male[train], "left_out_"))
+    log.note(
+        0, **tell(*head.calibrate(*head.moments(chances), logits), faces.age[train], faces.male[train], "left_out_")
+    )
     with torch.inference_mode():
         log.note(settings.epochs, **tell(*head(faces.features[check, 0]), faces.age[check], faces.male[check]))
     save_weights(head, folder / AGE_FILE)

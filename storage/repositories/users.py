@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TypedDict, Unpack
 
 from sqlalchemy import select, update
@@ -14,7 +13,7 @@ from storage.repositories.base import Tools, new_id, record_of
 
 
 class SettingChanges(TypedDict, total=False):
-    """What a person may change; None means "our default again" (for consent: withdrawn)."""
+    """What a person may change; None means "our default again"."""
 
     language: str | None
     age: float | None
@@ -22,7 +21,6 @@ class SettingChanges(TypedDict, total=False):
     sex: str | None
     refine: bool | None
     wall: bool | None
-    consent_at: datetime | None
 
 
 class Users:
@@ -59,6 +57,12 @@ class Users:
         if row is None:
             raise NotFound(what="user", id=user_id)
         return record_of(User, row)
+
+    def agree(self, user_id: str, version: str) -> User:
+        """Note that this person agreed just now, and to which version of the text. Raises `NotFound`."""
+        values = {"consent_at": self._tools.now(), "consent_version": version}
+        self._tools.change(update(UserRow).where(UserRow.id == user_id).values(**values))
+        return self.get(user_id)
 
     def save_settings(self, user_id: str, **changes: Unpack[SettingChanges]) -> User:
         """Change the named settings, leave the others. Raises `NotFound`."""

@@ -19,6 +19,7 @@ from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit import Store
 from tests.bots import fake_discord
+from tests.bots.agreement import agreed
 from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.bots.fake_worker import FakeWorker
@@ -42,6 +43,16 @@ def worker(store: Store) -> Iterator[FakeWorker]:
 
 @pytest.fixture
 def dialogue(store: Store, worker: FakeWorker) -> Dialogue:
+    """Nobody has to be asked any more: forty people in each chat service, and whoever sits at the terminal."""
+    agreed(store, "telegram", *range(1, 41), 424242)
+    agreed(store, "discord", *range(1, 41))
+    agreed(store, "console", "local")
+    return Dialogue(store, worker)
+
+
+@pytest.fixture
+def strict_dialogue(store: Store, worker: FakeWorker) -> Dialogue:
+    """Nobody has agreed to anything."""
     return Dialogue(store, worker)
 
 

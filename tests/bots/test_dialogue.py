@@ -16,6 +16,7 @@ from bots.steps import Line, Say, Toast
 from storage.errors import NotFound
 from storage.records import Job
 from storage.unit import Store
+from tests.bots.agreement import agreed
 
 ANNA = Who("telegram", "1", "1", "en")
 HOUR = timedelta(hours=1)
@@ -39,6 +40,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        agreed(store, "telegram", *range(1, 10))
         self.queue = Kept()
         self._seeds = iter(range(1, 10_000))
         self.dialogue = Dialogue(store, self.queue, draw_seed=lambda: next(self._seeds))

@@ -65,11 +65,18 @@ def test_a_demo_without_a_picture_fails(ready: Terminal) -> None:
     assert "no picture was drawn" in run.err
 
 
-def test_a_chat_ends_with_its_input(ready: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("mom.jpg\ndad.jpg\n"))
+@pytest.mark.parametrize(
+    ("flags", "typed"),
+    [((), "mom.jpg\nyes\ndad.jpg\n"), (("--agree",), "mom.jpg\ndad.jpg\n")],
+    ids=["asked", "--agree"],
+)
+def test_a_chat_ends_with_its_input(
+    ready: Terminal, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], typed: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     ready.change(refine=False)
 
-    run = ready.run("chat")
+    run = ready.run("chat", *flags)
 
     assert run.code == 0, run.err
     assert ready.pipeline.calls["make"] == 1

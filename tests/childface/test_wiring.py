@@ -51,6 +51,8 @@ async def test_two_photos_in_telegram_come_back_as_a_child_and_then_a_better_one
         try:
             anna = api.person(1)
             await anna.sends_photo(photo_of("mom"))
+            await anna.sees("I am 18 or older")
+            await anna.presses("I agree")
             await anna.sees("Now a photo of the other parent")
             await anna.sends_photo(photo_of("dad"))
             await api.until(lambda: len(api.pictures(1)) == 2, "two pictures")

@@ -32,21 +32,22 @@ def test_settings_change_one_by_one_and_the_others_stay(house: Furnished) -> Non
     assert (found.age, found.refine, found.mix, found.sex) == (None, True, 70.0, "girl")
 
 
-def test_consent_is_a_moment_that_can_be_withdrawn(house: Furnished) -> None:
+def test_an_agreement_is_kept_with_its_moment_and_what_was_read(house: Furnished, clock: TurnableClock) -> None:
     user = house.user()
-    elsewhere = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    clock.time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     with house.store.unit() as unit:
-        agreed = unit.users.save_settings(user.id, consent_at=elsewhere)
-        withdrawn = unit.users.save_settings(user.id, consent_at=None)
-    assert agreed.consent_at == elsewhere
-    assert agreed.consent_at.tzinfo is UTC
-    assert withdrawn.consent_at is None
+        agreed = unit.users.agree(user.id, "2:24/30")
+    assert (agreed.consent_at, agreed.consent_version) == (clock.time, "2:24/30")
+    assert agreed.consent_at is not None and agreed.consent_at.tzinfo is UTC
+    with house.store.unit() as unit, pytest.raises(NotFound):
+        unit.users.agree("0" * 32, "1")
 
 
-def test_a_moment_without_zone_is_refused(house: Furnished) -> None:
+def test_a_moment_without_zone_is_refused(house: Furnished, clock: TurnableClock) -> None:
     user = house.user()
+    clock.time = datetime(2026, 1, 1)
     with pytest.raises(Exception, match="without a time zone"), house.store.unit() as unit:
-        unit.users.save_settings(user.id, consent_at=datetime(2026, 1, 1))
+        unit.users.agree(user.id, "1")
 
 
 def test_a_word_that_is_no_setting_is_our_own_mistake(house: Furnished) -> None:

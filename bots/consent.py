@@ -1,0 +1,110 @@
+"""Agreement: asked before a person's first photo is fetched, kept with the version of what was read, withdrawn at will.
+
+Photos that come before the answer stay with the chat service. The state remembers only how to fetch them
+(`State.parked`); who agrees need not send them again, who declines or falls silent leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from bots.events import ButtonPressed, CommandGiven, PhotosOffered
+from bots.steps import CancelJobs, CloseQuestion, DeleteData, FetchPhotos, SaveConsent, Say
+from bots.turn import Keeping, Turn, button_row
+
+TEXT = 1
+"""Raise it when the text "consent" says something else: everybody is then asked again. A test compares."""
+
+MOST_PHOTOS = 3
+"""Of one message: two are used, the third lets us say so."""
+MOST_MESSAGES = 4
+
+
+def version_of(keeping: Keeping) -> str:
+    """What was read: the text, and the times that it names. Other times are another promise."""
+    times = (keeping.photo_hours, keeping.latent_days, keeping.result_days, keeping.handled_days)
+    return f"{TEXT}:" + "/".join(f"{time:g}" for time in times)
+
+
+def photos_offered(turn: Turn, event: PhotosOffered) -> None:
+    """Somebody who has not agreed sent photos: remember where they are, and ask, but not again and again.
+
+    `public`: who is asked is not who spoke, so the question must not be shown to the speaker alone.
+    """
+    offer = event.offer
+    if offer.photos:
+        few = replace(offer, photos=offer.photos[:MOST_PHOTOS])
+        turn.change(parked=(*turn.state.parked, few)[-MOST_MESSAGES:])
+        turn.reply_to = offer.photos[0].message_id
+    if turn.open_question("consent") is None:
+        rows = (button_row("consent", ("consent_yes", "yes"), ("consent_no", "no")),)
+        turn.ask("consent", "consent", rows, **asdict(turn.context.keeping), public=offer.speaker is not None)
+    elif not turn.context.group:
+        turn.say("consent_first")
+
+
+def consent_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """The answer by button. Only the one who was asked may press."""
+    agreed = event.value == "yes"
+    turn.do(CloseQuestion("consent_given" if agreed else "consent_declined"))
+    _settle(turn, agreed)
+
+
+def answer_consent(turn: Turn, agreed: bool) -> None:
+    """The answer in words."""
+    turn.say("consent_given" if agreed else "consent_declined")
+    _settle(turn, agreed)
+
+
+def _settle(turn: Turn, agreed: bool) -> None:
+    parked = turn.state.parked
+    turn.settle("consent")
+    turn.change(parked=())
+    if not agreed:
+        return
+    turn.do(SaveConsent(version_of(turn.context.keeping)))
+    if parked:
+        turn.do(FetchPhotos(parked))
+    elif not turn.context.group:
+        turn.say("send_two_photos")
+
+
+def privacy(turn: Turn, event: CommandGiven) -> None:
+    """What is kept, and how long; who agreed can withdraw right there."""
+    facts = asdict(turn.context.keeping)
+    if turn.context.agreed:
+        turn.ask("privacy", "privacy", (button_row("withdraw", ("withdraw", "ask")),), **facts)
+    else:
+        turn.do(Say("privacy", facts, reply_to=turn.reply_to))
+
+
+def withdraw(turn: Turn, event: CommandGiven) -> None:
+    """Withdrawing deletes, which cannot be undone: ask once more."""
+    if not turn.context.agreed:
+        turn.say("nothing_to_withdraw")
+        return
+    rows = (button_row("withdraw", ("withdraw_yes", "yes"), ("withdraw_no", "no")),)
+    turn.ask("withdraw", "withdraw_sure", rows)
+
+
+def withdraw_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """The button under /privacy, or the answer to the question."""
+    if event.value == "ask":
+        withdraw(turn, CommandGiven("withdraw"))
+        return
+    turn.do(CloseQuestion("deleting" if event.value == "yes" else "still_agreed"))
+    _withdraw(turn, event.value == "yes")
+
+
+def answer_withdraw(turn: Turn, sure: bool) -> None:
+    """The answer in words."""
+    if not sure:
+        turn.say("still_agreed")
+    _withdraw(turn, sure)
+
+
+def _withdraw(turn: Turn, sure: bool) -> None:
+    turn.settle("withdraw")
+    if sure:
+        turn.do(CancelJobs())
+        turn.do(DeleteData(withdrawn=True))

@@ -1,0 +1,16 @@
+"""People who have read the text and agreed before a test begins; what asking looks like has tests of its own."""
+
+from __future__ import annotations
+
+from bots.consent import version_of
+from bots.turn import Keeping
+from storage.unit import Store
+
+
+def agreed(store: Store, platform: str, *numbers: int | str) -> None:
+    """These people have agreed."""
+    with store.unit() as unit:
+        for number in numbers:
+            user = unit.users.get_or_add(platform, str(number))
+            unit.users.agree(user.id, version_of(Keeping()))
+        unit.commit()

@@ -1,0 +1,275 @@
+"""Nothing is fetched before somebody agreed; who agreed can take it back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from bots.buttons import button_data
+from bots.consent import MOST_MESSAGES, TEXT, version_of
+from bots.couples import AGREE_WITHIN
+from bots.deeds import Who
+from bots.dialogue import Defaults, Dialogue, SentPhoto
+from bots.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered, TextSaid
+from bots.steps import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
+from bots.texts import EN
+from bots.turn import Keeping
+from storage.unit import Store
+from tests.bots.agreement import agreed
+from tests.bots.conftest import running_bot
+from tests.bots.fake_telegram import BotApi
+from tests.bots.fake_worker import FakeWorker
+from tests.bots.story import Story
+from tests.bots.test_console import Terminal
+from tests.bots.test_dialogue import keys
+
+READ = {1: "35bdc33b"}
+"""The first figures of the hash of what people read, by version."""
+
+ANNA = Who("telegram", "1", "1", "en")
+GROUP = Who("telegram", "-500", "1", "en", group=True)
+GROUP_CHAT = -100500
+
+
+def offer(*refs: str) -> PhotosOffered:
+    return PhotosOffered(Offer(tuple(OfferedPhoto(ref, f"m-{ref}") for ref in refs)))
+
+
+@pytest.fixture
+def stranger() -> Story:
+    story = Story()
+    story.context = replace(story.context, agreed=False)
+    return story
+
+
+def test_whoever_changes_the_text_must_raise_its_version() -> None:
+    assert hashlib.sha256(EN["consent"].encode()).hexdigest()[:8] == READ[TEXT]
+
+
+def test_other_times_are_another_promise() -> None:
+    assert version_of(Keeping()) != version_of(Keeping(latent_days=90.0))
+    assert len(version_of(Keeping(1 / 3, 1 / 3, 1 / 3, 1 / 3))) <= 64
+
+
+# The machine
+
+
+def test_photos_wait_where_they_are_until_the_answer(stranger: Story) -> None:
+    stranger.hear(offer("file-1"))
+    assert stranger.keys == ["consent"]
+    [question] = [line for line in stranger.steps if isinstance(line, Say)]
+    asked = stranger.steps
+    stranger.hear(offer("file-2"))
+    assert stranger.keys == ["consent_first"]
+    stranger.steps = asked
+    stranger.press("consent_yes")
+    assert question.params["latent_days"] == 30.0
+    assert stranger.deeds(SaveConsent) == [SaveConsent(version_of(Keeping()))]
+    [fetch] = stranger.deeds(FetchPhotos)
+    assert [photo.ref for waiting in fetch.offers for photo in waiting.photos] == ["file-1", "file-2"]
+    assert stranger.state.parked == ()
+
+
+def test_who_declines_leaves_nothing_behind(stranger: Story) -> None:
+    stranger.hear(offer("file-1"))
+    stranger.press("consent_no")
+    assert [line.key for line in stranger.deeds(CloseQuestion)] == ["consent_declined"]
+    assert stranger.state.parked == () and stranger.deeds(FetchPhotos) == []
+    stranger.hear(offer("file-2"))
+    assert stranger.keys == ["consent"]
+
+
+@pytest.mark.parametrize(
+    ("said", "key"), [("yes", "consent_given"), ("I agree!", "consent_given"), ("no", "consent_declined")]
+)
+def test_words_answer_too(stranger: Story, said: str, key: str) -> None:
+    stranger.hear(offer("file-1"))
+    stranger.say(said)
+    assert stranger.keys == [key]
+    assert bool(stranger.deeds(FetchPhotos)) == (key == "consent_given")
+
+
+def test_in_a_group_one_question_is_enough_and_talk_among_others_is_no_answer() -> None:
+    story = Story(group=True)
+    story.context = replace(story.context, agreed=False)
+    story.hear(offer("file-1"))
+    story.hear(offer("file-2"))
+    assert story.steps == []
+    story.hear(TextSaid("yes", addressed=False))
+    assert story.steps == [] and len(story.state.parked) == 2
+
+
+def test_somebody_else_cannot_answer() -> None:
+    story = Story(group=True)
+    story.context = replace(story.context, agreed=False)
+    story.hear(offer("file-1"))
+    story.press("consent_yes", sender="carl")
+    assert story.keys == ["not_your_button"] and len(story.state.parked) == 1
+
+
+def test_no_more_than_a_few_messages_wait(stranger: Story) -> None:
+    for number in range(MOST_MESSAGES + 3):
+        stranger.hear(offer(str(number)))
+    assert len(stranger.state.parked) == MOST_MESSAGES
+
+
+def test_cancel_forgets_where_photos_are(stranger: Story) -> None:
+    stranger.hear(offer("file-1"))
+    stranger.command("/cancel")
+    assert stranger.state.parked == () and stranger.state.questions == ()
+
+
+def test_after_a_long_silence_old_photos_are_not_fetched(stranger: Story) -> None:
+    stranger.hear(offer("file-1"))
+    asked = stranger.steps
+    stranger.context = replace(stranger.context, now=7 * 3600.0)
+    stranger.say("hello")
+    stranger.steps = asked
+    stranger.press("consent_yes")
+    assert stranger.deeds(FetchPhotos) == []
+
+
+def test_withdrawing_asks_once_more_and_then_deletes() -> None:
+    story = Story()
+    story.command("/withdraw")
+    asked = story.steps
+    story.press("withdraw_no")
+    assert story.deeds(DeleteData) == []
+    story.steps = asked
+    story.command("/privacy")
+    story.press("withdraw")
+    assert story.keys == ["withdraw_sure"]
+    story.press("withdraw_yes")
+    assert story.deeds(DeleteData) == [DeleteData(withdrawn=True)]
+
+
+def test_who_never_agreed_has_nothing_to_withdraw(stranger: Story) -> None:
+    stranger.command("/withdraw")
+    assert stranger.keys == ["nothing_to_withdraw"]
+    [said] = [line for line in stranger.command("/privacy") if isinstance(line, Say)]
+    assert said.buttons == ()
+
+
+def test_one_of_a_couple_who_never_agreed_is_asked_first() -> None:
+    story = Story(group=True)
+    story.propose(Named("@anna", username="anna"), Named("Ben", number="2"))
+    story.context = replace(story.context, agreed=False)
+    story.answers("2")
+    assert story.keys == ["couple_agree_first"] and story.deeds(AskConsent)
+    story.answers("3")
+    assert story.keys == ["couple_not_you"] and not story.deeds(AskConsent)
+    assert story.context.now < AGREE_WITHIN
+
+
+# The store
+
+
+def asked(dialogue: Dialogue, who: Who = ANNA, data: bytes = b"mom") -> list[Line]:
+    return dialogue.take_photos(who, [SentPhoto(data)]).lines
+
+
+def say_yes(dialogue: Dialogue, who: Who = ANNA) -> None:
+    dialogue.hear(who, TextSaid("yes"))
+
+
+def test_bytes_that_come_too_early_are_not_stored(strict_dialogue: Dialogue, store: Store) -> None:
+    assert keys(asked(strict_dialogue)) == ["consent"]
+    assert list(store.blobs.keys()) == []
+    say_yes(strict_dialogue)
+    assert keys(asked(strict_dialogue)) == ["send_other_parent"]
+
+
+def test_an_agreement_is_kept_with_its_moment_and_version(strict_dialogue: Dialogue, store: Store) -> None:
+    asked(strict_dialogue)
+    say_yes(strict_dialogue)
+    with store.view() as unit:
+        user = unit.users.find("telegram", "1")
+    assert user is not None and user.consent_at is not None
+    assert user.consent_version == version_of(Keeping())
+
+
+def test_an_agreement_holds_in_every_chat_and_for_nobody_else(strict_dialogue: Dialogue) -> None:
+    asked(strict_dialogue)
+    say_yes(strict_dialogue)
+    assert keys(asked(strict_dialogue, replace(ANNA, chat_id="77"))) == ["send_other_parent"]
+    assert keys(asked(strict_dialogue, Who("telegram", "2", "2"))) == ["consent"]
+
+
+def test_a_changed_promise_asks_again(strict_dialogue: Dialogue, store: Store, worker: FakeWorker) -> None:
+    asked(strict_dialogue)
+    say_yes(strict_dialogue)
+    other = Dialogue(store, worker, Defaults(keeping=Keeping(latent_days=90.0)))
+    assert keys(asked(other)) == ["consent"]
+
+
+def test_the_one_whose_photo_it_is_must_agree_too(strict_dialogue: Dialogue, store: Store) -> None:
+    agreed(store, "telegram", 1)
+    bens = Offer((OfferedPhoto("file-1", "9", "dad", "2"),))
+    question = strict_dialogue.ask_first(GROUP, bens)
+    assert question is not None and keys(question.lines) == ["consent"]
+    [say] = question.lines
+    assert isinstance(say, Say) and say.reply_to == "9"
+    yes = button_data(say.buttons[0][0], say, question.owner)
+    assert keys(strict_dialogue.press(GROUP, yes).lines) == ["not_your_button"]
+    answer = strict_dialogue.press(replace(GROUP, user="2"), yes)
+    assert [waiting.speaker for waiting in answer.fetch] == ["1"]
+    assert strict_dialogue.ask_first(GROUP, bens) is None
+
+
+def test_withdrawing_deletes_and_the_next_photo_is_asked_about(dialogue: Dialogue, store: Store) -> None:
+    asked(dialogue)
+    dialogue.hear(ANNA, CommandGiven("withdraw"))
+    answer = dialogue.hear(ANNA, TextSaid("yes"))
+    assert keys(answer.lines) == ["withdrawn"]
+    assert list(store.blobs.keys()) == []
+    assert keys(asked(dialogue)) == ["consent"]
+
+
+# Over the wire
+
+
+async def test_in_telegram_photos_are_fetched_after_the_agreement_and_not_sent_again(
+    api: BotApi, strict_dialogue: Dialogue
+) -> None:
+    anna = api.person(1)
+    async with running_bot(api, strict_dialogue):
+        await anna.sends_photo(b"mom 1", "mom")
+        question = await anna.sees("By pressing “I agree”")
+        assert question.labels == ["I agree", "No, thanks"]
+        await anna.sends_photo(b"dad 1")
+        await anna.sees("once you have agreed")
+        assert api.count("getFile") == api.count("download") == 0
+    async with running_bot(api, strict_dialogue):  # a restart forgets nothing
+        await anna.presses("I agree")
+        await anna.sees_pictures(1)
+    assert api.count("download") == 2
+
+
+async def test_in_a_group_only_the_sender_is_asked_and_heard(
+    api: BotApi, strict_dialogue: Dialogue, store: Store
+) -> None:
+    agreed(store, "telegram", 1)
+    anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
+    async with running_bot(api, strict_dialogue):
+        await anna.sends_photo(b"someone 1", "/mom")
+        await anna.sees("Got mom")
+        photo = await ben.sends_photo(b"someone 2", "/dad")
+        question = await ben.sees("By pressing “I agree”")
+        assert question.reply_to == photo["message_id"]
+        await anna.presses("I agree")
+        await api.until(lambda: len(api.answers) == 1, "a toast")
+        assert api.count("download") == 1
+        await ben.presses("I agree")
+        await anna.sees_pictures(1)
+
+
+async def test_in_a_terminal_yes_is_enough(strict_dialogue: Dialogue, terminal: Terminal) -> None:
+    couple = [terminal.photo("her.jpg", b"mom 1"), terminal.photo("him.jpg", b"dad 1")]
+    assert len(await terminal.chat(strict_dialogue).play([" ".join(couple), "yes"])) == 1
+
+
+@pytest.fixture
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    return Terminal(tmp_path_factory.mktemp("terminal"))
