@@ -112,6 +112,34 @@ def db_purge(ctx: typer.Context, as_json: Json = False) -> None:
         say("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
 
 
+@db_app.command("rotate-key", epilog="Example: childface db rotate-key --json")
+def db_rotate_key(ctx: typer.Context, as_json: Json = False) -> None:
+    """Encrypt everything under a fresh key and destroy the old one; bots and workers may run on.
+
+    Broken off, it goes on where it was when it is run again.
+    """
+    from childface.wiring import open_blobs
+    from storage.errors import RotationRunning, WrongKey
+    from storage.rotation import rotate_key
+
+    settings = _settings(ctx)
+    console = notes()
+    try:
+        with console.status("Encrypting again") as status:
+            report = rotate_key(
+                settings.key_path, open_blobs(settings), lambda done: status.update(f"Encrypted again: {done}")
+            )
+    except WrongKey as error:
+        raise Refusal(f"{settings.key_path} holds no key", EXIT_MISSING) from error
+    except RotationRunning as error:
+        raise Refusal("the key is being changed by another process; let it end") from error
+    if as_json:
+        say_json(asdict(report))
+    else:
+        begun = "an earlier change was brought to its end" if report.resumed else "done"
+        say(f"{begun}: {report.reencrypted} encrypted again, {report.unreadable} unreadable, the old key is destroyed")
+
+
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """Check weights, servers, tokens, key, disk and memory; exit 3 when something is missing."""
     from childface.doctor import examine, report

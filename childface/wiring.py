@@ -15,7 +15,7 @@ from childface.settings import Settings
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
-from storage.keys import load_keys, load_or_create_key
+from storage.keys import KeyFile, load_or_create_key
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
@@ -36,7 +36,12 @@ LoadPipeline = Callable[[Settings], "Pipeline"]
 def open_store(settings: Settings) -> Store:
     """Storage on the database and blob folder of the settings; makes the key on the very first start."""
     load_or_create_key(settings.key_path)
-    return Store(open_database(settings.database_url), DiskBlobs(settings.blob_folder, load_keys(settings.key_path)))
+    return Store(open_database(settings.database_url), open_blobs(settings))
+
+
+def open_blobs(settings: Settings) -> DiskBlobs:
+    """The encrypted files; a key that is changed meanwhile is noticed."""
+    return DiskBlobs(settings.blob_folder, KeyFile(settings.key_path))
 
 
 def task_config(settings: Settings) -> TaskConfig:

@@ -7,12 +7,13 @@ Format after NIST SP 800-38D: a random 96-bit nonce per message is good for 2**3
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,37 +58,41 @@ class BlobStore(Protocol):
 class DiskBlobs:
     """Blobs as files of mode 600 in 256 folders of mode 700 below `folder`."""
 
-    def __init__(self, folder: Path, keys: Sequence[bytes]) -> None:
-        """`keys` are 32 bytes each, newest first: the first encrypts, all of them decrypt."""
-        if not keys:
-            raise WrongKey(expected="at least one key")
+    def __init__(self, folder: Path, keys: Sequence[bytes] | Callable[[], Sequence[bytes]]) -> None:
+        """`keys` are 32 bytes each, newest first: the first encrypts, all of them decrypt.
+
+        A callable (`KeyFile`) is asked before each blob, so that the key can be changed while this runs.
+        """
         self._folder = folder
-        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
-        self._newest = _key_id(keys[0])
+        self._keys = keys if callable(keys) else lambda: keys
+        self._ring = Ring(self._keys())
 
     def put(self, data: bytes) -> str:
         """Store, and return the key."""
         key = uuid.uuid4().hex
-        self._write(key, self._seal(key, data))
+        ring = self._current()
+        self._write(key, ring.seal(key, data))
+        while (newer := self._current()) is not ring:
+            # The key was changed while we wrote, and the change may be through with its looking.
+            ring = newer
+            self._write(key, ring.seal(key, data))
         return key
 
     def get(self, key: str) -> bytes:
         """The bytes, decrypted and proven unaltered."""
         sealed = self._read(key)
-        cipher = self._ciphers.get(_key_id_of(sealed, key))
-        if cipher is None:
-            raise WrongKey(key=key)
-        nonce = sealed[_HEADER - _NONCE : _HEADER]
-        try:
-            return cipher.decrypt(nonce, sealed[_HEADER:], key.encode())
-        except InvalidTag as error:
-            raise BlobDamaged(key=key) from error
+        if not self._current().knows(sealed, key):
+            # Read just before it was encrypted again, under a key that is gone now.
+            sealed = self._read(key)
+        return self._current().open(key, sealed)
 
     def delete(self, key: str) -> bool:
         """Remove; True if there was something to remove."""
+        path = self._path(key)
         with _passing_faults("delete a blob"):
             try:
-                self._path(key).unlink()
+                with _locked(path.parent):
+                    path.unlink()
             except FileNotFoundError:
                 return False
         return True
@@ -106,15 +111,27 @@ class DiskBlobs:
         return len(drafts)
 
     def reencrypt(self, key: str) -> bool:
-        """Bring one blob under the newest key, in place; False if it is already there."""
-        if _key_id_of(self._read(key), key) == self._newest:
+        """Bring one blob under the newest key, in place and with its date; False if it is already there."""
+        ring = self._current()
+        if _key_id_of(self._read(key), key) == ring.newest:
             return False
-        self._write(key, self._seal(key, self.get(key)))
+        path = self._path(key)
+        with _passing_faults("encrypt a blob again"):
+            try:
+                # A blob that is deleted in this moment must not come back by being written again.
+                with _locked(path.parent):
+                    written = path.stat().st_mtime_ns
+                    self._write(key, ring.seal(key, ring.open(key, self._read(key))))
+                    os.utime(path, ns=(written, written))
+            except FileNotFoundError as error:
+                raise BlobMissing(key=key) from error
         return True
 
-    def _seal(self, key: str, data: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return MAGIC + self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, data, key.encode())
+    def _current(self) -> Ring:
+        keys = tuple(self._keys())
+        if keys != self._ring.keys:
+            self._ring = Ring(keys)
+        return self._ring
 
     def _read(self, key: str) -> bytes:
         with _passing_faults("read a blob"):
@@ -154,6 +171,48 @@ class DiskBlobs:
 
     def _files(self) -> Iterator[Path]:
         return (path for shard in self._folder.glob("[0-9a-f][0-9a-f]") for path in shard.iterdir())
+
+
+class Ring:
+    """Some keys at some moment: the first encrypts, all of them decrypt."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            raise WrongKey(expected="at least one key")
+        self.keys = tuple(keys)
+        self.newest = _key_id(keys[0])
+        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+
+    def knows(self, sealed: bytes, key: str) -> bool:
+        """Whether one of the keys encrypted this."""
+        return _key_id_of(sealed, key) in self._ciphers
+
+    def seal(self, key: str, data: bytes) -> bytes:
+        """The content of a file."""
+        nonce = secrets.token_bytes(_NONCE)
+        return MAGIC + self.newest + nonce + self._ciphers[self.newest].encrypt(nonce, data, key.encode())
+
+    def open(self, key: str, sealed: bytes) -> bytes:
+        """The reverse of `seal`. Raises `WrongKey`, `BlobDamaged`."""
+        cipher = self._ciphers.get(_key_id_of(sealed, key))
+        if cipher is None:
+            raise WrongKey(key=key)
+        nonce = sealed[_HEADER - _NONCE : _HEADER]
+        try:
+            return cipher.decrypt(nonce, sealed[_HEADER:], key.encode())
+        except InvalidTag as error:
+            raise BlobDamaged(key=key) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone with a folder, among threads and processes. Raises FileNotFoundError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _key_id(key: bytes) -> bytes:

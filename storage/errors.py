@@ -6,6 +6,7 @@
     ├── BlobMissing             a row names bytes that are not on the disk
     ├── BlobDamaged             the bytes are there but were cut or altered
     ├── WrongKey                bytes that none of our keys opens, or a key file that holds no key
+    ├── RotationRunning         another process is changing the key
     ├── ConversationChanged     somebody else saved this conversation first: load it again
     ├── UnsupportedDatabase     a database address that we do not serve
     └── StorageUnavailable      database or disk away, locked or full; the one fault worth a retry
@@ -73,6 +74,10 @@ class BlobDamaged(StorageError):
 
 class WrongKey(StorageError):
     """None of our encryption keys fits, or a key file does not hold a key."""
+
+
+class RotationRunning(StorageError):
+    """Another process is changing the key; let it end."""
 
 
 class ConversationChanged(StorageError):

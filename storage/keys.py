@@ -1,7 +1,7 @@
 """The encryption keys: a small text file that lives apart from the data, one base64 key a line, newest first.
 
 The newest key encrypts; all of them decrypt. So a key is changed by adding one, encrypting every blob again
-(`DiskBlobs.reencrypt`) and only then dropping the old ones.
+(`DiskBlobs.reencrypt`) and only then dropping the old ones: see rotation.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 from storage.errors import WrongKey
 
@@ -41,6 +42,30 @@ def load_keys(path: Path) -> list[bytes]:
     if not keys:
         raise WrongKey(path=str(path))
     return keys
+
+
+class KeyFile:
+    """The keys of a file as they are now: a change by another process is noticed at the next call."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `WrongKey` when there is no key in the file."""
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._keys: tuple[bytes, ...] = ()
+        self()
+
+    def __call__(self) -> tuple[bytes, ...]:
+        """Newest first. A file that cannot be read any more leaves the keys that were read last."""
+        try:
+            status = self._path.stat()
+            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if seen != self._seen:
+                self._keys, self._seen = tuple(load_keys(self._path)), seen
+        except (OSError, WrongKey):
+            # Also for an instant when the file was replaced, and the old one overwritten, while we opened it.
+            if not self._keys:
+                self._keys = tuple(load_keys(self._path))
+        return self._keys
 
 
 def add_key(path: Path) -> bytes:
@@ -78,10 +103,21 @@ def _publish(path: Path, keys: list[bytes], *, replace: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            os.replace(draft, path)
+            with path.open("r+b") as before:
+                os.replace(draft, path)
+                _overwrite(before)
         else:
             # link() refuses an existing name, which rename() would overwrite: the first process wins.
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _overwrite(file: BinaryIO) -> None:
+    """Leave no key in the blocks of a file that has no name any more, as far as the disk lets us."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    file.write(b"\n" * size)
+    file.flush()
+    os.fsync(file.fileno())

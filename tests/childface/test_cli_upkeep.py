@@ -135,3 +135,22 @@ def test_weights_fetch_offline_is_refused_kindly(terminal: Terminal, monkeypatch
 def test_weights_fetch_of_what_is_there_prints_the_folder(terminal: Terminal, good_weights: None) -> None:
     assert terminal.run("weights", "fetch").out == f"{terminal.settings.weights_dir}\n"
     assert json.loads((terminal.settings.weights_dir / weights.MANIFEST).read_text())
+
+
+def test_the_key_is_changed_and_what_was_kept_can_still_be_read(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    store = open_store(terminal.settings)
+    blob = store.blobs.put(b"a photo")
+    before = terminal.settings.key_path.read_bytes()
+
+    run = terminal.run("db", "rotate-key", "--json")
+
+    assert run.code == 0 and run.json == {"reencrypted": 1, "unreadable": 0, "resumed": False}
+    assert terminal.settings.key_path.read_bytes() != before
+    assert store.blobs.get(blob) == b"a photo"
+    store.database.close()
+
+
+def test_where_there_is_no_key_there_is_nothing_to_change(terminal: Terminal) -> None:
+    terminal.settings.data_dir.mkdir()
+    terminal.run("db", "rotate-key").refuses(3, "holds no key")
