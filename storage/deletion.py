@@ -25,6 +25,9 @@ KEEP_HANDLED = timedelta(days=30)
 GRACE = timedelta(hours=1)
 """A blob this young may belong to a unit of work that has not committed yet."""
 
+KEEP_STRANGERS = timedelta(days=1)
+"""How long we remember somebody who wrote to us and never agreed; where their unanswered photos are goes with it."""
+
 ATTEMPTS = 5
 """A worker may hold a job of the person and wait for the person, whom we hold while we wait for the job. PostgreSQL
 then breaks off one of the two; the worker's task is retried, and so are we."""
@@ -39,6 +42,8 @@ class PurgeReport:
     results: int = 0
     jobs: int = 0
     conversations: int = 0
+    strangers: int = 0
+    """People who never agreed and left nothing."""
     orphans: int = 0
     """Files that no row named: remains of crashes."""
 
@@ -46,8 +51,10 @@ class PurgeReport:
 def delete_user(store: Store, user_id: str) -> DeletionReport:
     """Delete everything of one person and say how much that was; all zero when they are gone already.
 
-    Also goes: what other people's jobs drew from this person's photos. Such a job that was still to be done or
-    delivered ends as failed with the code "photo_gone". Raises `StorageUnavailable`, and then nothing has happened.
+    Also goes: what other people's jobs drew from this person's photos, and what their conversations know of them. Such
+    a job that was still to be done or delivered ends as failed with the code "photo_gone".
+
+    Raises `StorageUnavailable`, and then nothing has happened.
     """
     for attempt in range(ATTEMPTS, 0, -1):
         try:
@@ -78,6 +85,7 @@ def purge_expired(
         results=_in_batches(store, lambda removal: removal.remove_results(now, BATCH)),
         jobs=_in_batches(store, lambda removal: removal.remove_jobs(now - keep_handled, BATCH)),
         conversations=_in_batches(store, lambda removal: removal.remove_conversations(now - keep_handled, BATCH)),
+        strangers=_in_batches(store, lambda removal: removal.remove_strangers(now - KEEP_STRANGERS, BATCH)),
         orphans=_remove_orphans(store, now - grace),
     )
     _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))

@@ -10,8 +10,6 @@ so lost jobs are looked for at the start and afterwards.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
 import os
 import threading
 from datetime import timedelta
@@ -22,25 +20,15 @@ from celery import Celery
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController
 
-from storage.deletion import purge_expired
-from storage.errors import StorageUnavailable
 from tasks.app import create_celery, register
 from tasks.config import TaskConfig
+from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess
 from tasks.queue import DRAW, ENCODE, REFINE
-from tasks.recovery import requeue_lost
 from tasks.workshop import Workshop
-
-log = logging.getLogger(__name__)
 
 LANES = ((ENCODE, DRAW), (REFINE,))
 """Which queues share a thread."""
-
-LOOK_EVERY = 20.0
-"""Seconds between two searches for lost jobs."""
-
-PURGE_EVERY = 30
-"""After so many searches, what has expired is deleted: every ten minutes, and once at the start."""
 
 WAITED_TOO_LONG = timedelta(minutes=2)
 """A queued job older than this lost its message, or waits behind many: a second message does no harm."""
@@ -54,7 +42,7 @@ STOP_TASK = "tasks.stop_worker"
 class EmbeddedWorkers:
     """`start()`, `stop()`, or a `with` block."""
 
-    def __init__(self, config: TaskConfig, workshop: PerProcess[Workshop]) -> None:
+    def __init__(self, config: TaskConfig, workshop: PerProcess[Workshop], *, look_every: float = LOOK_EVERY) -> None:
         self._workshop = workshop
         self._app = app = create_celery(config)
         register(app, workshop)
@@ -63,8 +51,9 @@ class EmbeddedWorkers:
             _Lane(app, [config.queue_prefix + queue for queue in queues], modest=queues == (REFINE,))
             for queues in LANES
         ]
-        self._done = threading.Event()
-        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._housekeeping = Housekeeping(
+            workshop, waited_too_long=WAITED_TOO_LONG, memory_is_lost=True, look_every=look_every
+        )
 
     def start(self) -> None:
         """Begin to work; returns when both threads listen."""
@@ -79,16 +68,13 @@ class EmbeddedWorkers:
 
         True when everything ended in order.
         """
-        self._done.set()
         workshop = self._workshop.made()
         if workshop is not None:
             workshop.stopping.set()
         for lane in self._lanes:
             lane.ask_to_stop()
         ended = [lane.join(patience) for lane in self._lanes]
-        if self._housekeeping.ident is not None:
-            self._housekeeping.join(patience)
-        return all(ended) and not self._housekeeping.is_alive()
+        return self._housekeeping.stop(patience) and all(ended)
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,17 +84,6 @@ class EmbeddedWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _keep_house(self) -> None:
-        """Queue lost jobs again (messages of an earlier process are gone with it) and delete what has expired."""
-        for round_ in itertools.count():
-            with contextlib.suppress(StorageUnavailable):
-                workshop = self._workshop()
-                requeue_lost(workshop.store, workshop.queue, WAITED_TOO_LONG if round_ else timedelta(0))
-                if round_ % PURGE_EVERY == 0:
-                    purge_expired(workshop.store)
-            if self._done.wait(LOOK_EVERY):
-                return
 
 
 class _Lane:

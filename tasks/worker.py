@@ -1,18 +1,26 @@
 """A worker as a process of its own, for Redis and PostgreSQL: `childface worker` runs it until a signal stops it.
 
 Prefork: the parent keeps the connection to the broker, its children run the jobs. So time limits hold, a killed child
-costs one job one attempt, and models are loaded in the child, after the fork, as CUDA needs it.
+costs one job one attempt, and models are loaded in the child, after the fork, as CUDA needs it. The parent also keeps
+house (`housekeeping.py`): it deletes what has outlived its time and queues lost jobs again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+
+from celery.signals import worker_ready
 
 from tasks.app import create_celery, register
 from tasks.config import TaskConfig
+from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess
 from tasks.queue import QUEUES
 from tasks.workshop import Workshop
+
+WAITED_TOO_LONG = timedelta(minutes=15)
+"""A queued job older than this lost its message: nobody could put it there, or the broker forgot it."""
 
 
 def run_worker(
@@ -22,6 +30,7 @@ def run_worker(
     queues: Sequence[str] = QUEUES,
     concurrency: int = 1,
     loglevel: str = "INFO",
+    look_every: float = LOOK_EVERY,
 ) -> int:
     """Serve the queues until SIGTERM or SIGINT; finishes what is being done first. Returns the exit code."""
     app = create_celery(config)
@@ -36,5 +45,11 @@ def run_worker(
         optimization="fair",
         quiet=True,
     )
-    worker.start()
+    keeper = Housekeeping(workshop, waited_too_long=WAITED_TOO_LONG, process_forks=True, look_every=look_every)
+    # Not before the children have been forked: a thread that holds a lock at that moment would leave it closed there.
+    worker_ready.connect(lambda **_: keeper.start(), weak=False)
+    try:
+        worker.start()
+    finally:
+        keeper.stop()
     return int(worker.exitcode or 0)

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, exists, func, or_, select, update
 
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
 from storage.repositories.base import Tools
 from storage.repositories.jobs import ACTIVE, FINISHED
+from storage.repositories.mentions import without
 
 RowT = TypeVar("RowT", PhotoRow, LatentRow, ResultRow, JobRow)
+
+BATCH_OF_WORDS = 50
+"""Searched for in one query: SQLite takes so many conditions, and no more than a thousand."""
 
 _PHOTO_COLUMNS = (JobRow.photo_id, JobRow.mom_photo_id, JobRow.dad_photo_id)
 
@@ -38,15 +42,19 @@ class Removal:
         self._tools = tools
 
     def remove_user(self, user_id: str) -> DeletionReport:
-        """Remove a person's rows and blobs, and what others drew from their photos."""
+        """Remove a person's rows and blobs, what others drew from their photos, and what others' rows know of them."""
         # Locking the person first makes workers that are about to hang something on them wait, and then fail.
-        person = select(UserRow).where(UserRow.id == user_id)
-        if self._tools.row(person.with_for_update()) is None:
+        person = self._tools.row(select(UserRow).where(UserRow.id == user_id).with_for_update())
+        if person is None:
             return DeletionReport()
         own_photos = select(PhotoRow.id).where(PhotoRow.owner_id == user_id)
         uses_photos = or_(*(column.in_(own_photos) for column in _PHOTO_COLUMNS))
         shows_them = or_(JobRow.user_id == user_id, uses_photos)
-        self._tools.rows(select(JobRow).where(shows_them).order_by(JobRow.id).with_for_update())
+        locked = self._tools.rows(select(JobRow).where(shows_them).order_by(JobRow.id).with_for_update())
+        ids = {user_id, *self._tools.session.scalars(own_photos)}
+        for job in locked:
+            job.reply = without(job.reply, ids, person.platform_user_id) if job.user_id != user_id else job.reply
+        self._forget_in_conversations(person, ids)
 
         results = self._remove_blobs_of(ResultRow, ResultRow.job_id.in_(select(JobRow.id).where(shows_them)))
         self._end_jobs_of_others(and_(uses_photos, JobRow.user_id != user_id))
@@ -56,6 +64,34 @@ class Removal:
         conversations = self._tools.change(delete(ConversationRow).where(ConversationRow.user_id == user_id))
         settings = self._tools.change(delete(UserRow).where(UserRow.id == user_id))
         return DeletionReport(photos, latents, results, jobs, conversations, settings)
+
+    def _forget_in_conversations(self, person: UserRow, ids: set[str]) -> None:
+        """Other people's conversations, and the lists of groups, forget this person and their photos."""
+        text = cast(ConversationRow.state, Text)
+        others = and_(ConversationRow.user_id != person.id, ConversationRow.platform == person.platform)
+        words = sorted({*ids, person.platform_user_id})
+        for start in range(0, len(words), BATCH_OF_WORDS):
+            some = or_(*(text.contains(word) for word in words[start : start + BATCH_OF_WORDS]))
+            for row in self._tools.rows(select(ConversationRow).where(others, some).with_for_update()):
+                state = without(row.state, ids, person.platform_user_id)
+                if state != row.state:
+                    # The new version makes a turn that is under way begin again, without them.
+                    row.state, row.version = state, row.version + 1
+        self._tools.session.flush()
+
+    def remove_strangers(self, met_before: datetime, limit: int) -> int:
+        """People who never agreed, chose and sent nothing, and have not been heard of for a while."""
+        chosen = (UserRow.language, UserRow.age, UserRow.mix, UserRow.sex, UserRow.refine)
+        left = (
+            exists().where(JobRow.user_id == UserRow.id),
+            exists().where(PhotoRow.owner_id == UserRow.id),
+            exists().where(LatentRow.owner_id == UserRow.id),
+            exists().where(ConversationRow.user_id == UserRow.id, ConversationRow.updated_at > met_before),
+        )
+        unknown = and_(UserRow.consent_at.is_(None), UserRow.created_at <= met_before, ~or_(*left))
+        nothing = and_(*(column.is_(None) for column in chosen))
+        some = select(UserRow).where(unknown, nothing).limit(limit).with_for_update(skip_locked=True)
+        return self._delete(self._tools.rows(some))
 
     def remove_photo_data(self, now: datetime, limit: int) -> int:
         """Pictures whose time is over go; their rows stay as handles."""
@@ -123,7 +159,7 @@ class Removal:
         some = select(model).where(condition).limit(limit).with_for_update(skip_locked=True)
         return self._delete(self._tools.rows(some))
 
-    def _delete(self, rows: Iterable[PhotoRow | LatentRow | ResultRow | JobRow | ConversationRow]) -> int:
+    def _delete(self, rows: Iterable[PhotoRow | LatentRow | ResultRow | JobRow | ConversationRow | UserRow]) -> int:
         count = 0
         for row in rows:
             if isinstance(row, PhotoRow | LatentRow | ResultRow) and row.blob_key is not None:

@@ -1,0 +1,34 @@
+"""Finds a person who is to be forgotten in JSON that belongs to others: somebody's state that knows their photo, the
+list of a group's rounds. The rule needs no knowledge of the content: of every entry at the top, what mentions the
+person goes as a whole.
+
+    {"mom": {"photo_id": ANNAS, …}, "questions": [{"photo_id": ANNAS}, {"photo_id": BENS}], "stamp": 3}
+    {"mom": None,                   "questions": [{"photo_id": BENS}],                      "stamp": 3}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+NUMBER_FIELDS = frozenset({"number", "sender", "speaker", "user", "replied_user"})
+"""Where the platform's number of a person stands. In other fields the same figures may be anything."""
+
+
+def without(content: Mapping[str, Any], ids: Set[str], number: str) -> dict[str, Any]:
+    """The same content without what mentions one of our ids, or the person's number on the platform."""
+    return {name: _kept(name, value, ids, number) for name, value in content.items()}
+
+
+def _kept(name: str, value: Any, ids: Set[str], number: str) -> Any:
+    if isinstance(value, list):
+        return [item for item in value if not _mentions(name, item, ids, number)]
+    return None if _mentions(name, value, ids, number) else value
+
+
+def _mentions(name: str, value: Any, ids: Set[str], number: str) -> bool:
+    if isinstance(value, Mapping):
+        return any(_mentions(inner, item, ids, number) for inner, item in value.items())
+    if isinstance(value, list):
+        return any(_mentions(name, item, ids, number) for item in value)
+    return isinstance(value, str) and (value in ids or (name in NUMBER_FIELDS and value == number))

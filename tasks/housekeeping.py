@@ -1,0 +1,90 @@
+"""What has to be done again and again where workers run: queue lost jobs again, delete what has outlived its time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from storage.deletion import purge_expired
+from storage.errors import StorageUnavailable
+from tasks.recovery import requeue_lost
+from tasks.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 20.0
+"""Seconds between two searches for lost jobs."""
+
+PURGE_EVERY = 30
+"""After so many searches, what has expired is deleted: every ten minutes, and once at the start."""
+
+
+class Housekeeping:
+    """A thread. Several houses on one database may each have one: they share the work, and no job is done twice."""
+
+    def __init__(
+        self,
+        workshop: Callable[[], Workshop],
+        *,
+        waited_too_long: timedelta,
+        memory_is_lost: bool = False,
+        process_forks: bool = False,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        """A job that was queued `waited_too_long` ago is queued again.
+
+        `memory_is_lost`: the queue forgets everything with the process, so the first search takes every waiting job.
+        `process_forks`: give connections back after each round, because children must not inherit open ones.
+        """
+        self._workshop = workshop
+        self._waited_too_long = waited_too_long
+        self._memory_is_lost = memory_is_lost
+        self._process_forks = process_forks
+        self._look_every = look_every
+        self._purge_at = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin with a first round at once."""
+        self._thread.start()
+
+    def stop(self, patience: float = 10.0) -> bool:
+        """Finish the round; True when the thread has ended."""
+        self._done.set()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        for number in itertools.count():
+            for work in (self._purge, self._requeue):
+                try:
+                    work(number)
+                except StorageUnavailable:
+                    log.info("the store is away; the house is kept later")
+                except Exception as fault:
+                    # A broker that is away must not keep what is to be deleted, nor end this thread.
+                    log.warning("the house could not be kept: %s", type(fault).__name__)
+            self._give_back()
+            if self._done.wait(self._look_every):
+                return
+
+    def _purge(self, number: int) -> None:
+        if number >= self._purge_at:
+            purge_expired(self._workshop().store)
+            self._purge_at = number + PURGE_EVERY
+
+    def _requeue(self, number: int) -> None:
+        workshop = self._workshop()
+        everything = self._memory_is_lost and number == 0
+        requeue_lost(workshop.store, workshop.queue, timedelta(0) if everything else self._waited_too_long)
+
+    def _give_back(self) -> None:
+        if self._process_forks:
+            with contextlib.suppress(StorageUnavailable):
+                self._workshop().store.database.close()
