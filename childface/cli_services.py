@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +12,7 @@ import typer
 
 from childface.console import EXIT_MISSING, EXIT_OUR_FAULT, Refusal, note, say
 from childface.environment import Environment
+from childface.logs import set_up_logging
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -57,7 +57,7 @@ def chat(
     lines = _demo_lines() if demo else []
     if demo and not better:
         settings = settings.model_copy(update={"refine": False})
-    _log_to_stderr(logging.WARNING)
+    set_up_logging(settings, "WARNING")
     if settings.embedded:
         _require_weights(settings)
     with open_house(settings, environment.load_pipeline) as house:
@@ -97,7 +97,7 @@ def bot(
     environment: Environment = ctx.obj
     settings = environment.read_settings()
     wanted = services(settings, platform)
-    _log_to_stderr()
+    set_up_logging(settings)
     if settings.embedded:
         _require_weights(settings)
     with open_house(settings, environment.load_pipeline) as house:
@@ -132,9 +132,10 @@ def worker(
         raise Refusal("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
     _require_weights(settings)
     wiring.require_tables(settings)
+    set_up_logging(settings)
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)
-    code = run_worker(config, workshop, queues=wanted, concurrency=concurrency)
+    code = run_worker(config, workshop, queues=wanted, concurrency=concurrency, loglevel=settings.log_level)
     if code:
         raise typer.Exit(code)
 
@@ -161,10 +162,3 @@ def _warm_up(house: House) -> None:
             log.exception("the models could not be loaded; jobs will say so")
 
     threading.Thread(target=load, name="warm-up", daemon=True).start()
-
-
-def _log_to_stderr(level: int = logging.INFO) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Their lines of level INFO hold addresses with the token inside, or say nothing new.
-    for name in ("httpx", "httpcore", "celery", "kombu", "alembic", "PIL"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         description="Seconds after which Redis hands a lost worker's task to another. Well above hard_limit.",
     )
     max_attempts: int = Field(5, ge=1, description="How often a job is tried when something passing fails.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much `childface bot` and `worker` write to stderr; nothing personal at any level."
+    )
     telegram_token: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("TELEGRAM_TOKEN", f"{PREFIX}TELEGRAM_TOKEN"),

@@ -81,7 +81,7 @@ class Removal:
 
     def remove_strangers(self, met_before: datetime, limit: int) -> int:
         """People who never agreed, chose and sent nothing, and have not been heard of for a while."""
-        chosen = (UserRow.language, UserRow.age, UserRow.mix, UserRow.sex, UserRow.refine)
+        chosen = (UserRow.language, UserRow.age, UserRow.mix, UserRow.sex, UserRow.refine, UserRow.wall)
         left = (
             exists().where(JobRow.user_id == UserRow.id),
             exists().where(PhotoRow.owner_id == UserRow.id),

@@ -14,6 +14,7 @@ from bots.languages import LANGUAGES, catalogue, language_of, language_of_enviro
 from bots.steps import CloseQuestion, Say
 from bots.texts import render
 from storage.unit import Store
+from tests.bots.agreement import agreed
 from tests.bots.fake_worker import FakeWorker
 from tests.bots.story import Story
 
@@ -100,6 +101,7 @@ def test_a_language_that_we_do_not_speak_is_answered_with_those_we_do() -> None:
 
 @pytest.fixture
 def dialogue(store: Store, worker: FakeWorker) -> Iterator[Dialogue]:
+    agreed(store, "telegram", 1)
     yield Dialogue(store, worker)
 
 

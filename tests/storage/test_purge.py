@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.deletion import BATCH, GRACE, KEEP_HANDLED, PurgeReport, purge_expired
+from storage.deletion import BATCH, GRACE, KEEP_HANDLED, KEEP_STRANGERS, PurgeReport, purge_expired
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, Photo
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
@@ -113,6 +113,26 @@ def test_more_than_one_batch_goes_in_one_purge(house: Furnished, clock: Turnable
         unit.commit()
     assert purge_expired(house.store, clock.time + HOUR) == PurgeReport(latents=count)
     assert house.blob_files() == []
+
+
+def test_somebody_who_never_agreed_is_forgotten_after_a_day(house: Furnished, clock: TurnableClock) -> None:
+    stranger, chooser, friend, talker = (house.user(number) for number in "1234")
+    with house.store.unit() as unit:
+        unit.users.save_settings(chooser.id, age=9.0)
+        unit.users.agree(friend.id, "1")
+        unit.conversations.save("telegram", "chat-1", stranger.id, {"parked": [{"ref": "where a photo is"}]})
+        unit.commit()
+    clock.turn(KEEP_STRANGERS - HOUR)
+    with house.store.unit() as unit:
+        unit.conversations.save("telegram", "chat-1", talker.id, {})
+        unit.commit()
+    assert purge_expired(house.store) == PurgeReport()
+    clock.turn(HOUR)
+    assert purge_expired(house.store) == PurgeReport(strangers=1)
+    with house.store.view() as unit:
+        left = [unit.users.find("telegram", number) is not None for number in "1234"]
+        assert unit.conversations.get("telegram", "chat-1", stranger.id) is None
+    assert left == [False, True, True, True]
 
 
 def test_a_clock_that_was_set_back_deletes_nothing(house: Furnished, clock: TurnableClock) -> None:
