@@ -307,7 +307,7 @@ class Courier:
         waiting = answer.jobs or any(watch.lane == lane for watch in self._watched.values())
         if status is not None and waiting and lane not in self._status:
             self._status[lane] = status
-        elif status is not None:
+        elif status is not None and not await self._dialogue.aside(self._shared, job, status):
             with suppress(MessengerError):
                 await self._messenger.remove(lane[0], status)
         for queued in answer.jobs:
@@ -368,6 +368,12 @@ class Courier:
         with suppress(NotFound), self._store.unit() as unit:
             unit.jobs.set_reply(job_id, **facts)
             unit.commit()
+
+    def _shared(self, job: Job, status: str) -> bool:
+        """Whether another job of this person is to be told in the same message, as a bot that was away finds them."""
+        with self._store.view() as unit:
+            others = [*unit.jobs.undelivered(self._platform), *unit.jobs.active_for(job.user_id)]
+        return any(other.id != job.id and other.reply.get("message") == status for other in others)
 
     def _place(self, job_id: str) -> tuple[Job, Place]:
         with self._store.view() as unit:

@@ -137,8 +137,10 @@ class DiscordBot:
                 refused = True
             except (*BROKEN, discord.HTTPException):
                 refused = False
+            # The library opens another session with each try, over a connector that closes with the first.
+            await self._client.http.close()
+            self._client.http.connector = discord.utils.MISSING
             if refused:
-                await self._client.close()
                 raise TokenRefused("Discord")
             log.warning("Discord cannot be reached, trying again in %.0f s", wait)
             await asyncio.sleep(wait)

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 ANSWERABLE = 14.5 * 60.0
 """Seconds. Discord takes answers for 15 minutes; the rest is left for the request itself."""
+REMEMBERED = 3600.0
+"""Seconds for which it is known that a message was an answer that is over."""
 LONGEST_TEXT = 2000
 LONGEST_ALT = 1024
 LONGEST_LABEL = 80
@@ -113,7 +115,8 @@ class DiscordMessenger:
 
     def _forget_old(self) -> None:
         self._answers = {key: answer for key, answer in self._answers.items() if not answer.over}
-        self._sent = {number: answer for number, answer in self._sent.items() if not answer.over}
+        long_ago = time.monotonic() - REMEMBERED
+        self._sent = {number: answer for number, answer in self._sent.items() if answer.until > long_ago}
 
     async def close_question(self, interaction: Interaction, text: str) -> None:
         """Put words in the place of the question whose button was pressed; its picture stays."""
@@ -141,11 +144,13 @@ class DiscordMessenger:
     async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
         """Make a message of ours into this one; False when it is gone.
 
-        What everybody sees cannot be made into what one person sees: then the old message is taken away.
+        What everybody sees cannot be made into what one person sees, and a picture in an answer that is over would
+        come unnoticed: then the old message is taken away.
         """
         answer = self._sent.get(message_id)
         whispers = answer is not None and answer.private
-        if note.private and not whispers and self._answer_for(chat_id, note) is not None:
+        unnoticed = note.picture is not None and answer is not None and answer.over
+        if unnoticed or (note.private and not whispers and self._answer_for(chat_id, note) is not None):
             await self.remove(chat_id, message_id)
             return False
         note = await self._fitting(chat_id, note)

@@ -50,7 +50,8 @@ class Shown:
     deleted: bool = False
     edits: int = 0
     reply_to: int | None = None
-    mentions: list[int] = field(default_factory=list)
+    named: list[int] = field(default_factory=list)
+    """Whose telephone rang: a new message that mentions somebody, and may."""
     author: int = APPLICATION
     attachments: list[dict[str, Any]] = field(default_factory=list)
     poll: tuple[str, ...] = ()
@@ -485,7 +486,9 @@ class Discord:
             message.poll = tuple(answer["poll_media"]["text"] for answer in body["poll"]["answers"])
         if body.get("message_reference"):
             message.reply_to = int(body["message_reference"]["message_id"])
-        message.mentions = [int(user) for user in (body.get("allowed_mentions") or {}).get("users", [])]
+        if not message.edits and not message.thinking:
+            allowed = (body.get("allowed_mentions") or {}).get("users", [])
+            message.named = [int(user) for user in allowed if f"<@{user}>" in message.text]
         return message
 
     def _check_size(self, files: list[tuple[str, bytes]]) -> None:

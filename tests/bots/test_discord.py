@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import io
+import logging
+import random
+import time
+from dataclasses import replace
 
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from bots.dialogue import Dialogue
+from bots.discord import DiscordBot
+from bots.running import TokenRefused
 from storage.unit import Store
-from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person
-from tests.bots.fake_worker import drawn
+from tests.bots import fake_discord
+from tests.bots.conftest import FAST, running_discord_bot
+from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
+from tests.bots.fake_worker import FakeWorker, drawn
 
 
 async def first_child(anna: Person) -> None:
@@ -289,3 +303,225 @@ class TestCouples:
         await anna.sees("secretname2")
         await anna.uses("dad", photo=b"dad 1")
         await anna.sees_pictures(1)
+
+
+class TestTroubleOnTheWay:
+    @pytest.mark.parametrize("route", ["callback", "edit answer", "download"])
+    @pytest.mark.parametrize("kind", ["429", "drop"])
+    async def test_a_request_that_fails_is_made_again(
+        self, discord_api: Discord, discord_bot: DiscordBot, route: str, kind: str
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.fail(route, kind, 2)
+        await first_child(anna)
+        assert len(anna.texts) == 1
+
+    @pytest.mark.parametrize("route", ["callback", "edit answer"])
+    async def test_what_was_done_unheard_is_not_done_twice(
+        self, discord_api: Discord, discord_bot: DiscordBot, route: str
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.fail(route, "drop after", 2)
+        await first_child(anna)
+        assert len(anna.texts) == 1
+
+    async def test_a_photo_that_cannot_be_fetched_is_asked_for_again(
+        self, discord_api: Discord, discord_bot: DiscordBot
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.fail("download", "drop", 50)
+        await anna.uses("mom", photo=b"mom 1")
+        await anna.sees("I could not fetch this photo")
+
+    async def test_a_broken_gateway_is_resumed_and_brings_what_was_said_meanwhile(
+        self, discord_api: Discord, discord_bot: DiscordBot
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses("mom", photo=b"mom 1")
+        await anna.sees("Got mom")
+        for number in range(3):
+            await discord_api.drop_gateway()
+            await anna.uses("age", age=float(number + 10))
+            await anna.sees(f"Noted: {number + 10} years.")
+        assert (discord_api.identified, discord_api.resumed) == (1, 3)
+
+    async def test_a_session_that_is_over_begins_anew(self, discord_api: Discord, discord_bot: DiscordBot) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        await anna.uses("mom", photo=b"mom 1")
+        await anna.sees("Got mom")
+        discord_api.resumable = False
+        await discord_api.drop_gateway()
+        await discord_api.until(lambda: discord_api.identified == 2, "a new session")
+        await anna.uses("dad", photo=b"dad 1")
+        await anna.sees_pictures(1)
+
+    async def test_after_fifteen_minutes_the_result_comes_as_a_message_that_names_the_one_who_waits(
+        self, discord_api: Discord, dialogue: Dialogue, worker: FakeWorker
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.token_life = 1.0
+        async with running_discord_bot(dialogue, answerable=1.0, pace=replace(FAST, long_wait=1.0)):
+            worker.pause()
+            token = await anna.uses("child", mom=b"mom 1", dad=b"dad 1")
+            progress = await anna.sees("Looking at the photos")
+            while time.monotonic() - token.made < 1.2:
+                await asyncio.sleep(0.05)
+            worker.resume()
+            [picture] = await anna.sees_pictures(1)
+        assert progress.deleted and picture.message_id != progress.message_id
+        assert discord_api.count("send") == 1 and picture.named == [1]
+        assert anna.texts == [picture.text]
+
+    async def test_a_token_that_ends_sooner_than_we_think_loses_nothing(
+        self, discord_api: Discord, discord_bot: DiscordBot, worker: FakeWorker
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        worker.pause()
+        await anna.uses("child", mom=b"mom 1", dad=b"dad 1")
+        await anna.sees("Looking at the photos")
+        discord_api.token_life = 0.0
+        worker.resume()
+        await anna.sees_pictures(1)
+        assert len(anna.texts) == 1
+
+    async def test_where_the_bot_may_not_write_the_interaction_still_answers(
+        self, discord_api: Discord, discord_bot: DiscordBot
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.closed_channels = {CHANNEL}
+        await first_child(anna)
+        await anna.presses("Older")
+        await anna.sees_pictures(2)
+
+    async def test_buttons_of_an_earlier_process_work(self, discord_api: Discord, dialogue: Dialogue) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        async with running_discord_bot(dialogue):
+            await first_child(anna)
+            await anna.uses("settings")
+            await anna.sees("When you say nothing else")
+        async with running_discord_bot(dialogue):
+            await anna.presses("Girl or boy")
+            await anna.sees("A girl, a boy")
+            await anna.presses("Older")
+            await anna.sees_pictures(2)
+        assert [drawn(picture.picture)["age"] for picture in anna.pictures] == [6.0, 10.0]
+
+    async def test_a_result_that_was_ready_while_the_bot_was_away_is_told_once(
+        self, discord_api: Discord, dialogue: Dialogue, worker: FakeWorker
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        async with running_discord_bot(dialogue):
+            worker.pause()
+            await anna.uses("child", mom=b"mom 1", dad=b"dad 1")
+            progress = await anna.sees("Looking at the photos")
+        worker.resume()
+        while len(worker.done) < 2:  # both photos were looked at while no bot was there
+            await asyncio.sleep(0.01)
+        for _ in range(2):
+            async with running_discord_bot(dialogue):
+                await anna.sees_pictures(1)
+                await anna.uses("help")
+                await anna.sees("Send two photos")
+        # The message that said "looking" has become the picture, though the token was lost with the process.
+        assert [picture.message_id for picture in anna.pictures] == [progress.message_id]
+
+    async def test_a_progress_message_that_somebody_deleted_is_replaced(
+        self, discord_api: Discord, discord_bot: DiscordBot, worker: FakeWorker
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        worker.pause()
+        await anna.uses("child", mom=b"mom 1", dad=b"dad 1")
+        (await anna.sees("Looking at the photos")).deleted = True
+        worker.resume()
+        await anna.sees_pictures(1)
+
+    async def test_a_picture_above_the_upload_limit_is_made_smaller_first(
+        self, discord_api: Discord, discord_bot: DiscordBot, worker: FakeWorker
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        discord_api.upload_limit = 100_000
+        large = io.BytesIO()
+        marked = PngInfo()
+        marked.add_itxt("XML:com.adobe.xmp", "<made by a machine/>")
+        Image.effect_noise((512, 512), 80).convert("RGB").save(large, "PNG", pnginfo=marked)
+        worker.picture = large.getvalue()
+        assert len(worker.picture) > discord_api.upload_limit
+        await first_child(anna)
+        sent = anna.pictures[0].picture
+        assert sent is not None and len(sent) <= discord_api.upload_limit
+        with Image.open(io.BytesIO(sent)) as picture:
+            assert picture.info["xmp"] == b"<made by a machine/>"
+
+    async def test_a_fault_of_ours_ends_in_an_apology_with_a_number(
+        self, discord_api: Discord, discord_bot: DiscordBot, store: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        store.database.close()
+        with store.database.engine.connect() as connection:
+            connection.exec_driver_sql("ALTER TABLE conversations RENAME TO elsewhere")
+            connection.commit()
+        await anna.uses("start")
+        told = await anna.sees("it is my fault")
+        assert told.whisper == 1
+        assert told.text.split("No. ")[1].rstrip(")") in caplog.text
+        assert discord_api.url not in caplog.text
+
+    async def test_a_refused_token_is_said_so(self, discord_api: Discord, dialogue: Dialogue) -> None:
+        bot = DiscordBot("another.token.here", dialogue)
+        with pytest.raises(TokenRefused) as refused:
+            await bot.run()
+        assert refused.value.service == "Discord" and "another" not in str(refused.value)
+
+    async def test_the_log_of_a_conversation_holds_nothing_personal(
+        self, discord_api: Discord, dialogue: Dialogue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        anna = discord_api.person(424242, CHANNEL)
+        discord_api.fail("edit answer", "429", 2)
+        async with running_discord_bot(dialogue):
+            await anna.uses("mom", photo=b"nobody 1")
+            await anna.sees("I cannot find a face")
+            await first_child(anna)
+            await discord_api.drop_gateway()
+            await anna.presses("Older")
+            await anna.sees_pictures(2)
+        written = "\n".join(
+            record.getMessage() + (record.exc_text or "")
+            for record in caplog.records
+            if not record.name.startswith("aiohttp")
+        )
+        for secret in (fake_discord.TOKEN, "secret", "424242", str(CHANNEL), "photo.jpg", "picture {"):
+            assert secret not in written
+
+
+class TestManyPeople:
+    async def test_nothing_is_lost_or_doubled_in_a_storm_with_two_restarts(
+        self, discord_api: Discord, dialogue: Dialogue
+    ) -> None:
+        people = [discord_api.person(number, CHANNEL if number % 2 else OTHER_CHANNEL) for number in range(1, 9)]
+        discord_api.storm = (random.Random(7), 0.2)
+
+        wanted = 0
+        for step in range(3):
+            wanted += len(people)
+            async with running_discord_bot(dialogue):
+                for person in people:
+                    if step == 0:
+                        await person.uses("child", mom=b"mom %d" % person.number, dad=b"dad %d" % person.number)
+                    else:
+                        await person.uses("grow" if step == 1 else "sibling")
+                    if person.number % 3 == 0:
+                        await discord_api.drop_gateway()
+                # The first two processes end in the middle of it.
+                await discord_api.until(
+                    lambda goal=wanted - (4 if step < 2 else 0): len(all_pictures(discord_api)) >= goal, "pictures"
+                )
+        assert len(all_pictures(discord_api)) == wanted
+        jobs = [drawn(shown.picture)["job"] for shown in all_pictures(discord_api)]
+        assert len(set(jobs)) == len(jobs)
+        assert discord_api.broken > 0 and discord_api.resumed > 0
+
+
+def all_pictures(api: Discord) -> list[Shown]:
+    """The bot's pictures in all channels."""
+    return [shown for shown in api.messages.values() if shown.picture is not None and not shown.deleted]
