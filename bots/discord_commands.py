@@ -10,7 +10,7 @@ from typing import Any, Literal, Optional
 
 import discord
 from discord import app_commands
-from discord.app_commands import Choice, Range, locale_str
+from discord.app_commands import Choice, Transform, locale_str
 
 from bots import commands
 from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
@@ -27,9 +27,37 @@ HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple", "wall", "names")
 """Commands that take more than words; all others are registered as they come."""
 
-Age = Range[float, 0.0, OLDEST]
-Mix = Range[float, 0.0, 100.0]
 Sex = Literal["girl", "boy", "surprise"]
+
+
+class Number(app_commands.Transformer):
+    """A number with bounds that Discord's own programs keep; what breaks them is answered by the conversation."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """A number, not only a whole one: half a year is an age."""
+        return discord.AppCommandOptionType.number
+
+    @property
+    def min_value(self) -> float:
+        """The least that is offered."""
+        return 0.0
+
+    @property
+    def max_value(self) -> float:
+        """The most that is offered."""
+        return self._most
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> float:
+        """As it came."""
+        return float(value)
+
+
+Age = Transform[float, Number(OLDEST)]
+Mix = Transform[float, Number(100.0)]
 
 
 def register(
