@@ -44,7 +44,7 @@ types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev weights  ## pytest with coverage
-	@$(CHILD) weights fetch --originals >/dev/null
+	@$(CHILD) weights fetch --originals --research >/dev/null
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 format: $(VENV)/.dev  ## let ruff mend what it can

@@ -41,6 +41,9 @@ def weights_fetch(
     originals: Annotated[
         bool, typer.Option("--originals", help="Also the generator's own files, which only our tests read.")
     ] = False,
+    research: Annotated[
+        bool, typer.Option("--research", help="Also VGG16, for LPIPS and comparing losses; needs the extra `train`.")
+    ] = False,
 ) -> None:
     """Download what is missing or damaged, check it and convert it once."""
     from childface import weights
@@ -58,6 +61,8 @@ def weights_fetch(
             made = weights.fetch(folder, notes=tell)
             if originals:
                 weights.fetch_originals(folder, notes=tell)
+            if research:
+                made += weights.fetch(folder, weights.RESEARCH, notes=tell)
     except weights.FetchFailed as error:
         raise Refusal(str(error), EXIT_MISSING) from error
     for name in made:

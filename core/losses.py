@@ -2,6 +2,12 @@
 
 A loss is made once for a target (its features are computed once) and then called with a drawn picture of the same size.
 Pictures are (B, 3, H, H) in [-1, 1], FFHQ-aligned; `mask` is (1, 1, H, H) in [0, 1]; every loss gives (B,).
+
+    pixel, l1, log-cosh, colour         by pixels
+    face-features, identity             by the face recognition network
+    latent-l1                           not by the picture: the latent's own size, see `core.projection`
+
+`training.perceptual` brings vgg, vgg-l1, lpips and ms-ssim for those who compare.
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.errors import SettingError
 from core.identity import IdentityNetwork, identity_chip
 
 Loss = Callable[[Tensor], Tensor]
@@ -74,18 +81,40 @@ def _masked_mean(error: Tensor, mask: Tensor) -> Tensor:
     return (error * mask).mean(dim=(1, 2, 3)) / mask.mean()
 
 
-PIXEL_LOSSES: Mapping[str, LossMaker] = {"pixel": _pixel, "l1": _l1, "log-cosh": _log_cosh, "colour": _colour}
-NETWORK_LOSSES = ("face-features", "identity")
-LOSSES = (*PIXEL_LOSSES, *NETWORK_LOSSES)
-"""The names that `weighted_loss` knows."""
+PIXEL_LOSSES: Mapping[str, LossMaker] = {
+    "pixel": _pixel,
+    "l1": _l1,
+    "log-cosh": _log_cosh,
+    "colour": _colour,
+}
+NO_MORE: Mapping[str, LossMaker] = {}
+FACE_LOSSES = ("face-features", "identity")
+LATENT_LOSSES = ("latent-l1",)
+LOSSES = (*PIXEL_LOSSES, *FACE_LOSSES, *LATENT_LOSSES)
+"""The names that weights may be given for; whoever brings further makers may use their names too."""
 
 
-def weighted_loss(weights: Mapping[str, float], target: Tensor, mask: Tensor, network: IdentityNetwork) -> Loss:
-    """The weighted sum of the named losses for one target. KeyError for a name that is not in LOSSES."""
-    parts = []
+def weighted_loss(
+    weights: Mapping[str, float],
+    target: Tensor,
+    mask: Tensor,
+    identity: IdentityNetwork,
+    more: Mapping[str, LossMaker] = NO_MORE,
+) -> Loss:
+    """The weighted sum of the named losses of pictures for one target. `more` brings makers of further losses.
+
+    Raises SettingError for a name that nobody knows, and where no loss looks at the picture.
+    """
+    makers = {**PIXEL_LOSSES, **more}
+    allowed = ", ".join((*LOSSES, *more))
+    parts: list[tuple[float, Loss]] = []
     for name, weight in weights.items():
-        if name not in NETWORK_LOSSES:
-            parts.append((weight, PIXEL_LOSSES[name](target, mask)))
-    if any(weights.get(name) for name in NETWORK_LOSSES):
-        parts.append((1.0, _in_the_network(weights, target, network)))
+        if name in makers:
+            parts.append((weight, makers[name](target, mask)))
+        elif name not in FACE_LOSSES + LATENT_LOSSES:
+            raise SettingError(name="loss", value=name, allowed=allowed)
+    if any(weights.get(name) for name in FACE_LOSSES):
+        parts.append((1.0, _in_the_network(weights, target, identity)))
+    if not parts:
+        raise SettingError(name="loss", value="none", allowed=allowed)
     return lambda drawn: torch.stack([weight * part(drawn) for weight, part in parts]).sum(dim=0)

@@ -46,6 +46,16 @@ def generator_source(weights_dir: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def research_weights(weights_dir: Path) -> Path:
+    """The folder with VGG16 in it (`make unit` fetches it)."""
+    from childface import weights
+
+    if not all((weights_dir / name).is_file() for name in weights.VGG.files):
+        _not_here(f"no VGG16 in {weights_dir}: childface weights fetch --research")
+    return weights_dir
+
+
 def _not_here(reason: str) -> NoReturn:
     """Skip, or fail on a machine that should have everything."""
     if os.environ.get("CI"):
