@@ -79,6 +79,9 @@ The detector wants 80 pixels: the first look finds faces of an eighth of the lon
 LANDMARK_CUT, LANDMARK_BOX = 320, 200
 """Landmarks are looked for in a cut of this size, in which the detector's box is this large."""
 
+ALIGNED_BOX = (0.49, 0.6, 0.59)
+"""The detector's box in an aligned face: its centre and side, as shares of the picture (medians of 60 portraits)."""
+
 JITTER = ((0.0, 0.0, 0.0), (0.04, 0.04, 0.0), (-0.04, -0.04, 0.0), (0.0, 0.0, 0.04), (0.0, 0.0, -0.04))
 """Shifts to the right, down and outwards, in boxes: landmarks of all are averaged, which makes them steadier and finer
 than the predictor's whole pixels. On FFHQ's own crops the median error falls from 0.96 to 0.87 pixels of 256."""
@@ -232,6 +235,12 @@ class FaceFinder:
         if abs(face.yaw) > MOST_YAW:
             raise FaceTurned(yaw=face.yaw, limit=MOST_YAW)
         return face
+
+    def aligned_landmarks(self, aligned: Pixels) -> Points:
+        """The 68 landmarks (68, 2) of a face that was cut out already (see `align_face`): no detector is needed."""
+        side = aligned.shape[0]
+        x, y, size = (share * side for share in ALIGNED_BOX)
+        return self._describe(aligned, _square(x, y, np.array([size / 2, 0.0])), score=1.0).landmarks
 
     def look(self, rgb: Pixels, look: Look) -> list[Face]:
         """The faces that one look finds, in no order."""

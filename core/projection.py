@@ -21,12 +21,13 @@ from torch import Tensor
 
 from core.errors import Cancelled
 from core.identity import IdentityNetwork
-from core.losses import face_mask, weighted_loss
+from core.losses import NO_MORE, LossMaker, face_mask, weighted_loss
 from core.memory import give_back
 from core.preview import PreviewGenerator
 
 Progress = Callable[[float], None]
 Stopped = Literal["steps", "seconds", "patience"]
+OptimiserName = Literal["adam", "rmsprop", "sgd"]
 
 
 def _default_weights() -> Mapping[str, float]:
@@ -38,15 +39,18 @@ class ProjectionSettings:
     """How long and by which losses to refine."""
 
     steps: int = 60
-    seconds: float = 25.0
+    seconds: float = 12.0
     full_every: int = 12  # steps between two drawings by the whole generator
-    rate: float = 0.05  # of Adam, in units of W's spread
+    optimiser: OptimiserName = "adam"
+    rate: float = 0.05  # of the optimiser, in units of W's spread
     warmup: int = 5
     patience: int = 20
     improvement: float = 0.002  # smallest gain, as a share of the best loss, that counts
     near_start: float = 0.02  # weight of the squared distance from the start, in units of W's spread
     near_w: float = 0.02  # weight of the spread between style inputs beyond the start's
     clip: float = 4.0  # numbers further than this many spreads from the mean are drawn anew
+    tied: bool = False  # all style inputs move alike: the latent stays as near to W as it was
+    half: bool = False  # bfloat16 for the preview: faster on processors that have it, slower on others
     weights: Mapping[str, float] = field(default_factory=_default_weights)
 
 
@@ -66,10 +70,17 @@ class Projector:
     """Holds the networks; `project` may be called again and again."""
 
     def __init__(
-        self, preview: PreviewGenerator, identity: IdentityNetwork, *, w_mean: Tensor, w_scale: Tensor
+        self,
+        preview: PreviewGenerator,
+        identity: IdentityNetwork,
+        *,
+        w_mean: Tensor,
+        w_scale: Tensor,
+        more_losses: Mapping[str, LossMaker] = NO_MORE,
     ) -> None:
         self.preview = preview
         self.identity = identity
+        self.more_losses = more_losses
         self.w_mean = w_mean
         self.w_scale = w_scale
 
@@ -78,29 +89,36 @@ class Projector:
         target: Tensor,
         start: Tensor,
         *,
+        mask: Tensor | None = None,
         settings: ProjectionSettings = ProjectionSettings(),
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Projection:
         """Refine `start` (1, L, D) towards an aligned photo (1, 3, 256, 256) in [-1, 1].
 
+        `mask` (1, 1, 256, 256) says where the face is (`core.face_region`); without it an oval is taken.
         `progress` is told the share done, 0 to 1; `cancelled` is asked before every step and answered with Cancelled.
+        Raises SettingError for a loss that is not known.
         """
         began = time.monotonic()
         origin = (start - self.w_mean) / self.w_scale
-        x = origin.clone().requires_grad_()
-        optimiser = torch.optim.Adam([x], lr=settings.rate, betas=(0.9, 0.95))
-        distance = weighted_loss(settings.weights, target, face_mask(target.shape[-1]), self.identity)
+        moved = torch.zeros_like(origin[:, :1] if settings.tied else origin).requires_grad_()
+        optimiser = make_optimiser(moved, settings)
+        where = face_mask(target.shape[-1]) if mask is None else mask
+        distance = weighted_loss(settings.weights, target, where, self.identity, self.more_losses)
         best = Best(settings)
         stopped_by: Stopped = "steps"
         missing = torch.zeros(())
         for step in range(settings.steps):
             if cancelled is not None and cancelled():
                 raise Cancelled()
+            x = origin + moved
             latent = self.w_mean + x * self.w_scale
             if step % settings.full_every == 0:
                 missing = self._missing(latent)
-            loss = distance(self.preview(latent) + missing)[0] + _prior(x, origin, settings)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.half):
+                drawn = self.preview(latent)
+            loss = distance(drawn.float() + missing)[0] + _prior(x, origin, settings)
             best.see(x.detach(), loss.item())
             done = share_done(step + 1, settings, seconds=time.monotonic() - began)
             if progress is not None:
@@ -113,7 +131,7 @@ class Projector:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            clip_stochastically(x, settings.clip)
+            clip_stochastically(moved, origin, settings.clip)
         if progress is not None:
             progress(1.0)
         return Projection(
@@ -171,16 +189,34 @@ def rate_factor(step: int, done: float, settings: ProjectionSettings) -> float:
     return rise * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+def make_optimiser(moved: Tensor, settings: ProjectionSettings) -> torch.optim.Optimizer:
+    """The optimiser of the settings' name."""
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD([moved], lr=settings.rate, momentum=0.9)
+    if settings.optimiser == "rmsprop":
+        return torch.optim.RMSprop([moved], lr=settings.rate, alpha=0.9)
+    return torch.optim.Adam([moved], lr=settings.rate, betas=(0.9, 0.95))
+
+
 def _prior(x: Tensor, origin: Tensor, settings: ProjectionSettings) -> Tensor:
-    """Keeps the latent near its start and its style inputs near each other, where it can still be aged."""
+    """Keeps the latent near its start and its style inputs near each other, where it can still be aged.
+
+    With a weight for latent-l1 also near the mean face, as FamilyGAN's L1 penalty on latents does.
+    """
     moved = x - origin
     spread = moved - moved.mean(dim=1, keepdim=True)
-    return settings.near_start * moved.square().mean() + settings.near_w * spread.square().mean()
+    prior = settings.near_start * moved.square().mean() + settings.near_w * spread.square().mean()
+    return prior + settings.weights.get("latent-l1", 0.0) * x.abs().mean()
 
 
 @torch.no_grad()
-def clip_stochastically(x: Tensor, limit: float) -> None:
-    """Draw numbers beyond ±limit anew from inside it (Lipton and Tripathi 2017, "stochastic clipping"), in place."""
-    beyond = x.abs() > limit
-    if beyond.any():
-        x[beyond] = (torch.rand_like(x[beyond]) * 2 - 1) * limit
+def clip_stochastically(moved: Tensor, origin: Tensor, limit: float) -> None:
+    """Where `origin + moved` lies beyond ±limit, move it anew to a random place inside, changing `moved` in place.
+
+    Lipton and Tripathi 2017, "Precise recovery of latent vectors from generative adversarial networks". When all style
+    inputs move alike, one that is beyond the limit moves them all.
+    """
+    place = origin + moved
+    inside = torch.where(place.abs() > limit, (torch.rand_like(place) * 2 - 1) * limit, place)
+    change = inside - place
+    moved += change if moved.shape == place.shape else change.mean(dim=1, keepdim=True)

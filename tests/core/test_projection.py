@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from core.errors import Cancelled
+from core.errors import Cancelled, SettingError
 from core.losses import PIXEL_LOSSES, face_mask, weighted_loss
-from core.projection import ProjectionSettings, Projector, clip_stochastically
+from core.projection import OptimiserName, ProjectionSettings, Projector, clip_stochastically
 
 
 class FlatSynthesis(nn.Module):
@@ -115,11 +117,52 @@ def test_it_can_be_cancelled_between_two_steps(projector: Projector) -> None:
 
 def test_stochastic_clipping_draws_anew_inside_the_limit_and_leaves_the_rest() -> None:
     torch.manual_seed(0)
-    x = torch.tensor([[0.5, 9.0, -9.0, -0.5]])
-    clip_stochastically(x, 2.0)
-    assert x.abs().max() <= 2.0
-    assert x[0, 0] == 0.5
-    assert x[0, 3] == -0.5
+    origin = torch.tensor([[[0.5, 1.0, -9.0, -0.5]]])
+    moved = torch.tensor([[[0.0, 8.0, 0.0, 0.0]]])
+    clip_stochastically(moved, origin, 2.0)
+    place = (origin + moved)[0, 0]
+    assert place.abs().max() <= 2.0
+    assert place[[0, 3]].tolist() == [0.5, -0.5]
+
+
+def test_tied_style_inputs_move_alike(projector: Projector) -> None:
+    start = torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(1)) / 10
+    settings = ProjectionSettings(steps=10, rate=0.1, weights={"pixel": 1.0}, tied=True)
+    moved = projector.project(GREY, start, settings=settings).latent - start
+    assert moved.abs().max() > 0.1
+    torch.testing.assert_close(moved, moved[:, :1].expand_as(moved))
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_every_optimiser_comes_nearer(projector: Projector, name: OptimiserName) -> None:
+    settings = ProjectionSettings(steps=40, rate=0.1, weights={"pixel": 1.0}, optimiser=name)
+    result = projector.project(GREY, torch.zeros(1, 3, 4), settings=settings)
+    assert result.loss < 0.5 * result.start_loss
+
+
+def test_the_latent_penalty_keeps_near_the_mean(projector: Projector) -> None:
+    free = projector.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS)
+    settings = replace(SETTINGS, weights={"pixel": 1.0, "latent-l1": 0.3})
+    held = projector.project(GREY, torch.zeros(1, 3, 4), settings=settings)
+    assert held.latent.abs().mean() < 0.9 * free.latent.abs().mean()
+
+
+def test_only_what_the_mask_shows_is_compared(projector: Projector) -> None:
+    """The left half is bright, the right half dark; the mask shows the left half."""
+    target = torch.full((1, 3, 256, 256), -0.5)
+    target[..., :128] = 0.5
+    mask = torch.zeros(1, 1, 256, 256)
+    mask[..., :128] = 1.0
+    result = projector.project(target, torch.zeros(1, 3, 4), mask=mask, settings=SETTINGS)
+    assert result.latent.mean().item() == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["lpips", "vgg", "no-such-loss"])
+def test_a_loss_that_is_not_known_or_lacks_its_network_is_refused(projector: Projector, name: str) -> None:
+    settings = replace(SETTINGS, weights={name: 1.0})
+    with pytest.raises(SettingError) as refused:
+        projector.project(GREY, torch.zeros(1, 3, 4), settings=settings)
+    assert name in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["pixel", "l1", "log-cosh", "colour"])
