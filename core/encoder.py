@@ -56,7 +56,15 @@ class Encoder(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """Faces of any square size are brought to ENCODER_SIZE."""
-        return self.w_mean + self.normalised(faces) * self.w_scale
+        return self.denormalise(self.normalised(faces))
+
+    def normalise(self, latents: Tensor) -> Tensor:
+        """Latents in W+ → in units of W's spread around its mean."""
+        return (latents - self.w_mean) / self.w_scale
+
+    def denormalise(self, normalised: Tensor) -> Tensor:
+        """The inverse of `normalise`."""
+        return self.w_mean + normalised * self.w_scale
 
     def normalised(self, faces: Tensor) -> Tensor:
         """The latents (B, L, D) in units of W's spread around its mean."""

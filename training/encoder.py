@@ -7,7 +7,9 @@ look like the photo (pixels, face features, identity), while the drawn pairs kee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
@@ -17,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.encoder import ENCODER_FILE, Encoder
+from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.face_preview import paste
 from core.identity import IdentityNetwork, identity_chip
 from core.loading import save_weights
 from core.losses import face_mask, weighted_loss
@@ -25,6 +28,7 @@ from core.preview import PreviewGenerator
 from training.augment import spoil
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
+from training.photo_gradients import PhotoGradients, PictureLoss
 from training.photos import AlignedPhotos
 from training.preview import warm_cosine
 
@@ -44,28 +48,78 @@ class LatentStage:
 
 
 def _picture_weights() -> Mapping[str, float]:
-    return {"log-cosh": 0.2, "colour": 2.0, "face-features": 2.0, "identity": 1.0}
+    return {"log-cosh": 0.2, "colour": 2.0, "face-features": 2.0, "identity": 1.5}
 
 
 @dataclass(frozen=True)
 class PictureStage:
     """Stage two: real photos by their pictures, drawn ones by their latents."""
 
-    steps: int = 4000
-    photos: int = 2  # a step; through the generator each costs ten times what a latent does
+    steps: int = 6000
+    photos: int = 4  # a step; through the generator each costs five times what a latent does
     drawn: int = 8
     learning_rate: float = 3e-4
     backbone_rate: float = 0.5
-    warmup: int = 50
+    warmup: int = 100
     weight_decay: float = 0.02
-    latent_weight: float = 2.0
-    average: float = 0.995  # decay of the running mean of the weights, which is what ships: two photos a step are noisy
+    latent_weight: float = 1.0
+    average: float = (
+        0.995  # decay of the running mean of the weights, which is what ships: four photos a step are noisy
+    )
     near_w: float = 0.05  # weight of the spread between style inputs (e4e's delta loss)
     typical: float = 0.02  # weight of the squared distance from W's mean beyond what is usual
+    spoilt: float = 0.6  # how often photos are damaged, beside drawn pictures
     held_back: int = 300
     held_back_photos: int = 50
     seed: int = 4
+    workers: int = 2
+    compiled: bool = False
     weights: Mapping[str, float] = field(default_factory=_picture_weights)
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Drawn pictures with their latents, and photos: as they are, spoilt, and how much detail each holds."""
+
+    faces: Tensor  # (B, 3, 256, 256)
+    latents: Tensor  # (B, L, D)
+    targets: Tensor  # (P, 3, 256, 256)
+    spoilt: Tensor  # (P, 3, 256, 256)
+    detail: list[int]
+
+
+def picture_batches(
+    pairs: DrawnPairs, photos: Sequence[AlignedPhotos], settings: PictureStage, rng: torch.Generator
+) -> Iterator[PictureBatch]:
+    """Batches without end: drawn rows at random, the folders of photos in turn."""
+    rows = endless(pairs.split(settings.held_back)[0], generator=rng)
+    held = settings.held_back_photos
+    photo_rows = [endless(torch.arange(len(p) - (held if i == 0 else 0)), generator=rng) for i, p in enumerate(photos)]
+    turn = itertools.cycle(range(len(photos)))
+    while True:
+        batch = torch.tensor([next(rows) for _ in range(settings.drawn)])
+        targets, detail = [], []
+        for number in itertools.islice(turn, settings.photos):
+            target = photos[number].picture(next(photo_rows[number]))
+            targets.append(target.flip(2) if torch.rand((), generator=rng) < 0.5 else target)
+            detail.append(photos[number].detail)
+        yield PictureBatch(
+            faces=torch.stack([spoil(pairs.picture(int(row)), rng=rng) for row in batch]),
+            latents=pairs.latent(batch),
+            targets=torch.stack(targets),
+            spoilt=torch.stack([spoil(target, rng=rng, strength=settings.spoilt) for target in targets]),
+            detail=detail,
+        )
+
+
+def ahead(batches: Iterator[PictureBatch]) -> Iterator[PictureBatch]:
+    """The same batches, each prepared in a second thread while the one before is learnt."""
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        coming = pool.submit(next, batches)
+        while True:
+            batch = coming.result()
+            coming = pool.submit(next, batches)
+            yield batch
 
 
 def train_on_pictures(
@@ -83,53 +137,56 @@ def train_on_pictures(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps)
     )
-    train, check = pairs.split(settings.held_back)
-    rows = endless(train, generator=rng)
-    held = settings.held_back_photos
-    photo_rows = [endless(torch.arange(len(p) - (held if i == 0 else 0)), generator=rng) for i, p in enumerate(photos)]
+    check = pairs.split(settings.held_back)[1]
     log = TrainingLog(folder, settings=asdict(settings), every=50)
     checkpoint = folder / "pictures.pt"
     mean = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
     parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule, "mean": mean}
     start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
-    mask = face_mask(256)
+    rng.manual_seed(settings.seed + start)
+    gradients = PhotoGradients(preview, workers=settings.workers, compiled=settings.compiled)
+    batches = ahead(picture_batches(pairs, photos, settings, rng))
     for step in range(start + 1, settings.steps + 1):
-        batch = torch.tensor([next(rows) for _ in range(settings.drawn)])
-        faces = torch.stack([spoil(pairs.picture(int(row)), rng=rng) for row in batch])
-        latent = settings.latent_weight * latent_loss(encoder, faces, pairs.latent(batch))
-        latent.backward()
-        losses = {"latent": latent.item()}
-        for i in range(settings.photos):
-            folder_number = (step + i) % len(photos)
-            source = photos[folder_number]
-            target = source.picture(next(photo_rows[folder_number]))
-            if torch.rand((), generator=rng) < 0.5:
-                target = target.flip(2)
-            found = encoder.normalised(spoil(target, rng=rng, strength=0.7)[None])
-            drawn = preview(encoder.w_mean + found * encoder.w_scale)
-            wanted = weighted_loss(settings.weights, target[None], mask, identity)
-            picture = wanted(lose_detail(drawn, source.detail)).mean()
-            near = settings.near_w * (found - found.mean(dim=1, keepdim=True)).square().mean()
-            typical = settings.typical * found.square().mean()
-            ((picture + near + typical) / settings.photos).backward()
-            losses["picture"] = losses.get("picture", 0.0) + picture.item() / settings.photos
-            losses["delta"] = losses.get("delta", 0.0) + near.item() / settings.near_w / settings.photos
+        batch = next(batches)
+        found = encoder.normalised(torch.cat((batch.faces, batch.spoilt)))
+        drawn, wanted = found[: settings.drawn], encoder.normalise(batch.latents)
+        seen = found[settings.drawn :]
+        losses, gradient = gradients(encoder.denormalise(seen), photo_losses(batch, settings.weights, identity))
+        latent = (drawn - wanted).square().mean()
+        delta = (seen - seen.mean(dim=1, keepdim=True)).square().mean()
+        # The gradient of the pictures' losses is known already; this product hands it to the encoder.
+        picture = (encoder.denormalise(seen) * gradient).sum() / settings.photos
+        typical = settings.typical * seen.square().mean()
+        optimiser.zero_grad()
+        (settings.latent_weight * latent + picture + settings.near_w * delta + typical).backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimiser.step()
-        optimiser.zero_grad()
         schedule.step()
         mean.update_parameters(encoder)
-        log.add(step, **losses)
-        if step % 200 == 0 or step == settings.steps:
+        log.add(step, latent=latent.item(), picture=sum(losses) / len(losses), delta=delta.item())
+        if step % 500 == 0 or step == settings.steps:
             shipped = cast(Encoder, mean.module)
             log.note(
                 step,
                 **measure_latents(shipped, pairs, check[:100]),
-                **measure_photos(shipped, preview, identity, photos[0], held),
+                **measure_photos(shipped, preview, identity, photos[0], settings.held_back_photos),
             )
             save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
             save_weights(shipped, folder / ENCODER_FILE)
     return cast(Encoder, mean.module)
+
+
+def photo_losses(batch: PictureBatch, weights: Mapping[str, float], identity: IdentityNetwork) -> list[PictureLoss]:
+    """For each photo of a batch, how far a drawn cut around the face is from it."""
+
+    def loss_of(target: Tensor, detail: int) -> PictureLoss:
+        def loss(cut: Tensor) -> Tensor:
+            wanted = weighted_loss(weights, target, face_mask(target.shape[-1]), identity)
+            return wanted(lose_detail(paste(cut, target), detail))[0]
+
+        return loss
+
+    return [loss_of(target[None], detail) for target, detail in zip(batch.targets, batch.detail, strict=True)]
 
 
 def lose_detail(drawn: Tensor, detail: int) -> Tensor:
@@ -200,6 +257,12 @@ def new_encoder(identity: IdentityNetwork, w_mean: Tensor, pairs: DrawnPairs) ->
     return encoder
 
 
+def resume_encoder(folder: Path) -> Encoder:
+    """An encoder that was trained before, ready to learn more; MissingWeights when there is none in `folder`."""
+    encoder = load_encoder(folder).train().requires_grad_(True)
+    return encoder.to(memory_format=torch.channels_last)
+
+
 def encoder_optimiser(encoder: Encoder, rate: float, backbone_rate: float, decay: float) -> torch.optim.AdamW:
     """AdamW with a smaller rate for the backbone."""
     backbone = list(encoder.backbone.parameters())
@@ -214,8 +277,7 @@ def encoder_optimiser(encoder: Encoder, rate: float, backbone_rate: float, decay
 
 def latent_loss(encoder: Encoder, faces: Tensor, latents: Tensor) -> Tensor:
     """Mean squared error in units of W's spread: 1 is what the mean latent would score."""
-    wanted = (latents - encoder.w_mean) / encoder.w_scale
-    return (encoder.normalised(faces) - wanted).square().mean()
+    return (encoder.normalised(faces) - encoder.normalise(latents)).square().mean()
 
 
 @torch.inference_mode()
@@ -224,7 +286,7 @@ def measure_latents(encoder: Encoder, pairs: DrawnPairs, rows: Tensor) -> dict[s
     errors = []
     for part in rows.split(20):
         faces = torch.stack([pairs.picture(int(row)) for row in part])
-        wanted = (pairs.latent(part) - encoder.w_mean) / encoder.w_scale
+        wanted = encoder.normalise(pairs.latent(part))
         errors.append((encoder.normalised(faces) - wanted).square().mean(dim=2))
     error = torch.cat(errors).mean(dim=0)
     return {

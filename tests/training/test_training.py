@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,17 @@ from core.generator_weights import load_generator
 from core.identity import IdentityNetwork, load_identity
 from core.loading import SHIPPED
 from core.preview import load_preview
+from core.second_look import LooksReader, SecondLook
 from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
 from training.ageing import AgeingSettings, label_pairs, train_ageing
 from training.augment import spoil
 from training.draw import draw_pairs
 from training.drawn import DrawnPairs
 from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
+from training.photo_gradients import PhotoGradients
 from training.photos import AlignedPhotos, PhotoFolder
 from training.preview import PreviewSettings, picture_loss, train_preview, warm_cosine
+from training.second_look import LookSettings, draw_looks, train_second_look
 from training.tight import TightAligner
 
 COUNT = 6
@@ -104,6 +108,37 @@ def test_the_encoder_learns_from_latents_and_then_from_pictures(
     assert scores["step"] == 1
     assert scores["photo_identity"] > 0
     assert load_encoder(tmp_path)(pairs.picture(0)[None]).shape == (1, 23, 512)
+
+
+def test_the_second_look_is_learnt_from_what_it_draws_and_goes_on(
+    generator: MobileStyleGAN, identity: IdentityNetwork, tmp_path: Path
+) -> None:
+    preview = load_preview(generator.synthesis, SHIPPED)
+    eye = SecondLook(LooksReader(), preview, identity)
+    settings = LookSettings(samples=4, pool=6, epochs=5, batch=1, held_back=1, spread_samples=5000)
+    cache = tmp_path / "looks.npy"
+    draw_looks(generator, eye, cache, replace(settings, samples=2))
+    half = np.load(cache)
+    styles, looks = draw_looks(generator, eye, cache, settings)
+    assert styles.shape == (4, 512)
+    assert np.array_equal(looks[:2].numpy(), half), "what was drawn is not drawn again"
+    train_second_look(generator, styles, looks, tmp_path, settings)
+    assert log_of(tmp_path)[-1]["distance"] > 0
+    reader = SecondLook.load(preview, identity, tmp_path).reader
+    at = reader.coordinates(styles)
+    assert (reader.read(at[:3]) - looks[:3]).norm(dim=1).mean() < (looks[:3] - reader.mean).norm(dim=1).mean() * 1.5
+
+
+def test_gradients_of_two_photos_at_once_are_those_of_each_alone(generator: MobileStyleGAN) -> None:
+    preview = load_preview(generator.synthesis, SHIPPED)
+    latents = generator.sample(2, truncation=0.5, generator=torch.Generator().manual_seed(1))
+    gradients = PhotoGradients(preview, workers=2, half=False)
+    losses, both = gradients(latents, [lambda cut: cut.square().mean()] * 2)
+    assert both.shape == latents.shape
+    for i in range(2):
+        (loss,), alone = gradients(latents[i : i + 1], [lambda cut: cut.square().mean()])
+        assert loss == pytest.approx(losses[i], rel=1e-4)
+        torch.testing.assert_close(alone[0], both[i], rtol=1e-2, atol=1e-6)
 
 
 @pytest.fixture

@@ -1,0 +1,114 @@
+"""A second look: draw what the encoder answered, see whom it shows, and move the latent towards the photo.
+
+A small network, the reader, knows how a face's descriptor and colours follow from its style. The drawing tells how far
+they are from the photo's; one Gauss–Newton step on the reader then asks for the smallest likely move that closes the
+gap: likely as the styles of W are spread, and no further than the reader can be trusted. Every style input moves alike,
+so the latent stays as near to W as it was. It costs one cheap drawing instead of a search.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from core.face_preview import FacePreview, paste
+from core.generator import WIDTH
+from core.identity import IdentityNetwork, identity_chip
+from core.loading import load_weights
+from core.losses import face_mask
+from core.preview import PreviewGenerator
+
+SECOND_LOOK_FILE = "second_look.safetensors"
+DESCRIPTOR = 128
+COLOURS = 3
+COLOUR_WEIGHT = 0.5
+"""A mean colour that is wrong by the whole range counts as much as this distance of descriptors."""
+
+TRUST = 0.07
+"""Standard deviation of what the reader gets wrong, per number it reads: the larger, the smaller the step."""
+
+
+LONGEST = 0.7
+"""The longest step, as its root mean square along W's principal directions, in units of W's spread."""
+
+
+class LooksReader(nn.Module):
+    """Styles (B, D) → what a drawing of them looks like (B, 131): descriptor and weighted mean colour."""
+
+    basis: Tensor
+    mean: Tensor
+    w_mean: Tensor
+
+    def __init__(self, *, rank: int = 192, hidden: int = 768) -> None:
+        super().__init__()
+        self.register_buffer("basis", torch.zeros(WIDTH, rank))
+        self.register_buffer("w_mean", torch.zeros(WIDTH))
+        self.register_buffer("mean", torch.zeros(DESCRIPTOR + COLOURS))
+        self.layers = nn.Sequential(
+            nn.Linear(rank, hidden),
+            nn.GELU(),
+            nn.Dropout(0.2),
+            nn.Linear(hidden, hidden // 2),
+            nn.GELU(),
+            nn.Dropout(0.2),
+            nn.Linear(hidden // 2, DESCRIPTOR + COLOURS),
+        )
+
+    def coordinates(self, styles: Tensor) -> Tensor:
+        """Styles (B, D) → their coordinates (B, R) along W's principal directions, each of spread 1."""
+        return cast(Tensor, (styles - self.w_mean) @ torch.linalg.pinv(self.basis).T)
+
+    def read(self, coordinates: Tensor) -> Tensor:
+        """Coordinates (B, R) → looks (B, 131)."""
+        return cast(Tensor, self.layers(coordinates)) + self.mean
+
+    def step(self, style: Tensor, gap: Tensor, *, trust: float = TRUST) -> Tensor:
+        """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
+
+        The most likely move when moves are spread as W is and the reader errs by `trust` (Bishop 2006, section 3.3).
+        """
+        at = self.coordinates(style[None])[0]
+        slope = torch.func.jacrev(lambda x: self.read(x[None])[0])(at)
+        noise = trust**2 * torch.eye(len(gap))
+        move = slope.T @ torch.linalg.solve(slope @ slope.T + noise, gap)
+        return cast(Tensor, self.basis @ (move * (LONGEST / move.square().mean().sqrt()).clamp(max=1.0)))
+
+
+class SecondLook:
+    """The reader with what draws and describes for it."""
+
+    def __init__(self, reader: LooksReader, preview: PreviewGenerator, identity: IdentityNetwork) -> None:
+        self.reader = reader
+        self.face = FacePreview(preview).eval()
+        self.identity = identity
+        self.mask = face_mask(256, floor=0.0)
+
+    @classmethod
+    def load(cls, preview: PreviewGenerator, identity: IdentityNetwork, weights: Path) -> SecondLook:
+        """Read the shipped reader; MissingWeights when it is absent or damaged."""
+        reader = LooksReader()
+        load_weights(reader, weights / SECOND_LOOK_FILE)
+        return cls(reader.eval().requires_grad_(False), preview, identity)
+
+    @torch.no_grad()
+    def looks(self, picture: Tensor) -> Tensor:
+        """An aligned face (B, 3, 256, 256) → descriptor and weighted mean colour of the face (B, 131)."""
+        colour = (picture * self.mask).mean(dim=(2, 3)) / self.mask.mean()
+        return torch.cat((self.identity(identity_chip(picture)), COLOUR_WEIGHT * colour), dim=1)
+
+    @torch.no_grad()
+    def drawn_looks(self, latent: Tensor) -> Tensor:
+        """What the drawing of a latent (1, L, D) looks like (1, 131); of the picture only the face is drawn."""
+        nothing = torch.zeros(len(latent), 3, 256, 256)
+        return self.looks(paste(self.face(latent).clamp(-1, 1), nothing))
+
+    @torch.no_grad()
+    def correct(self, latent: Tensor, wanted: Tensor, *, looks: int = 1, trust: float = TRUST) -> Tensor:
+        """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
+        for _ in range(looks):
+            gap = (wanted - self.drawn_looks(latent))[0]
+            latent = latent + self.reader.step(latent[0].mean(dim=0), gap, trust=trust)
+        return latent
