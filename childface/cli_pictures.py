@@ -125,17 +125,22 @@ def grow(
 
 def encode(
     ctx: typer.Context,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo with a face.")],
+    photo: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="A photo with a face, or more of one person.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the latent goes.")] = Path("latent.npz"),
     face: Face = None,
     refine: Annotated[bool, typer.Option("--refine", help="Optimise it: slower, more alike.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Turn a photo into a latent: the numbers that the generator draws a face from."""
+    """Turn a photo, or several of one person, into a latent: the numbers that the generator draws a face from."""
     pictures.check_target(out, (".npz",), "latents")
-    source = pictures.read(photo)
+    sources = [pictures.read(path) for path in photo]
     pipeline = open_pipeline(ctx)
-    parent = pictures.parent(pipeline, source, face, refine)
+    if len(sources) == 1:
+        parent = pictures.parent(pipeline, sources[0], face, refine)
+    else:
+        parent = pictures.person(pipeline, sources, face, refine)
     out.write_bytes(parent.latent.to_bytes())
     facts: dict[str, Any] = {"latent": str(out), **parent.facts}
     facts |= {"generator": parent.latent.generator, "encoder": parent.latent.encoder}

@@ -99,17 +99,30 @@ def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -
     """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
     from core.latents import Latent
 
+    if not source.is_latent:
+        return person(pipeline, [source], face, refine)
     try:
-        if source.is_latent:
-            return ParentFile(Latent.from_bytes(source.data))
-        with progress(f"Encoding {source.path.name}"):
-            found = pipeline.encode(source.data, face=None if face is None else face - 1)
-        latent = found.latent
-        if refine:
-            with progress(f"Refining {source.path.name}") as report:
-                latent = pipeline.refine(found.crop, latent, progress=report)
+        return ParentFile(Latent.from_bytes(source.data))
     except InputError as error:
         raise _about(source.path, error) from error.__cause__
+
+
+def person(pipeline: Pipeline, photos: Sequence[Source], face: int | None, refine: bool) -> ParentFile:
+    """Encode one or more photos of one person (and refine the latent on the most typical of them)."""
+    encoded = []
+    for source in photos:
+        if source.is_latent and len(photos) > 1:
+            raise Refusal(f"{source.path}: several photos become one latent; a latent is not a photo")
+        try:
+            with progress(f"Encoding {source.path.name}"):
+                encoded.append(pipeline.encode(source.data, face=None if face is None else face - 1))
+        except InputError as error:
+            raise _about(source.path, error) from error.__cause__
+    found = encoded[0] if len(encoded) == 1 else pipeline.average(encoded)
+    latent = found.latent
+    if refine:
+        with progress(f"Refining {photos[0].path.name}") as report:
+            latent = pipeline.refine(found.crop, latent, progress=report)
     facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
     return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)
 

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     refine: bool = Field(
         True, description="Send a better picture after the first one, unless the user chose otherwise."
     )
-    refine_seconds: float = Field(25.0, gt=0, description="Longest refinement of one parent.")
+    refine_seconds: float = Field(12.0, gt=0, description="Longest refinement of one parent.")
     threads: int | None = Field(None, ge=1, description="Threads of one model. Empty: as many as there are cores.")
     soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
     hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")

@@ -1,6 +1,6 @@
 """The page to read first: parents in, child out.
 
-    photo → open → find the face → align → encode (→ refine) → inherit → age → generate → finish
+    photo → open → find the face → align → encode → look again (→ refine) → inherit → age → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
@@ -22,7 +22,9 @@ from torch import Tensor
 from core.age_estimate import AgeEstimator
 from core.ageing import Aged, AgeModel, Ager, load_ageing
 from core.child_code import code_of
+from core.device import has_bfloat16
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.face_region import landmark_mask
 from core.faces import FaceFinder, align_face
 from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256, load_generator
@@ -36,6 +38,7 @@ from core.memory import give_back
 from core.photo import open_photo
 from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
+from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE, SecondLook
 from core.timing import Stopwatch
 from core.wish import ParentSex, Wish
 
@@ -45,6 +48,12 @@ Progress = Callable[[float], None]
 TRUNCATION = 0.95
 """A child is drawn a little nearer to the mean than its genes say: what the encoder got wrong shows less."""
 
+
+ENCODING_FILES = (ENCODER_FILE, SECOND_LOOK_FILE)
+"""The weights that a parent's latent depends on: their hashes stand on it."""
+
+OUTSIDE_THE_FACE = 0.3
+"""How much hair and background count in refinement, beside the face."""
 
 GROWN_UP = 30.0
 """The age at which a child is compared with its parents."""
@@ -101,19 +110,22 @@ class Models:
     generator: MobileStyleGAN
     preview: PreviewGenerator
     encoder: Encoder
+    second_look: SecondLook
     identity: IdentityNetwork
     ageing: AgeModel
 
     @classmethod
     def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
         """Converted weights from `weights`, our own from `shipped`; MissingWeights names the first that lacks."""
-        generator = load_generator(weights)
+        generator, identity = load_generator(weights), load_identity(weights)
+        preview = load_preview(generator.synthesis, shipped)
         return cls(
             finder=FaceFinder.load(weights),
             generator=generator,
-            preview=load_preview(generator.synthesis, shipped),
+            preview=preview,
             encoder=load_encoder(shipped),
-            identity=load_identity(weights),
+            second_look=SecondLook.load(preview, identity, shipped),
+            identity=identity,
             ageing=load_ageing(shipped),
         )
 
@@ -140,7 +152,7 @@ class ChildPipeline:
             models,
             AgeEstimator.load(models.identity, SHIPPED),
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
-            encoder_version=f"encoder@{file_sha256(SHIPPED / ENCODER_FILE)[:8]}",
+            encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
         )
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
@@ -155,20 +167,45 @@ class ChildPipeline:
         aligned = align_face(opened.rgb, found)
         watch.lap("align")
         picture = to_tensor(aligned.rgb)
-        with torch.inference_mode():
+        with torch.no_grad():
             w = self.models.encoder(picture)
-            descriptor = self.models.identity(identity_chip(picture))
         watch.lap("encode")
-        looks = self.estimator.estimate(picture)
+        wanted = self.models.second_look.looks(picture)
+        w = self.models.second_look.correct(w, wanted)
+        watch.lap("second_look")
+        seen = self.estimator.estimate(picture)
         watch.lap("estimate")
         return Parent(
-            latent=self._latent(w, descriptor),
-            sex="male" if looks.male >= 0.5 else "female",
-            sex_confidence=max(looks.male, 1 - looks.male),
-            age=looks.age,
+            latent=self._latent(w, wanted[:, :DESCRIPTOR]),
+            sex="male" if seen.male >= 0.5 else "female",
+            sex_confidence=max(seen.male, 1 - seen.male),
+            age=seen.age,
             crop=aligned.rgb,
             warnings=list(aligned.warnings),
             timings_ms=watch.laps,
+        )
+
+    def average(self, photos: Sequence[Parent]) -> Parent:
+        """Several photos of one parent → one parent: what the photos agree on is kept, what only one shows fades.
+
+        The latents' mean is drawn and moved to where it looks as the photos do on average. Crop and warnings are
+        those of the photo that is nearest to the others. ValueError without any photo.
+        """
+        if len(photos) < 2:
+            (only,) = photos
+            return only
+        latents = torch.cat([one.latent.require(self.generator_version).tensor() for one in photos])
+        looks = torch.cat([self.models.second_look.looks(to_tensor(one.crop)) for one in photos])
+        wanted = looks.mean(dim=0, keepdim=True)
+        w = self.models.second_look.correct(latents.mean(dim=0, keepdim=True), wanted)
+        typical = photos[int((looks - wanted).norm(dim=1).argmin())]
+        male = sum(one.sex_confidence if one.sex == "male" else 1 - one.sex_confidence for one in photos) / len(photos)
+        return replace(
+            typical,
+            latent=self._latent(w, wanted[:, :DESCRIPTOR]),
+            sex="male" if male >= 0.5 else "female",
+            sex_confidence=max(male, 1 - male),
+            age=sum(one.age for one in photos) / len(photos),
         )
 
     def refine(
@@ -178,15 +215,17 @@ class ChildPipeline:
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
-        seconds: float = 25.0,
+        seconds: float = 12.0,
     ) -> Latent:
         """Bring a latent nearer to the aligned face (256×256×3) it was encoded from."""
         model = self.models.encoder
         projector = Projector(self.models.preview, self.models.identity, w_mean=model.w_mean, w_scale=model.w_scale)
+        landmarks = self.models.finder.aligned_landmarks(crop)
         result = projector.project(
             to_tensor(crop),
             start.require(self.generator_version).tensor(),
-            settings=ProjectionSettings(seconds=seconds),
+            mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
+            settings=ProjectionSettings(seconds=seconds, half=has_bfloat16()),
             progress=progress,
             cancelled=cancelled,
         )

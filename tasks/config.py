@@ -15,7 +15,7 @@ class TaskConfig:
     """In front of every queue's name. The in-memory broker is shared by a whole process; this keeps two apart."""
     refine: bool = True
     """Whether a refined picture follows the first one when the user did not choose."""
-    refine_seconds: float = 25.0
+    refine_seconds: float = 12.0
     ttl_latent: timedelta = timedelta(days=30)
     ttl_result: timedelta = timedelta(days=7)
     lease: timedelta = timedelta(seconds=60)

@@ -31,6 +31,10 @@ class Pipeline(Protocol):
         """Raises PhotoError or FaceError; `face` is an index into the boxes of SeveralFaces."""
         ...
 
+    def average(self, photos: Sequence[Parent]) -> Parent:
+        """Several photos of one parent as one parent."""
+        ...
+
     def refine(
         self,
         crop: Pixels,
@@ -38,7 +42,7 @@ class Pipeline(Protocol):
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
-        seconds: float = 25.0,
+        seconds: float = 12.0,
     ) -> Latent:
         """A latent that draws the crop better than `start`. Raises Cancelled."""
         ...

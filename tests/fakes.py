@@ -73,6 +73,11 @@ class FakePipeline:
             timings_ms={"detect": 1.0, "encode": 2.0},
         )
 
+    def average(self, photos: Sequence[Parent]) -> Parent:
+        self._called("average")
+        mean = np.mean([one.latent.w for one in photos], axis=0)
+        return replace(photos[0], latent=replace(photos[0].latent, w=mean))
+
     def refine(
         self,
         crop: Pixels,
@@ -80,7 +85,7 @@ class FakePipeline:
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
-        seconds: float = 25.0,
+        seconds: float = 12.0,
     ) -> Latent:
         self._called("refine")
         assert crop.shape == (256, 256, 3) and crop.dtype == np.uint8

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -9,6 +10,7 @@ from childface.wishes import LOOK_OPTIONS
 from childface.words import SENTENCES
 from core import errors
 from core.errors import MissingWeights, SeveralFaces
+from core.latents import Latent
 from core.wish import LOOKS
 from tests.childface.conftest import Terminal
 from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
@@ -108,6 +110,15 @@ def test_encode_tells_what_it_saw(terminal: Terminal) -> None:
 
     assert (run.json["latent"], run.json["sex"], run.json["age"]) == ("latent.npz", "female", 31.0)
     assert Path("latent.npz").exists()
+
+
+def test_several_photos_of_one_person_become_one_latent(terminal: Terminal) -> None:
+    Path("mom2.jpg").write_bytes(b"photo of mom at the sea")
+    for names, out in ((["mom.jpg"], "a.npz"), (["mom2.jpg"], "b.npz"), (["mom.jpg", "mom2.jpg"], "both.npz")):
+        assert terminal.run("encode", *names, "-o", out).code == 0
+    a, b, both = (Latent.from_bytes(Path(name).read_bytes()).w for name in ("a.npz", "b.npz", "both.npz"))
+    np.testing.assert_allclose(both, (a + b) / 2, atol=1e-2)
+    terminal.run("encode", "mom.jpg", "a.npz").refuses(2, "a.npz", "a latent is not a photo")
 
 
 def test_draw_draws_a_latent_at_its_own_or_another_age(terminal: Terminal) -> None:

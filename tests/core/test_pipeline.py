@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.errors import Cancelled, LatentMismatch, MissingWeights, NoFace, SettingError
 from core.pictures import encode_picture
@@ -39,7 +40,7 @@ def test_a_photo_tells_sex_and_age_and_gives_a_latent(mom: Parent, dad: Parent) 
     assert 18 < mom.age < 50
     assert mom.crop.shape == (256, 256, 3)
     assert mom.crop.dtype == np.uint8
-    assert list(mom.timings_ms) == ["open", "detect", "align", "encode", "estimate"]
+    assert list(mom.timings_ms) == ["open", "detect", "align", "encode", "second_look", "estimate"]
 
 
 def test_the_reconstruction_is_nearer_to_its_photo_than_to_the_other_parent(
@@ -50,6 +51,24 @@ def test_the_reconstruction_is_nearer_to_its_photo_than_to_the_other_parent(
         to_own = np.linalg.norm(again.latent.descriptor - own.latent.descriptor)
         to_other = np.linalg.norm(again.latent.descriptor - other.latent.descriptor)
         assert to_own < to_other
+
+
+def test_several_photos_of_one_parent_become_one_latent(pipeline: ChildPipeline, mom: Parent) -> None:
+    """One photo is sharp, the other one poor; what they agree on is nearer to the sharp one than the poor one is."""
+    with Image.open(EXAMPLES / "mom.jpg") as photo:
+        small = photo.convert("L").resize((110, 110)).convert("RGB")
+    poor = pipeline.encode(encode_picture(np.asarray(small.resize((512, 512)))))
+    both = pipeline.average([mom, poor])
+
+    def off(one: Parent) -> float:
+        drawn = pipeline.encode(encode_picture(pipeline.draw(one.latent, size=512)))
+        return float(np.linalg.norm(drawn.latent.descriptor - mom.latent.descriptor))
+
+    assert off(both) < off(poor)
+    assert both.sex == "female"
+    assert pipeline.average([mom]) is mom
+    with pytest.raises(ValueError):
+        pipeline.average([])
 
 
 def test_the_same_wish_gives_the_same_child_and_every_size_shows_it(
