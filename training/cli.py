@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from training import cli_reports
+
 app = typer.Typer(no_args_is_help=True, help="Train the weights that come with the program.", rich_markup_mode=None)
 
 Weights = Annotated[Path, typer.Option(help="Folder of the fetched weights.")]
@@ -24,6 +26,8 @@ Drawn = Annotated[Path, typer.Option(help="Folder of drawn pairs (made by `draw`
 Threads = Annotated[int, typer.Option(help="Threads of torch; 0: as many as there are cores.")]
 
 DEFAULT_WEIGHTS = Path.home() / ".cache" / "childface"
+
+cli_reports.register(app)
 
 
 def _threads(count: int) -> None:
@@ -81,7 +85,16 @@ def encoder(
         Path | None, typer.Option(help="Folder of small crops (CelebA at half size), aligned without a detector.")
     ] = None,
     latent_steps: Annotated[int, typer.Option(min=0)] = 2500,
+    tight_photos: Annotated[
+        Path | None, typer.Option(help="Folder of crops that the face fills (UTKFace), aligned without a detector.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of an encoder to go on from, instead of the first stage.")
+    ] = None,
     picture_steps: Annotated[int, typer.Option(min=0)] = 4000,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Let torch compile the generator: faster; needs a C++ compiler.")
+    ] = False,
     out: Out = Path("runs/encoder"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
@@ -92,23 +105,57 @@ def encoder(
     from core.loading import SHIPPED
     from core.preview import load_preview
     from training.drawn import DrawnPairs
-    from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
+    from training.encoder import LatentStage, PictureStage, resume_encoder, train_on_latents, train_on_pictures
     from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
-    from training.tight import TightAligner
+    from training.tight import TIGHT, TightAligner
 
     _threads(threads)
     generator, identity, pairs = load_generator(weights), load_identity(weights), DrawnPairs.open(drawn)
-    model = train_on_latents(identity, generator.w_mean, pairs, out, LatentStage(steps=latent_steps))
+    if start is None:
+        model = train_on_latents(identity, generator.w_mean, pairs, out, LatentStage(steps=latent_steps))
+    else:
+        model = resume_encoder(start)
     folders = [PhotoFolder(folder) for folder in photos or []]
     if small_photos is not None:
         folders.append(PhotoFolder(small_photos, box=CELEBA_HALF, detail=80))
+    if tight_photos is not None:
+        folders.append(PhotoFolder(tight_photos, box=TIGHT, detail=140))
     if folders:
         aligner = TightAligner(weights)
         aligned = [
             AlignedPhotos.open(folder, out / f"photos{i}.npy", aligner=aligner) for i, folder in enumerate(folders)
         ]
         head = load_preview(generator.synthesis, preview or SHIPPED)
-        train_on_pictures(model, head, identity, pairs, aligned, out, PictureStage(steps=picture_steps))
+        train_on_pictures(
+            model, head, identity, pairs, aligned, out, PictureStage(steps=picture_steps, compiled=compiled)
+        )
+    typer.echo(out)
+
+
+@app.command("second-look", epilog="Example: childface train second-look --out runs/second-look")
+def second_look(
+    samples: Annotated[int, typer.Option(min=1, max=20_000, help="How many faces to draw and look at.")] = 10_800,
+    out: Out = Path("runs/second-look"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train what the encoder's second look needs: how a face's looks follow from its style."""
+    from core.generator_weights import load_generator
+    from core.identity import load_identity
+    from core.loading import SHIPPED
+    from core.preview import load_preview
+    from core.second_look import LooksReader, SecondLook
+    from training.second_look import LookSettings, draw_looks, train_second_look
+
+    _threads(threads)
+    generator, settings = load_generator(weights), LookSettings(samples=samples)
+    eye = SecondLook(LooksReader(), load_preview(generator.synthesis, SHIPPED), load_identity(weights))
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("drawing", total=1.0)
+        styles, looks = draw_looks(
+            generator, eye, out / "looks.npy", settings, progress=lambda done: bars.update(bar, completed=done)
+        )
+    train_second_look(generator, styles, looks, out, settings)
     typer.echo(out)
 
 
@@ -152,42 +199,3 @@ def ageing(
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     train_ageing(load_generator(weights), pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
     typer.echo(out)
-
-
-@app.command("identity-report", epilog="Example: childface train identity-report portraits --refine --sheet sheet.png")
-def report_identity(
-    folder: Annotated[Path, typer.Argument(help="Folder of photos, one face each.", exists=True, file_okay=False)],
-    refine: Annotated[bool, typer.Option("--refine", help="Also refine every latent.")] = False,
-    seconds: Annotated[float, typer.Option(help="Longest refinement of one photo.")] = 25.0,
-    most: Annotated[int | None, typer.Option(min=1, help="Only the first so many photos.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Save photo, fast and refined drawings side by side.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    weights: Weights = DEFAULT_WEIGHTS,
-    threads: Threads = 0,
-) -> None:
-    """Measure how faithful the latents of real photos are: dlib distance, colour, pixels, time."""
-    import json
-
-    from core.pipeline import ChildPipeline
-    from training.identity_report import identity_report
-
-    _threads(threads)
-    with Progress(console=Console(file=sys.stderr)) as bars:
-        bar = bars.add_task("measuring", total=1.0)
-        found = identity_report(
-            ChildPipeline.load(weights),
-            folder,
-            refine=refine,
-            seconds=seconds,
-            most=most,
-            sheet=sheet,
-            progress=lambda done: bars.update(bar, completed=done),
-        )
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    typer.echo(f"{found['photos']} photos, no face in {found['no_face']}")
-    for way in ("fast", "refined"):
-        for name, figure in found.get(way, {}).items():
-            shown = f"median {figure['median']:.3f}, p90 {figure['p90']:.3f}" if isinstance(figure, dict) else figure
-            typer.echo(f"{way:8} {name:16} {shown}")

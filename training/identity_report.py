@@ -1,13 +1,14 @@
 """Is it really them? Measures how faithful the latents of a folder of photos are, fast and refined.
 
 For every photo: encode, draw, find the face in the drawing anew, and compare. The distance is dlib's own, with dlib's
-own alignment of both faces; colours and pixels are compared inside the soft oval of the face.
+own alignment of both faces; colours and pixels are compared inside the soft oval of the face. Then the latent is aged
+to six, drawn and compared with the photo again: a latent that is only near the photo, and not near W, fails there.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,23 @@ from core.losses import face_mask
 from core.photo import open_photo
 from core.pictures import resize_area
 from core.pipeline import ChildPipeline, to_tensor
+from training.groups import Source, hard_copies, measured_groups, read_groups
+from training.perceptual import PerceptualNetwork, similarity
 from training.photos import SUFFIXES
+
+CHILDHOOD = 6.0
+"""The age that latents are moved to, to see whether they can be aged."""
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What is measured."""
+
+    refine: bool = False
+    seconds: float = 12.0  # longest refinement of one photo
+    most: int | None = None  # only the first so many photos
+    hard: bool = False  # also a black-and-white and a small copy of every photo
+    groups: Path | None = None  # CSV with columns file, group
 
 
 @dataclass
@@ -34,7 +51,12 @@ class Measured:
     dlib_distance: list[float] = field(default_factory=list)
     lab_error: list[float] = field(default_factory=list)
     psnr: list[float] = field(default_factory=list)
+    ms_ssim: list[float] = field(default_factory=list)
+    lpips: list[float] = field(default_factory=list)
+    aged_distance: list[float] = field(default_factory=list)
+    aged_years_off: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    groups: dict[str, list[float]] = field(default_factory=dict)
     redrawn_no_face: int = 0
 
     def summary(self) -> dict[str, Any]:
@@ -46,15 +68,28 @@ class Measured:
         }
         return {**figures, "redrawn_no_face": self.redrawn_no_face}
 
+    def group_rows(self) -> dict[str, dict[str, float]]:
+        """For each group how many photos, their median distance, and that as a multiple of all ordinary photos'."""
+        overall = float(np.median(self.dlib_distance)) if self.dlib_distance else float("nan")
+        return {
+            name: {
+                "photos": len(distances),
+                "median": round(float(np.median(distances)), 4),
+                "ratio": round(float(np.median(distances)) / overall, 3),
+            }
+            for name, distances in sorted(self.groups.items())
+        }
+
 
 class Judge:
-    """Compares a photo's face with a drawing's."""
+    """Compares a photo's face with a drawing's. Without the perceptual network there is no LPIPS."""
 
-    def __init__(self, pipeline: ChildPipeline) -> None:
+    def __init__(self, pipeline: ChildPipeline, perceptual: PerceptualNetwork | None = None) -> None:
         import dlib
 
         self._dlib: Any = dlib
         self.pipeline = pipeline
+        self.perceptual = perceptual
         self.mask = face_mask(256, floor=0.0)[0, 0].numpy()
 
     def descriptor(self, rgb: Pixels) -> np.ndarray:
@@ -68,18 +103,47 @@ class Judge:
         points = [self._dlib.point(round(float(x)), round(float(y))) for x, y in face.landmarks]
         return self._dlib.full_object_detection(self._dlib.rectangle(*face.box), points)
 
-    def compare(self, photo: np.ndarray, crop: Pixels, latent: Latent, into: Measured) -> Pixels:
-        """Draw a latent and add its figures; `photo` is the descriptor of the photo, `crop` its aligned face."""
-        drawn = resize_area(self.pipeline.draw(latent, size=512), 256)
+    def distance(self, rgb: Pixels, descriptor: np.ndarray) -> float | None:
+        """Distance of a drawing's face from a descriptor; None when no face is found in it."""
         try:
-            into.dlib_distance.append(float(np.linalg.norm(self.descriptor(drawn) - photo)))
+            return float(np.linalg.norm(self.descriptor(rgb) - descriptor))
         except FaceError:
+            return None
+
+    def compare(
+        self, descriptor: np.ndarray, crop: Pixels, latent: Latent, into: Measured, groups: Sequence[str] = ()
+    ) -> Pixels:
+        """Draw a latent and add its figures; `descriptor` is the photo's, `crop` its aligned face."""
+        drawn = self.draw(latent)
+        distance = self.distance(drawn, descriptor)
+        if distance is None:
             into.redrawn_no_face += 1
+        else:
+            into.dlib_distance.append(distance)
+            for group in groups:
+                into.groups.setdefault(group, []).append(distance)
         lab = np.abs(_mean_lab(crop, self.mask) - _mean_lab(drawn, self.mask))
         into.lab_error.append(float(np.linalg.norm(lab)))
         error = ((crop / 255.0 - drawn / 255.0) ** 2).mean(axis=2)
         into.psnr.append(float(-10 * np.log10((error * self.mask).sum() / self.mask.sum())))
+        into.ms_ssim.append(similarity(to_tensor(crop), to_tensor(drawn)))
+        if self.perceptual is not None:
+            with torch.inference_mode():
+                into.lpips.append(self.perceptual.distance(to_tensor(crop), to_tensor(drawn)).item())
         return drawn
+
+    def compare_aged(self, descriptor: np.ndarray, latent: Latent, into: Measured) -> Pixels:
+        """The same person as a child: how far from the photo, and how many years beside the age asked."""
+        drawn = self.draw(self.pipeline.age_face(latent, age=CHILDHOOD))
+        distance = self.distance(drawn, descriptor)
+        if distance is not None:
+            into.aged_distance.append(distance)
+        into.aged_years_off.append(abs(self.pipeline.estimator.estimate(to_tensor(drawn)).age - CHILDHOOD))
+        return drawn
+
+    def draw(self, latent: Latent) -> Pixels:
+        """A latent as a picture of 256 px."""
+        return resize_area(self.pipeline.draw(latent, size=512), 256)
 
 
 def _mean_lab(rgb: Pixels, mask: np.ndarray) -> np.ndarray:
@@ -88,42 +152,73 @@ def _mean_lab(rgb: Pixels, mask: np.ndarray) -> np.ndarray:
 
 
 def identity_report(
-    pipeline: ChildPipeline,
+    judge: Judge,
     folder: Path,
+    settings: ReportSettings,
     *,
-    refine: bool,
-    seconds: float,
-    most: int | None = None,
     sheet: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """`{"fast": {...}, "refined": {...}, "photos": n, "no_face": n}`; `sheet` shows photo, fast, refined."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:most]
-    judge, fast, refined = Judge(pipeline), Measured(), Measured()
+    """`{"fast": {...}, "refined": {...}, "groups": {...}, "photos": n, "no_face": n}`.
+
+    `sheet` shows for every photo: it, the fast drawing, the refined one, and the last of them aged to six.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[: settings.most]
+    sources = list(_sources(files, read_groups(folder, settings.groups), hard=settings.hard))
+    ways = {"fast": Measured(), **({"refined": Measured()} if settings.refine else {})}
     no_face, rows = 0, []
-    for i, path in enumerate(files):
-        data = path.read_bytes()
-        try:
-            began = time.perf_counter()
-            parent = pipeline.encode(data)
-            fast.seconds.append(time.perf_counter() - began)
-            descriptor = judge.descriptor(open_photo(data).rgb)
-        except (FaceError, PhotoError):
-            no_face += 1
-            continue
-        row = [parent.crop, judge.compare(descriptor, parent.crop, parent.latent, fast)]
-        if refine:
-            began = time.perf_counter()
-            better = pipeline.refine(parent.crop, parent.latent, seconds=seconds)
-            refined.seconds.append(time.perf_counter() - began)
-            row.append(judge.compare(descriptor, parent.crop, better, refined))
-        rows.append(row)
+    for i, source in enumerate(sources):
+        row = _measure(judge, source, ways, settings)
+        if row is None:
+            no_face += not source.groups_are_made
+        elif not source.groups_are_made:
+            rows.append(row)
         if progress is not None:
-            progress((i + 1) / len(files))
+            progress((i + 1) / len(sources))
     if sheet is not None:
         save_sheet(rows, sheet)
-    report: dict[str, Any] = {"fast": fast.summary(), "photos": len(files), "no_face": no_face}
-    return {**report, "refined": refined.summary()} if refine else report
+    return {
+        **{name: measured.summary() for name, measured in ways.items()},
+        "groups": {name: measured.group_rows() for name, measured in ways.items()},
+        "photos": len(files),
+        "no_face": no_face,
+    }
+
+
+def _sources(files: Sequence[Path], groups: dict[str, tuple[str, ...]], *, hard: bool) -> Iterator[Source]:
+    for path in files:
+        data = path.read_bytes()
+        yield Source(path.name, data, data, groups.get(path.name, ()))
+        if hard:
+            yield from hard_copies(path.name, data)
+
+
+def _measure(judge: Judge, source: Source, ways: dict[str, Measured], settings: ReportSettings) -> list[Pixels] | None:
+    """Add one photo's figures; the pictures of its row, or None where no face is found. Copies count in groups only."""
+    try:
+        began = time.perf_counter()
+        parent = judge.pipeline.encode(source.data)
+        seconds = time.perf_counter() - began
+        original = open_photo(source.original).rgb
+        face = judge.pipeline.models.finder.one_face(original)
+        descriptor = judge.descriptor(original)
+    except (FaceError, PhotoError):
+        return None
+    groups = source.groups if source.groups_are_made else (*source.groups, *measured_groups(parent, face))
+    row, latent = [parent.crop], parent.latent
+    for name, measured in ways.items():
+        if name == "refined":
+            began = time.perf_counter()
+            latent = judge.pipeline.refine(parent.crop, parent.latent, seconds=settings.seconds)
+            seconds = time.perf_counter() - began
+        if source.groups_are_made:
+            copy = Measured(groups=measured.groups)  # a copy counts in its group and nowhere else
+            judge.compare(descriptor, parent.crop, latent, copy, groups)
+            continue
+        row.append(judge.compare(descriptor, parent.crop, latent, measured, groups))
+        measured.seconds.append(seconds)
+        aged = judge.compare_aged(descriptor, latent, measured)
+    return row if source.groups_are_made else [*row, aged]
 
 
 def save_sheet(rows: Sequence[Sequence[Pixels]], path: Path, *, across: int = 4) -> None:
