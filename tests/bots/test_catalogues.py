@@ -18,7 +18,6 @@ from bots.texts import EN, EN_PLURAL, render
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
 SAME_AS_ENGLISH = {
     ("es", "no"), ("de", "console_bot"), ("es", "console_bot"), ("pt", "console_bot"),
-
 }  # fmt: skip
 """Texts that are the same words in both languages."""
 LIMITS = {"command_": 100, "option_": 100, "menu_": 32}
