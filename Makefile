@@ -76,5 +76,5 @@ $(VENV)/.installed: $(PINS) | $(VENV)/bin/python
 
 $(VENV)/.dev: $(PINS) | $(VENV)/.installed
 	@echo 'Installing the tools for tests, checks and training ...' >&2
-	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train]'
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train,c2pa]'
 	@touch $@ $(VENV)/.installed

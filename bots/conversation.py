@@ -152,6 +152,7 @@ BUTTONS: dict[str, Handler] = {
     "face": photos.face_chosen,
     "whose": photos.whose_chosen,
     "couple": couples.couple_answered,
+    "grown_up": photos.age_is_wrong,
     "age": wishes.wish_chosen,
     "mix": wishes.wish_chosen,
     "sex": wishes.wish_chosen,

@@ -4,7 +4,8 @@ A job is told in these steps, each of which can be done again after a crash with
 
     claim            one courier has it for a while (several bots may run)
     Dialogue.tell    the outcome becomes lines; they are kept in the job row together with the conversation's new state
-    show             a picture is put *into* the progress message: editing twice shows it once, sending twice would not
+    show             a picture or a question is put *into* a message that is there already: editing twice shows it
+                     once, sending twice would not
     mark delivered
 
 Editing makes no phone ring. So when somebody has waited long, the old progress message is taken away and a new one
@@ -16,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -160,22 +161,25 @@ class Courier:
     async def _look(self) -> None:
         """One look at the store: what is finished is told, what runs is shown."""
         # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
-        finished, running, lost = await self._dialogue.aside(self._read, list(self._watched))
+        finished, running, lost, places = await self._dialogue.aside(self._read, list(self._watched))
         for job, reply in finished:
             if job.id not in self._telling:
                 self._telling.add(job.id)
                 self._spawn(self._deliver(job, lane_of(job, reply)))
         for job in running:
-            self._show_progress(job)
+            self._show_progress(job, places.get(job.id))
         for job_id in lost:
             watch = self._watched.pop(job_id, None)
             if watch is not None:
                 watch.over = True
                 self._spawn(self._clear(watch.lane))
 
-    def _read(self, watched: list[str]) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str]]:
-        """Finished jobs that are to be told, running ones that are watched, watched ones that are over or deleted."""
-        running, lost = [], []
+    def _read(
+        self, watched: list[str]
+    ) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str], dict[str, int]]:
+        """Finished jobs that are to be told, running ones that are watched, watched ones that are over or deleted;
+        and which in the queue those are that wait in it."""
+        running, lost, places = [], [], {}
         with self._store.view() as unit:
             finished = [(job, reply_facts(unit, job)) for job in unit.jobs.undelivered(self._platform)]
             for job_id in watched:
@@ -188,7 +192,9 @@ class Courier:
                     lost.append(job_id)
                 elif not job.finished:
                     running.append(job)
-        return finished, running, lost
+                    if job.state == "queued" and job.kind != "encode":
+                        places[job_id] = unit.jobs.place(job)
+        return finished, running, lost, places
 
     # Progress
 
@@ -204,10 +210,11 @@ class Courier:
             return
         async with self._lanes.hold(watch.lane):
             if not watch.over:  # it may have been told while this waited for the lane
-                with suppress(MessengerError):
-                    await self._put_status(job_id, watch, _progress(watch, "queued", 0.0))
+                with suppress(MessengerError, NotFound):
+                    place = await self._dialogue.aside(self._queue_place, job_id)
+                    await self._put_status(job_id, watch, _progress(watch, "queued", 0.0, place))
 
-    def _show_progress(self, job: Job) -> None:
+    def _show_progress(self, job: Job, place: int | None) -> None:
         """Edit the progress message if it has something new to say and the last edit is long enough ago."""
         watch = self._watched.get(job.id)
         if watch is None:
@@ -217,7 +224,7 @@ class Courier:
             self._act(watch.lane)
             if now - watch.since < self._pace.patience:
                 return
-        note = _progress(watch, job.stage, job.progress)
+        note = _progress(watch, job.stage, job.progress, place)
         if note.text != watch.shown and now - max(watch.edited, watch.since) >= self._pace.edit:
             watch.edited = now
             self._spawn(self._edit_progress(job.id, watch, note))
@@ -231,7 +238,7 @@ class Courier:
 
     async def _edit_progress(self, job_id: str, watch: Watch, note: Note) -> None:
         async with self._lanes.hold(watch.lane):
-            if not watch.over:
+            if not watch.over and note.text != watch.shown:
                 with suppress(MessengerError):
                     await self._put_status(job_id, watch, note)
 
@@ -261,12 +268,13 @@ class Courier:
         try:
             async with self._lanes.hold(lane):
                 if await self._dialogue.aside(self._claim, job.id):
-                    await self._tell(job.id, lane)
+                    async with self._claim_kept(job.id):
+                        await self._tell(job.id, lane)
         except NotFound:
             log.info("job %s: deleted before it was told", job.id)
         except (NotNow, StorageUnavailable) as fault:
             log.warning("job %s: could not be told now: %s", job.id, type(fault).__name__)
-            await self._try_later(job.id)
+            await self._try_later(job.id, wait=fault.wait if isinstance(fault, NotNow) else None)
         except Exception as fault:
             # One broken job must not stop the others, nor be tried for ever.
             log.error("job %s: could not be told: %s\n%s", job.id, type(fault).__name__, frames_of(fault))
@@ -274,11 +282,31 @@ class Courier:
         finally:
             self._telling.discard(job.id)
 
-    async def _try_later(self, job_id: str, *, give_up: bool = False) -> None:
+    @asynccontextmanager
+    async def _claim_kept(self, job_id: str) -> AsyncIterator[None]:
+        """Renew the claim meanwhile: a service may ask for more patience than a claim lasts."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._pace.claim / 3)
+                with suppress(StorageUnavailable):
+                    await self._dialogue.aside(self._renew, job_id)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _try_later(self, job_id: str, *, give_up: bool = False, wait: float | None = None) -> None:
+        """Hand the telling back for a while: for as long as the service asked, where it did."""
         with suppress(StorageUnavailable):
-            await self._dialogue.aside(self._mark_delivered if give_up else self._release, job_id)
             if give_up:
+                await self._dialogue.aside(self._mark_delivered, job_id)
                 self._watched.pop(job_id, None)
+            else:
+                await self._dialogue.aside(self._release, job_id, max(wait or 0.0, self._pace.retry))
 
     async def _tell(self, job_id: str, lane: Lane) -> None:
         answer = await self._dialogue.aside(self._dialogue.tell, job_id)
@@ -293,7 +321,9 @@ class Courier:
         try:
             for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
                 status = await self._show(job, place, line, status)
-                await self._dialogue.aside(self._note, job_id, told=index + 1)
+                # A message that has become this line must not become the next one, not even after a crash.
+                used = {} if status is not None else {"message": None}
+                await self._dialogue.aside(self._note, job_id, told=index + 1, **used)
         except Unreachable:
             log.info("job %s: its chat is not reachable any more", job_id)
             status = None
@@ -319,22 +349,25 @@ class Courier:
             await self._presenter.show(self._messenger, place, [line])
             return status
         note = await self._presenter.note(place, line)
-        if note.picture is not None and line.drawing is not None:
-            await self._put_picture(job, place, note, status)
-        elif status is None or note.picture is not None or not await self._turn_into(place, status, note):
+        if note.picture is not None or note.rows:
+            await self._put(job, place, note, status)
+        elif status is None or not await self._turn_into(place, status, note):
             await self._messenger.send(place.chat_id, note)
-            return status if note.picture is not None else None
         return None
 
-    async def _put_picture(self, job: Job, place: Place, note: Note, status: str | None) -> None:
-        """Put the picture into the progress message, or into a new one: only an edit can be repeated unnoticed."""
+    async def _put(self, job: Job, place: Place, note: Note, status: str | None) -> None:
+        """Put a picture, or a question, into the progress message, or into a new one.
+
+        Only an edit can be repeated unnoticed: a second picture, or a second set of buttons, would confuse.
+        """
         age = self._store.clock() - job.created_at
-        if status is not None and age > timedelta(seconds=self._pace.long_wait) and "fresh" not in job.reply:
+        drawn = job.kind != "encode"
+        if drawn and status is not None and age > timedelta(seconds=self._pace.long_wait) and "fresh" not in job.reply:
             await self._messenger.remove(place.chat_id, status)
             status = None
         for _ in range(2):
             if status is None:
-                words = render("picture_coming", {}, place.language)
+                words = render("picture_coming" if drawn else "one_moment", {}, place.language)
                 coming = Note(words, reply_to=note.reply_to, progress=1.0)
                 status = await self._messenger.send(place.chat_id, coming)
                 await self._dialogue.aside(self._note, job.id, message=status, fresh=True)
@@ -354,15 +387,25 @@ class Courier:
             unit.commit()
         return mine
 
-    def _release(self, job_id: str) -> None:
+    def _renew(self, job_id: str) -> None:
         with self._store.unit() as unit:
-            unit.jobs.release_delivery(job_id, wait=timedelta(seconds=self._pace.retry))
+            unit.jobs.renew_delivery(job_id, timedelta(seconds=self._pace.claim))
+            unit.commit()
+
+    def _release(self, job_id: str, seconds: float) -> None:
+        with self._store.unit() as unit:
+            unit.jobs.release_delivery(job_id, wait=timedelta(seconds=seconds))
             unit.commit()
 
     def _mark_delivered(self, job_id: str) -> None:
         with self._store.unit() as unit:
             unit.jobs.mark_delivered(job_id)
             unit.commit()
+
+    def _queue_place(self, job_id: str) -> int | None:
+        with self._store.view() as unit:
+            job = unit.jobs.get(job_id)
+            return unit.jobs.place(job) if job.state == "queued" else None
 
     def _note(self, job_id: str, **facts: Any) -> None:
         with suppress(NotFound), self._store.unit() as unit:
@@ -393,11 +436,14 @@ def place_of(job: Job, reply: dict[str, Any]) -> Place:
     return Place(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
 
 
-def _progress(watch: Watch, stage: str, progress: float) -> Note:
-    """What the progress message says."""
+def _progress(watch: Watch, stage: str, progress: float, place: int | None) -> Note:
+    """What the progress message says; `place`: which in the queue the job is, if it waits there."""
     key = "encoding" if watch.kind == "encode" else (stage or "queued")
     known = key if key in ("queued", "encoding", "drawing", "refining") else "working"
-    text = render(f"progress_{known}", {}, watch.place.language)
+    if known == "queued" and place is not None and place > 1:
+        text = render("progress_place", {"place": place}, watch.place.language)
+    else:
+        text = render(f"progress_{known}", {}, watch.place.language)
     if watch.kind != "encode" and progress > 0:
         text = f"{text}\n{bar(progress)}"
     return Note(text, reply_to=watch.reply_to, progress=progress)

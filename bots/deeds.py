@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots.conversation import step
@@ -21,6 +21,7 @@ from bots.events import (
     WallFound,
 )
 from bots.outcomes import wall_of
+from bots.quotas import Quotas
 from bots.state import State, state_from_json
 from bots.steps import (
     AskConsent,
@@ -81,12 +82,14 @@ def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
 class TurnRun:
     """One try at one turn: an event, and the events that its deeds bring about."""
 
-    def __init__(self, who: Who, owner: str, photo_ttl: timedelta) -> None:
+    def __init__(self, who: Who, owner: str, photo_ttl: timedelta, quotas: Quotas | None = None) -> None:
         self._who = who
         self._owner = owner
         self._photo_ttl = photo_ttl
         self.language = who.language
         """In which to show the lines."""
+        self._quotas = quotas or Quotas()
+        self._now = datetime.fromtimestamp(0, UTC)
         self.lines: list[Line] = []
         self.jobs: list[Job] = []
         self.avatars: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ class TurnRun:
     def take(self, unit: Unit, event: Event, context: Context) -> None:
         """Step, do the deeds, step on what they bring about, save. Raises ConversationChanged."""
         who = self._who
+        self._now = datetime.fromtimestamp(context.now, UTC)
         state, version = load_state(unit, who, self._owner)
         events: deque[Event] = deque([*_mended(unit, state), event])
         while events:
@@ -155,6 +159,9 @@ class TurnRun:
                 unit.photos.get(photo_id)
         except NotFound:
             return DrawingFailed("?", "photo_gone", {})
+        full = self._quotas.for_drawing(unit, self._owner, self._who.platform, self._who.chat_id, self._now)
+        if full is not None:
+            return DrawingFailed("?", full.code, dict(full.facts))
         names = ("age", "mix", "sex", "seed", "tongue")
         wish = {name: getattr(child, name) for name in names}
         parents = {"mom_photo_id": child.mom, "dad_photo_id": child.dad}

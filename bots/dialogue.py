@@ -29,6 +29,7 @@ from bots.events import (
     Event,
     NewPhoto,
     Offer,
+    PhotoNotTaken,
     PhotosOffered,
     PhotosReceived,
     Role,
@@ -36,6 +37,7 @@ from bots.events import (
 from bots.languages import DEFAULT_LANGUAGE, language_of
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
+from bots.quotas import Full, Quotas
 from bots.rounds import OPEN_FOR, Desk, desk_from_json
 from bots.state import State
 from bots.steps import Line, Toast, line_from_json, line_to_json
@@ -94,10 +96,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for people who chose nothing, and how long what is kept."""
+    """What holds for people who chose nothing, how long what is kept, and how much one may ask for."""
 
     habits: Habits = field(default_factory=Habits)
     keeping: Keeping = field(default_factory=Keeping)
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 class _ToldBefore(Exception):
@@ -181,6 +184,10 @@ class Dialogue:
         owner = user.id
         if who.group:
             owner, photos = self._find_round(who, user, photos, reply_to or ReplyTo())
+        full = self._photos_full(owner)
+        if full is not None:
+            refused = PhotoNotTaken(full.code, dict(full.facts), photos[0].message_id)
+            return self._turn(who, owner, user.id, lambda unit: refused)
         return self._turn(
             who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})
         )
@@ -237,7 +244,10 @@ class Dialogue:
         """Whether to fetch a photo at all. In a group, pictures of a holiday, or of mom, are not for us.
 
         Wanted are those sent to us, those somebody was asked for a moment ago, and a named parent that a round lacks.
+        Somebody who was told to slow down is not told again with every photo: it is let pass.
         """
+        if self._told_to_wait(who):
+            return False
         if not who.group or addressed:
             return True
         now = self.store.clock().timestamp()
@@ -248,6 +258,18 @@ class Dialogue:
         waits = state.half_done or state.parked or state.expects is not None
         asked = bool(waits) and now - state.touched <= OPEN_FOR
         return asked or desk.lacks(role, now)
+
+    def _photos_full(self, owner: str) -> Full | None:
+        with self.store.view() as unit:
+            return self._defaults.quotas.for_photo(unit, owner, self.store.clock())
+
+    def _told_to_wait(self, who: Who) -> bool:
+        """Whether this person's photos are used up for now, and they know it."""
+        if not self._defaults.quotas.photos_hour:
+            return False
+        with self.store.view() as unit:
+            user = unit.users.find(who.platform, who.user)
+            return user is not None and load_state(unit, who, user.id)[0].wait_until > self.store.clock().timestamp()
 
     # What jobs bring
 
@@ -294,7 +316,7 @@ class Dialogue:
     ) -> Answer:
         """Take the turn; take it again when another one of the same conversation came between."""
         for tries_left in reversed(range(MOST_TRIES)):
-            run = TurnRun(who, owner, self._photo_ttl)
+            run = TurnRun(who, owner, self._photo_ttl, self._defaults.quotas)
             try:
                 with self.store.unit() as unit:
                     event = make_event(unit)

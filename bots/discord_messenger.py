@@ -21,7 +21,7 @@ from typing import Any
 import discord
 
 from bots.discord_patience import DiscordPatience, MessageGone, TokenOver
-from bots.fitting import fit_picture
+from bots.fitting import CannotFit, discord_limits, fit
 from bots.messenger import MessengerError, Note, NotNow, Picture, Refused
 
 log = logging.getLogger(__name__)
@@ -241,12 +241,11 @@ class DiscordMessenger:
         answer = self._answer_for(chat_id, note)
         if answer is not None:
             limit = answer.interaction.filesize_limit
-        picture: Picture | None = note.picture
-        if len(note.picture.data) > limit:
-            picture = await asyncio.to_thread(fit_picture, note.picture, limit)
-        if picture is None:
-            raise Refused()
-        return replace(note, picture=picture)
+        try:
+            fitted = await asyncio.to_thread(fit, note.picture, discord_limits(limit))
+        except CannotFit as fault:
+            raise Refused() from fault
+        return replace(note, picture=fitted.picture)
 
 
 class DiscordPress:

@@ -54,7 +54,7 @@ class DiscordPatience:
                 return await request()
             except (discord.RateLimited, discord.HTTPException) as error:
                 meant = meaning_of(error)
-                if not isinstance(meant, NotNow):
+                if not isinstance(meant, NotNow) or meant.wait is not None:
                     raise meant from error
                 fault: Exception = error
             except BROKEN as error:
@@ -69,7 +69,9 @@ class DiscordPatience:
 
 def meaning_of(error: discord.RateLimited | discord.HTTPException) -> MessengerError:
     """Discord tells these cases apart by status and code."""
-    if isinstance(error, discord.RateLimited) or error.status == 429 or error.status >= 500:
+    if isinstance(error, discord.RateLimited):
+        return NotNow(error.retry_after)
+    if error.status == 429 or error.status >= 500:
         return NotNow()
     if error.code == UNKNOWN_MESSAGE:
         return MessageGone()

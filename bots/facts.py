@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,6 +52,14 @@ def _hours(voice: Voice, hours: Any) -> str:
     return voice.say("for_hours", count=hours)
 
 
+def _wait(voice: Voice, seconds: Any) -> str:
+    """How long until it goes on; rounded up, so that nobody comes too early."""
+    minutes = max(1, math.ceil(float(seconds) / 60))
+    if minutes < 90:
+        return voice.say("for_minutes", count=minutes)
+    return voice.say("for_hours", count=math.ceil(minutes / 60))
+
+
 def _limit(voice: Voice, what: str, value: float) -> str:
     """A limit of bytes, of pixels, or of parts that a file is made of."""
     if what == "bytes":
@@ -91,4 +100,5 @@ SPEAK: dict[str, Callable[[Voice, Any], str]] = {
     "warnings": _warnings,
     "genes": _genes,
     "names": lambda voice, names: voice.listed(list(names)),
+    "wait": _wait,
 }

@@ -19,7 +19,14 @@ class Refused(MessengerError):
 
 
 class NotNow(MessengerError):
-    """The service is away or asks for patience beyond ours; the same message may work later."""
+    """The service is away or asks for patience beyond ours; the same message may work later.
+
+    `wait`: the seconds it asked for, where it did.
+    """
+
+    def __init__(self, wait: float | None = None) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _leave_couple(turn: Turn) -> None:
     waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
     if waste:
         turn.do(ForgetPhotos(waste))
-    turn.settle("who", "whose", "face")
+    turn.settle("who", "whose", "face", "grown_up")
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
 
 
@@ -136,7 +136,7 @@ def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.settle("who", "whose", "face")
+    turn.settle("who", "whose", "face", "grown_up")
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=())
 
 
@@ -173,7 +173,11 @@ def parent_command(turn: Turn, event: CommandGiven) -> None:
 
 
 def photo_not_taken(turn: Turn, event: PhotoNotTaken) -> None:
-    """Too many bytes, or the service would not give it to us."""
+    """Too many bytes, too many photos, or the service would not give it to us."""
+    if "wait" in event.facts:
+        if turn.context.now < turn.state.wait_until:
+            return  # said before; an album or a flood is answered once
+        turn.change(wait_until=turn.context.now + float(event.facts["wait"]))
     turn.say(f"refused_{event.code}", **event.facts)
 
 
@@ -202,13 +206,31 @@ def photo_refused(turn: Turn, event: PhotoRefused) -> None:
     if event.code == "several_faces":
         _ask_which_face(turn, photo, [tuple(box) for box in event.facts["boxes"]])
         return
+    role = _role_of(turn.state, photo)
     turn.state = turn.state.without_photo(event.photo_id)
     turn.do(ForgetPhotos((event.photo_id,)))
     if photo.name is not None:
         turn.say("couple_photo_unusable", name=photo.name)
+    elif event.code == "under_age":
+        wrong = Button("age_is_wrong", "grown_up", role or "")
+        turn.ask("grown_up", "refused_under_age", ((wrong,),), photo_id=photo.photo_id, **event.facts)
     else:
         turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
     follow_up(turn)
+
+
+def _role_of(state: State, photo: ParentPhoto) -> Role | None:
+    if photo == state.mom:
+        return "mom"
+    return "dad" if photo == state.dad else None
+
+
+def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
+    """A grown-up who was taken for younger: nobody is argued with, another photo may tell better."""
+    turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
+    turn.do(CloseQuestion("another_photo_please"))
+    if event.value in ("mom", "dad") and getattr(turn.state, event.value) is None:
+        turn.change(expects=event.value)
 
 
 def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:

@@ -106,6 +106,8 @@ class State:
     names: tuple[str, ...] = ()
     """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
     parked: tuple[Offer, ...] = ()
+    wait_until: float = 0.0
+    """Until then this person's photos are not looked at, and they were told so."""
     version: int = VERSION
 
     @property
@@ -181,6 +183,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         proposal=_proposal(data.get("proposal")),
         names=tuple(data.get("names", ())),
         parked=tuple(_offer(offer) for offer in data.get("parked", ())),
+        wait_until=data.get("wait_until", 0.0),
     )
 
 

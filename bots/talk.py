@@ -248,4 +248,5 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "couple": _answer_nothing,
     "language": _answer_language,
     "privacy": _answer_nothing,
+    "grown_up": _answer_nothing,
 }

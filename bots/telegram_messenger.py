@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputFile,
+    InputMediaDocument,
     InputMediaPhoto,
     InputPollOption,
     ReplyParameters,
@@ -20,8 +22,9 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
-from bots.patience import MINOR
+from bots.fitting import TELEGRAM, CannotFit, Fitted, fit
+from bots.messenger import MessengerError, Note, NotNow, Picture, Refused, Unreachable
+from bots.patience import MINOR, seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +56,13 @@ class TelegramMessenger:
         elif note.picture is None:
             message = await _heard(self._bot.send_message(text=note.text, **where))
         else:
-            photo = InputFile(note.picture.data, note.picture.name)
-            message = await _heard(self._bot.send_photo(photo=photo, caption=note.text[:LONGEST_CAPTION], **where))
+            fitted = await _fitted(note.picture)
+            file = InputFile(fitted.picture.data, fitted.picture.name)
+            caption = note.text[:LONGEST_CAPTION]
+            if fitted.as_file:
+                message = await _heard(self._bot.send_document(document=file, caption=caption, **where))
+            else:
+                message = await _heard(self._bot.send_photo(photo=file, caption=caption, **where))
         return str(message.message_id)
 
     async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
@@ -67,10 +75,11 @@ class TelegramMessenger:
             if note.picture is None:
                 await _heard(self._bot.edit_message_text(text=note.text, **where))
             else:
-                picture = InputMediaPhoto(
-                    note.picture.data, caption=note.text[:LONGEST_CAPTION], filename=note.picture.name
-                )
-                await _heard(self._bot.edit_message_media(media=picture, **where))
+                fitted = await _fitted(note.picture)
+                kind = InputMediaDocument if fitted.as_file else InputMediaPhoto
+                caption, name = note.text[:LONGEST_CAPTION], fitted.picture.name
+                media = kind(fitted.picture.data, caption=caption, filename=name)
+                await _heard(self._bot.edit_message_media(media=media, **where))
         except _NotModified:
             return True
         except _MessageGone:
@@ -132,6 +141,14 @@ def keyboard(note: Note) -> InlineKeyboardMarkup | None:
     )
 
 
+async def _fitted(picture: Picture) -> Fitted:
+    """The picture within Telegram's limits. Raises Refused."""
+    try:
+        return await asyncio.to_thread(fit, picture, TELEGRAM)
+    except CannotFit as fault:
+        raise Refused() from fault
+
+
 class _NotModified(MessengerError):
     """It is so already."""
 
@@ -148,7 +165,9 @@ async def _heard(request: Awaitable[T]) -> T:
         raise Unreachable() from error
     except BadRequest as error:
         raise _meaning_of(error) from error
-    except (RetryAfter, NetworkError) as error:
+    except RetryAfter as error:
+        raise NotNow(seconds_of(error)) from error
+    except NetworkError as error:
         raise NotNow() from error
 
 

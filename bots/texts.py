@@ -193,6 +193,17 @@ EN: dict[str, str] = {
     "refused_photo_too_large": "This photo is too large for me: I take up to {limit}.",
     "refused_photo_gone": "I no longer have this photo. Please send it again.",
     "refused_photo_not_fetched": "I could not fetch this photo. Please send it again.",
+    "refused_quota_photos": (
+        "That is more photos than I can look at, so I have not taken this one. I look at new ones in {wait}."
+    ),
+    "refused_unsafe_photo": "I would rather not draw from this picture. Please send another one.",
+    "refused_under_age": (
+        "This person looks under age to me, and I only take photos of grown-ups as parents. I have deleted the photo."
+    ),
+    "age_is_wrong": "That is wrong",
+    "another_photo_please": (
+        "Sorry! Faces can deceive me. Please send another photo of the same person: from the front, in good light."
+    ),
     "refused": "Something went wrong with this photo, and it is my fault. Please send it again. (No. {job_id})",
     # wishes
     "ask_age": "How old should the child be? Press a button or type an age from 0 to 90.",
@@ -218,10 +229,12 @@ EN: dict[str, str] = {
     "still_drawing": "I am still drawing. One moment, please.",
     # pictures
     "progress_queued": "Your picture is in the queue …",
+    "progress_place": "Your picture is number {place} in the queue …",
     "progress_encoding": "Looking at the photos …",
     "progress_drawing": "Drawing …",
     "progress_refining": "Looking closer …",
     "progress_working": "Working on it …",
+    "one_moment": "One moment …",
     "picture_coming": "Here it comes …",
     "child_caption": "{sex}, {age} · {mix}",
     "strip_caption": "{sex}, growing up · {mix}",
@@ -244,6 +257,8 @@ EN: dict[str, str] = {
     "failed_timed_out": "That took too long, so I stopped. /child tries again.",
     "failed_service_down": "I cannot draw right now. Please try /child again in a few minutes.",
     "failed_missing_weights": "I am not set up completely, so I cannot draw yet. Please tell whoever runs me.",
+    "failed_quota_user": "You have had many pictures in a short time, so let others have a turn. I go on in {wait}.",
+    "failed_quota_chat": "This chat has had many pictures in a short time. I go on drawing here in {wait}.",
     "failed": "Something went wrong, and it is my fault. /child tries again. (No. {job_id})",
     "went_wrong": "Something went wrong, and it is my fault. Please try again. (No. {number})",
     # settings, cancel, privacy, deleting

@@ -22,6 +22,7 @@ from childface.cli_pictures import (
     Seed,
     SexOption,
     answer,
+    marks,
     open_pipeline,
     years_of,
 )
@@ -84,7 +85,7 @@ def card(
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     faces = [_face(pipeline, parent) for parent in parents]
-    pictures.write(out, _sheet(faces, child, given, spoken), kind)
+    pictures.write(out, _sheet(faces, child, given, spoken), kind, **marks(ctx))
     answer(out, pictures.facts_of(out, [child], parents), as_json)
 
 

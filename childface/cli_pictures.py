@@ -36,6 +36,9 @@ Genes = Annotated[
 Code = Annotated[str | None, typer.Option(metavar="CODE", help="Repeat a child; other options change what it says.")]
 Refine = Annotated[bool, typer.Option("--refine", help="Optimise both parents first: slower, more alike.")]
 Face = Annotated[int | None, typer.Option(metavar="N", min=1, help="Which face, from left to right.")]
+NoNsfwCheck = Annotated[
+    bool, typer.Option("--no-nsfw-check", help="Take any photo. For research on pictures that you answer for.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -63,6 +66,7 @@ def make(
     mom_face: Face = None,
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("child.png"),
+    no_nsfw_check: NoNsfwCheck = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
@@ -74,13 +78,13 @@ def make(
     wish = read_wish(
         code, age=years_of(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks
     )
-    pipeline = open_pipeline(ctx)
+    pipeline = open_pipeline(ctx, no_nsfw_check)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
-    pictures.write(out, child.image, kind)
+    pictures.write(out, child.image, kind, **marks(ctx))
     facts = pictures.facts_of(out, [child], parents)
     answer(out, facts, as_json)
 
@@ -100,6 +104,7 @@ def grow(
     mom_face: Face = None,
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the strip goes: PNG or JPEG.")] = Path("strip.png"),
+    no_nsfw_check: NoNsfwCheck = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
@@ -113,13 +118,14 @@ def grow(
     wish = read_wish(code, sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
     for age in years:
         replace(wish, age=age)  # refuses other ages before anything is loaded
-    pipeline = open_pipeline(ctx)
+    pipeline = open_pipeline(ctx, no_nsfw_check)
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
     with progress("Drawing the child at each age") as report:
         children = pipeline.grow(parents[0].latent, parents[1].latent, wish, years, progress=report)
-    pictures.write(out, strip([child.image for child in children], [f"{age:g}" for age in years]), kind)
+    image = strip([child.image for child in children], [f"{age:g}" for age in years])
+    pictures.write(out, image, kind, **marks(ctx))
     answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
 
 
@@ -131,12 +137,13 @@ def encode(
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the latent goes.")] = Path("latent.npz"),
     face: Face = None,
     refine: Annotated[bool, typer.Option("--refine", help="Optimise it: slower, more alike.")] = False,
+    no_nsfw_check: NoNsfwCheck = False,
     as_json: Json = False,
 ) -> None:
     """Turn a photo, or several of one person, into a latent: the numbers that the generator draws a face from."""
     pictures.check_target(out, (".npz",), "latents")
     sources = [pictures.read(path) for path in photo]
-    pipeline = open_pipeline(ctx)
+    pipeline = open_pipeline(ctx, no_nsfw_check)
     if len(sources) == 1:
         parent = pictures.parent(pipeline, sources[0], face, refine)
     else:
@@ -169,7 +176,7 @@ def draw(
     with progress("Drawing"):
         shown = face if age is None else pipeline.age_face(face, age=age)
         image = pipeline.draw(shown, size=size)
-    pictures.write(out, image, kind)
+    pictures.write(out, image, kind, **marks(ctx))
     answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)
 
 
@@ -182,10 +189,26 @@ def years_of(age: float | None, group: str | None) -> float | None:
     return age if group is None else age_of_group(group)
 
 
-def open_pipeline(ctx: typer.Context) -> Any:
+def open_pipeline(ctx: typer.Context, no_nsfw_check: bool = False) -> Any:
+    """The models, loaded; with `no_nsfw_check` they take any photo."""
     environment: Environment = ctx.obj
+    settings = environment.read_settings()
+    if no_nsfw_check:
+        settings = settings.model_copy(update={"nsfw_limit": 1.0})
     with progress("Loading the models"):
-        return environment.load_pipeline(environment.read_settings())
+        return environment.load_pipeline(settings)
+
+
+def marks(ctx: typer.Context) -> dict[str, Any]:
+    """How the settings want pictures marked, besides what every file says about itself."""
+    environment: Environment = ctx.obj
+    settings = environment.read_settings()
+    marks: dict[str, Any] = {"corner_mark": settings.corner_mark}
+    if settings.c2pa_certificate is not None and settings.c2pa_key is not None:
+        from core.credentials import Credentials
+
+        marks["credentials"] = Credentials(settings.c2pa_certificate, settings.c2pa_key)
+    return marks
 
 
 def answer(out: Path, facts: dict[str, Any], as_json: bool) -> None:

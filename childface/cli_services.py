@@ -144,7 +144,8 @@ def _require_weights(settings: Settings) -> None:
     """A quick look; the models check their files themselves when they load."""
     from childface import weights
 
-    for carrier in weights.CARRIERS:
+    unused = (weights.SAFETY,) if settings.nsfw_limit >= 1 else ()
+    for carrier in set(weights.CARRIERS).difference(unused):
         for name in carrier.files:
             if not (settings.weights_dir / name).is_file():
                 raise Refusal(

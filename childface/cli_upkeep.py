@@ -39,7 +39,7 @@ def _settings(ctx: typer.Context) -> Settings:
 def weights_fetch(
     ctx: typer.Context,
     originals: Annotated[
-        bool, typer.Option("--originals", help="Also the generator's own files, which only our tests read.")
+        bool, typer.Option("--originals", help="Also the carriers' own files, which only our tests read.")
     ] = False,
     research: Annotated[
         bool, typer.Option("--research", help="Also VGG16, for LPIPS and comparing losses; needs the extra `train`.")
@@ -60,7 +60,8 @@ def weights_fetch(
 
             made = weights.fetch(folder, notes=tell)
             if originals:
-                weights.fetch_originals(folder, notes=tell)
+                for carrier in (weights.GENERATOR, weights.SAFETY):
+                    weights.fetch_originals(folder, carrier, notes=tell)
             if research:
                 made += weights.fetch(folder, weights.RESEARCH, notes=tell)
     except weights.FetchFailed as error:

@@ -150,6 +150,22 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "good", "set")
 
 
+def _credentials(settings: Settings) -> Iterator[Finding]:
+    """Whether pictures can be signed, where a certificate is named."""
+    from childface.wiring import signature
+    from core.credentials import CredentialsFault
+
+    try:
+        if signature(settings) is None:
+            yield Finding("content credentials", "note", "no certificate; pictures are marked, but not signed")
+        else:
+            yield Finding("content credentials", "good", "pictures are signed")
+    except CredentialsFault as fault:
+        yield Finding(
+            "content credentials", "bad", str(fault), "mend CHILDFACE_C2PA_CERTIFICATE and CHILDFACE_C2PA_KEY"
+        )
+
+
 def _disk(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
     while not folder.exists():
@@ -176,6 +192,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "broker": _broker,
     "key": _key,
     "tokens": _tokens,
+    "content credentials": _credentials,
     "disk": _disk,
     "memory": _memory,
 }

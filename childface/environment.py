@@ -22,7 +22,8 @@ def load_pipeline(settings: Settings) -> Pipeline:
     """The real pipeline. Imports torch."""
     from core.pipeline import ChildPipeline
 
-    return ChildPipeline.load(settings.weights_dir, threads=settings.threads)
+    limit = settings.nsfw_limit if settings.nsfw_limit < 1 else None
+    return ChildPipeline.load(settings.weights_dir, threads=settings.threads, nsfw_limit=limit)
 
 
 @dataclass

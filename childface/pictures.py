@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from core.credentials import Credentials
     from core.latents import Latent
     from core.pipeline import Child
     from tasks.pipeline_port import Pipeline
@@ -127,11 +128,16 @@ def person(pipeline: Pipeline, photos: Sequence[Source], face: int | None, refin
     return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)
 
 
-def write(out: Path, image: Pixels, kind: Kind) -> None:
-    """Save a picture."""
-    from core.pictures import encode_picture
+def write(
+    out: Path, image: Pixels, kind: Kind, *, corner_mark: bool = False, credentials: Credentials | None = None
+) -> None:
+    """Save a picture, marked as AI-generated; with `corner_mark` visibly so, with `credentials` signed."""
+    from core.pictures import encode_picture, mark_corner
 
-    out.write_bytes(encode_picture(image, kind=kind))
+    if corner_mark:
+        image = mark_corner(image)
+    data = encode_picture(image, kind=kind)
+    out.write_bytes(data if credentials is None else credentials.sign(data, kind=kind))
 
 
 def facts_of(

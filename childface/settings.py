@@ -76,6 +76,32 @@ class Settings(BaseSettings):
     )
     refine_seconds: float = Field(12.0, gt=0, description="Longest refinement of one parent.")
     threads: int | None = Field(None, ge=1, description="Threads of one model. Empty: as many as there are cores.")
+    nsfw_limit: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Photos that score above this (0..1, open_nsfw) are refused and deleted. `1`: no check.",
+    )
+    youngest_parent: float = Field(
+        18.0,
+        ge=0,
+        le=60,
+        description="Parents who look clearly younger, even if the estimate errs, are refused. `0`: nobody is.",
+    )
+    corner_mark: bool = Field(
+        False, description='Draw a small, half transparent "AI" into the corner of every picture.'
+    )
+    c2pa_certificate: Path | None = Field(
+        None, description="Certificate (PEM, with its chain) that signs pictures with Content Credentials."
+    )
+    c2pa_key: Path | None = Field(None, description="Its private key (PEM). Both need the extra `c2pa`.")
+    quota_user_hour: int = Field(
+        30, ge=0, description="Drawings of one person in an hour. `0`: no limit, here and below."
+    )
+    quota_user_day: int = Field(100, ge=0, description="Drawings of one person in a day.")
+    quota_chat_hour: int = Field(90, ge=0, description="Drawings in one chat in an hour, whoever asks.")
+    quota_chat_day: int = Field(400, ge=0, description="Drawings in one chat in a day.")
+    quota_photos_hour: int = Field(40, ge=0, description="Photos of one person that are looked at in an hour.")
     soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
     hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")
     visibility_timeout: int = Field(
@@ -109,6 +135,8 @@ class Settings(BaseSettings):
         self.blobs_dir = self.blobs_dir or self.data_dir / "blobs"
         self.key_file = self.key_file or self.data_dir / "key"
         self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'childface.sqlite3'}"
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificate and c2pa_key belong together")
         if self.soft_limit >= self.hard_limit:
             raise ValueError("soft_limit must be below hard_limit")
         if self.visibility_timeout <= self.hard_limit:

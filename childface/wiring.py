@@ -52,6 +52,8 @@ def task_config(settings: Settings) -> TaskConfig:
         queue_prefix=f"{uuid.uuid4().hex[:8]}." if settings.embedded else "",
         refine=settings.refine,
         refine_seconds=settings.refine_seconds,
+        youngest_parent=settings.youngest_parent,
+        corner_mark=settings.corner_mark,
         ttl_latent=settings.ttl_latent,
         ttl_result=settings.ttl_result,
         soft_limit=settings.soft_limit,
@@ -79,7 +81,20 @@ def workshop(
     from tasks.workshop import Workshop
 
     pipeline = PerProcess(lambda: load_pipeline(settings))
-    return PerProcess(lambda: Workshop(store or open_store(settings), pipeline, open_queue(config), config))
+    return PerProcess(
+        lambda: Workshop(store or open_store(settings), pipeline, open_queue(config), config, sign=signature(settings))
+    )
+
+
+def signature(settings: Settings) -> Callable[[bytes], bytes] | None:
+    """What adds Content Credentials to a JPEG, if the settings name a certificate. Raises CredentialsFault."""
+    if settings.c2pa_certificate is None or settings.c2pa_key is None:
+        return None
+    from core.credentials import Credentials
+
+    credentials = Credentials(settings.c2pa_certificate, settings.c2pa_key)
+    credentials.check()
+    return credentials.sign
 
 
 def require_tables(settings: Settings) -> None:
@@ -124,6 +139,7 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
 def open_dialogue(house: House) -> Dialogue:
     """The conversation, with the settings' defaults for people who chose nothing."""
     from bots.dialogue import Defaults, Dialogue
+    from bots.quotas import Quotas
     from bots.turn import Habits, Keeping
 
     settings = house.settings
@@ -134,6 +150,13 @@ def open_dialogue(house: House) -> Dialogue:
             photo_hours=settings.ttl_photo / hours,
             latent_days=settings.ttl_latent / days,
             result_days=settings.ttl_result / days,
+        ),
+        quotas=Quotas(
+            user_hour=settings.quota_user_hour,
+            user_day=settings.quota_user_day,
+            chat_hour=settings.quota_chat_hour,
+            chat_day=settings.quota_chat_day,
+            photos_hour=settings.quota_photos_hour,
         ),
     )
     return Dialogue(house.store, house.queue, defaults)

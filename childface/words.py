@@ -11,13 +11,19 @@ SENTENCES: Mapping[str, str] = {
     "unsupported_picture": "pictures of this kind ({found}) are not read; send a JPEG, PNG, WebP or HEIC",
     "damaged_photo": "the picture is damaged or cut off",
     "photo_too_large": "the picture is too large: {size} {what}, at most {limit} are read",
+    "unsafe_photo": (
+        "this picture looks indecent (score {score}, limit {limit}); other pictures are welcome, "
+        "and --no-nsfw-check is for research"
+    ),
     "no_face": "no face found; take a photo from the front, in good light",
     "several_faces": ("{faces} faces found; choose one, counted from the left, with --face (--mom-face, --dad-face)"),
     "face_too_small": "the face is too small: {pixels} pixels wide, {needed} are needed",
     "face_turned": "the head is turned too far away from the camera; take a photo from the front",
+    "under_age": "this person looks under age (about {age:g} years); parents are {youngest:g} or older",
     "setting_error": "{name} is {value}; allowed: {allowed}",
     "latent_mismatch": "this latent was made by {found}; needed: {expected}. Encode the photo again",
     "missing_weights": "{name} is missing or damaged ({path}); run: childface weights fetch",
+    "credentials_fault": "pictures cannot be signed: {reason}",
     "cancelled": "cancelled",
 }
 

@@ -7,12 +7,14 @@
     │   │   ├── NotAPicture          text, an archive, noise …
     │   │   ├── UnsupportedPicture   a picture or film in a format we do not draw from (SVG, MP4 …)
     │   │   ├── DamagedPhoto         truncated or corrupt
-    │   │   └── PhotoTooLarge        too many bytes or pixels
+    │   │   ├── PhotoTooLarge        too many bytes or pixels
+    │   │   └── UnsafePhoto          most likely indecent
     │   ├── FaceError
     │   │   ├── NoFace
     │   │   ├── SeveralFaces         carries the boxes, so that a chat can ask which
     │   │   ├── FaceTooSmall
-    │   │   └── FaceTurned
+    │   │   ├── FaceTurned
+    │   │   └── UnderAge             a parent who looks like a child
     │   ├── SettingError             an age, mix, size … outside its range
     │   └── LatentMismatch           a latent made by another generator or encoder
     ├── MissingWeights               set-up has not been run, or a file was changed
@@ -88,6 +90,13 @@ class PhotoTooLarge(PhotoError):
         super().__init__(what=what, size=size, limit=limit)
 
 
+class UnsafePhoto(PhotoError):
+    """Most likely indecent: we do not draw from it, and keep nothing of it."""
+
+    def __init__(self, *, score: float, limit: float) -> None:
+        super().__init__(score=round(score, 3), limit=limit)
+
+
 class FaceError(InputError):
     """A photo, but not one usable face."""
 
@@ -116,6 +125,13 @@ class FaceTurned(FaceError):
 
     def __init__(self, *, yaw: float, limit: float) -> None:
         super().__init__(yaw=round(yaw, 1), limit=limit)
+
+
+class UnderAge(FaceError):
+    """A face that looks clearly younger than a parent may be. `margin`: years by which the estimate may be wrong."""
+
+    def __init__(self, *, age: float, margin: float, youngest: float) -> None:
+        super().__init__(age=round(age, 1), margin=round(margin, 1), youngest=youngest)
 
 
 class SettingError(InputError):

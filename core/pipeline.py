@@ -1,6 +1,6 @@
 """The page to read first: parents in, child out.
 
-    photo → open → find the face → align → encode → look again (→ refine) → inherit → age → generate → finish
+    photo → open → (safe?) → find the face → align → encode → look again (→ refine) → inherit → age → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
@@ -38,6 +38,7 @@ from core.memory import give_back
 from core.photo import open_photo
 from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
+from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE, SecondLook
 from core.timing import Stopwatch
 from core.wish import ParentSex, Wish
@@ -70,6 +71,8 @@ class Parent:
     crop: Pixels
     warnings: list[str]
     timings_ms: dict[str, float]
+    age_error: float = 0.0
+    """Standard error of `age` in years, as the estimator sees itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,17 +137,28 @@ class ChildPipeline:
     """Draws children. Holds nothing between calls but the models, so calls of several threads may overlap."""
 
     def __init__(
-        self, models: Models, estimator: AgeEstimator, *, generator_version: str, encoder_version: str
+        self,
+        models: Models,
+        estimator: AgeEstimator,
+        *,
+        generator_version: str,
+        encoder_version: str,
+        safety: SafetyCheck | None = None,
     ) -> None:
+        """Without `safety` every photo is taken, whatever it shows."""
         self.models = models
         self.estimator = estimator
+        self.safety = safety
         self.generator_version = generator_version
         self.encoder_version = encoder_version
         self.ager = Ager(models.ageing)
 
     @classmethod
-    def load(cls, weights: Path, *, threads: int | None = None) -> ChildPipeline:
-        """Load everything once; `threads` limits torch's threads for the whole process."""
+    def load(cls, weights: Path, *, threads: int | None = None, nsfw_limit: float | None = None) -> ChildPipeline:
+        """Load everything once; `threads` limits torch's threads for the whole process.
+
+        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out.
+        """
         if threads is not None:
             torch.set_num_threads(threads)
         models = Models.load(weights)
@@ -153,6 +167,7 @@ class ChildPipeline:
             AgeEstimator.load(models.identity, SHIPPED),
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
+            safety=None if nsfw_limit is None else SafetyCheck.load(weights, nsfw_limit),
         )
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
@@ -162,6 +177,9 @@ class ChildPipeline:
         watch = Stopwatch()
         opened = open_photo(photo)
         watch.lap("open")
+        if self.safety is not None:
+            self.safety.require(opened.rgb)
+            watch.lap("safety")
         found = self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
         watch.lap("detect")
         aligned = align_face(opened.rgb, found)
@@ -183,6 +201,7 @@ class ChildPipeline:
             crop=aligned.rgb,
             warnings=list(aligned.warnings),
             timings_ms=watch.laps,
+            age_error=seen.error,
         )
 
     def average(self, photos: Sequence[Parent]) -> Parent:

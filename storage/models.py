@@ -161,6 +161,8 @@ class JobRow(Base):
     __table_args__ = (
         CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
         Index(None, "user_id", "state"),
+        Index(None, "user_id", "created_at"),
+        Index(None, "platform", "chat_id", "created_at"),
         Index(None, "state", "queued_at"),
         Index(None, "state", "finished_at"),
     )

@@ -137,9 +137,13 @@ def wish_of(facts: Mapping[str, Any]) -> Wish:
 
 def _store(workshop: Workshop, job: Job, children: Sequence[Child], image: Pixels) -> None:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
-    from core.pictures import encode_picture
+    from core.pictures import encode_picture, mark_corner
 
+    if workshop.config.corner_mark:
+        image = mark_corner(image)
     data = encode_picture(image, kind="jpeg")
+    if workshop.sign is not None:
+        data = workshop.sign(data)
     follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
     with workshop.store.unit() as unit:
         if not unit.jobs.finish(job.id, facts_of(job, children)):

@@ -16,6 +16,10 @@ class TaskConfig:
     refine: bool = True
     """Whether a refined picture follows the first one when the user did not choose."""
     refine_seconds: float = 12.0
+    youngest_parent: float = 18.0
+    """Years; a parent who looks clearly younger is refused. 0: nobody is."""
+    corner_mark: bool = False
+    """Whether pictures bear a small, visible "AI"."""
     ttl_latent: timedelta = timedelta(days=30)
     ttl_result: timedelta = timedelta(days=7)
     lease: timedelta = timedelta(seconds=60)

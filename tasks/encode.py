@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import InputError, SeveralFaces
-from storage.records import Job, Photo
+from storage.records import Job
 from storage.unit import Unit
 from tasks import parents
 from tasks.reporter import Reporter
@@ -22,22 +21,10 @@ def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> None:
         photo = unit.photos.get(job.photo_id)
     reporter.stage("encoding", 0.0, 0.9)
     if photo.sex is None or parents.cached(workshop, photo, "fast") is None:
-        try:
-            parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job))
-        except InputError as answer:
-            if not isinstance(answer, SeveralFaces):
-                _forget(workshop, photo)
-            raise
+        parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job))
     with workshop.store.unit() as unit:
         if unit.jobs.finish(job.id, facts_of(unit, photo.id)):
             unit.commit()
-
-
-def _forget(workshop: Workshop, photo: Photo) -> None:
-    """A photo that cannot be used is deleted at once; one with several faces waits for a choice."""
-    with workshop.store.unit() as unit:
-        unit.photos.forget_data(photo.id)
-        unit.commit()
 
 
 def facts_of(unit: Unit, photo_id: str) -> dict[str, object]:

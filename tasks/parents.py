@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from core.errors import InputError, SeveralFaces
+from core.under_age import require_grown_up
 from storage.records import Photo, Quality
 from storage.unit import Unit
 from tasks.workshop import Workshop
@@ -39,20 +41,31 @@ def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
     """Encode a photo and, in one transaction, store its latent and let the photo go.
 
     With `keep_crop` the aligned face of 256 pixels takes the photo's place until it is refined (unless the same photo
-    was refined before). Raises PhotoGone, and what `Pipeline.encode` raises.
+    was refined before). A photo that cannot be used is deleted at once; one with several faces waits for a choice.
+    Raises PhotoGone, UnderAge, and what `Pipeline.encode` raises.
     """
     keep_crop = keep_crop and cached(workshop, photo, "refined") is None
     with workshop.store.view() as unit:
         data = unit.photos.data(photo.id)
-    if photo.kind == "crop":
-        # Only the face is left (the encoder changed since): there is one face in it, whatever was chosen before.
-        parent = workshop.pipeline().encode(data)
-    else:
-        parent = workshop.pipeline().encode(data, face=photo.face)
+    # Of a crop only the face is left (the encoder changed since): there is one face, whatever was chosen before.
+    face = None if photo.kind == "crop" else photo.face
+    try:
+        parent = workshop.pipeline().encode(data, face=face)
+        require_grown_up(parent.age, parent.age_error, youngest=workshop.config.youngest_parent)
+    except InputError as answer:
+        if not isinstance(answer, SeveralFaces):
+            _forget(workshop, photo)
+        raise
     with workshop.store.unit() as unit:
         _keep(workshop, unit, photo, parent, keep_crop=keep_crop)
         unit.commit()
     return parent.latent
+
+
+def _forget(workshop: Workshop, photo: Photo) -> None:
+    with workshop.store.unit() as unit:
+        unit.photos.forget_data(photo.id)
+        unit.commit()
 
 
 def refine(

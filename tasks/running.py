@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 PASSING = (OSError,)
 """Faults that may be over in a minute: database or disk away, locked or full (`StorageUnavailable` is an OSError)."""
 
+ONE_AT_A_TIME = 1.0
+"""Seconds between two looks at whether a person's drawing before this one is done."""
+
 Work = Callable[[Job, Reporter], Any]
 """Does a job and writes its result. Raises what `core` and `storage` raise."""
 
@@ -75,18 +78,25 @@ def run_job(workshop: Workshop, job_id: str, work: Work) -> Again | None:
 
 def _take(workshop: Workshop, job_id: str) -> Job | None:
     with workshop.store.unit() as unit:
+        if unit.jobs.must_wait(job_id):
+            return None
         job = unit.jobs.start(job_id, workshop.config.lease)
         unit.commit()
     return job
 
 
 def _look_again(workshop: Workshop, job_id: str) -> Again | None:
-    """Somebody else has the job, or had it and was killed: then its lease runs out and it is ours."""
+    """Somebody else has the job, or had it and was killed: then its lease runs out and it is ours.
+
+    Still queued: another drawing of its owner is being made, and this one comes after it.
+    """
     try:
         with workshop.store.view() as unit:
             job = unit.jobs.get(job_id)
     except NotFound:
         return None
+    if job.state == "queued":
+        return Again(ONE_AT_A_TIME)
     if job.state != "running":
         return None
     left = (job.claimed_until or workshop.store.clock()) - workshop.store.clock()

@@ -22,6 +22,8 @@ class Workshop:
     """Loads the models when first called; raises MissingWeights."""
     queue: JobQueue
     config: TaskConfig = field(default_factory=TaskConfig)
+    sign: Callable[[bytes], bytes] | None = None
+    """Adds Content Credentials to a finished JPEG; None: the deployment has no certificate."""
     monotonic: Callable[[], float] = time.monotonic
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when this process ends: long work then stops and goes back to the queue."""

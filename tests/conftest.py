@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from childface.weights import Carrier
 
 pytest_plugins = ("tests.servers", "tests.databases")
 
@@ -29,10 +32,23 @@ def weights_dir() -> Path:
     from childface.settings import Settings
 
     folder = Path(_WEIGHTS) if _WEIGHTS else Settings(_env_file=None).weights_dir
-    missing = [name for carrier in weights.CARRIERS for name in carrier.files if not (folder / name).is_file()]
-    if missing:
-        _not_here(f"no {missing[0]} in {folder}: childface weights fetch")
-    return folder
+    return _holding(folder, weights.GENERATOR, weights.FACES)
+
+
+@pytest.fixture(scope="session")
+def safety_dir(weights_dir: Path) -> Path:
+    """The same folder, for tests that need the safety check's weights as well."""
+    from childface import weights
+
+    return _holding(weights_dir, weights.SAFETY)
+
+
+@pytest.fixture(scope="session")
+def safety_source(weights_dir: Path) -> Path:
+    """The safety check's ONNX file as it is in its distribution."""
+    from childface import weights
+
+    return _originals(weights_dir, weights.SAFETY)
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +56,19 @@ def generator_source(weights_dir: Path) -> Path:
     """The generator's OpenVINO files as they are in their distribution (`make unit` fetches them)."""
     from childface import weights
 
+    return _originals(weights_dir, weights.GENERATOR)
+
+
+def _holding(folder: Path, *carriers: Carrier) -> Path:
+    missing = [name for carrier in carriers for name in carrier.files if not (folder / name).is_file()]
+    if missing:
+        _not_here(f"no {missing[0]} in {folder}: childface weights fetch")
+    return folder
+
+
+def _originals(weights_dir: Path, carrier: Carrier) -> Path:
     folder = weights_dir / "originals"
-    if not all((folder / member.name).is_file() for member in weights.GENERATOR.members):
+    if not all((folder / member.name).is_file() for member in carrier.members):
         _not_here(f"no originals in {weights_dir}: childface weights fetch --originals")
     return folder
 

@@ -55,6 +55,8 @@ class FakePipeline:
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
     """Called at the beginning of a method, by its name: to look at the world in the middle of a job."""
     refining: threading.Event = field(default_factory=threading.Event)
+    parent_age: tuple[float, float] = (31.0, 0.0)
+    """What every parent is taken for, with its standard error."""
     never_done: bool = False
     """`refine` goes on until it is cancelled."""
 
@@ -67,7 +69,8 @@ class FakePipeline:
             latent=latent_of(photo + str(face).encode()),
             sex="female" if female else "male",
             sex_confidence=0.97,
-            age=31.0,
+            age=self.parent_age[0],
+            age_error=self.parent_age[1],
             crop=np.full((256, 256, 3), 200 if female else 100, np.uint8),
             warnings=["dark"] if b"dark" in photo else [],
             timings_ms={"detect": 1.0, "encode": 2.0},

@@ -100,7 +100,8 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
         0, **tell(*head.calibrate(*head.moments(chances), logits), faces.age[train], faces.male[train], "left_out_")
     )
     with torch.inference_mode():
-        log.note(settings.epochs, **tell(*head(faces.features[check, 0]), faces.age[check], faces.male[check]))
+        age, error, male = head(faces.features[check, 0])
+        log.note(settings.epochs, **tell(age, error, male, faces.age[check], faces.male[check]))
     save_weights(head, folder / AGE_FILE)
     return head
 
@@ -114,6 +115,7 @@ def describe_features(head: AgeHead, features: Tensor) -> None:
     parts = ((flat - head.mean) * head.scale).split(SIZES, dim=1)
     for reduce, part in zip(head.reduce, parts, strict=True):
         strength, directions = torch.linalg.eigh(part.T @ part / len(part))
+        assert isinstance(reduce, torch.nn.Linear)
         kept = reduce.weight.shape[0]
         strength, directions = strength.flip(0)[:kept], directions.flip(1)[:, :kept]
         reduce.weight.copy_((directions / (strength + 0.02 * strength.mean()).clamp(min=1e-6) ** 0.35).T)

@@ -10,14 +10,14 @@ given the same job cannot both have it, on either database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from storage.errors import NotFound
-from storage.models import JobRow, ResultRow
+from storage.models import JobRow, ResultRow, UserRow
 from storage.records import Job, JobKind, JobState, Quality
 from storage.repositories.base import Tools, new_id, record_of
 
@@ -95,6 +95,21 @@ class Jobs:
         )
         return self.get(job_id) if won else None
 
+    def must_wait(self, job_id: str) -> bool:
+        """Whether another drawing of the same person is being made: nobody has two workers at once.
+
+        Ask in the unit that starts the job: it holds the person's row, so two workers cannot both hear "no". A
+        refinement and a drawing that somebody waits for do not hold each other up, and photos nobody.
+        """
+        row = self._tools.row(select(JobRow).where(JobRow.id == job_id))
+        if row is None or row.kind == "encode":
+            return False
+        self._tools.session.execute(select(UserRow.id).where(UserRow.id == row.user_id).with_for_update())
+        others = and_(JobRow.user_id == row.user_id, JobRow.id != job_id, JobRow.quality == row.quality)
+        alive = JobRow.claimed_until >= self._tools.now()
+        served = and_(JobRow.state == "running", JobRow.kind != "encode", alive)
+        return self._tools.session.execute(select(JobRow.id).where(others, served).limit(1)).first() is not None
+
     def report(self, job_id: str, stage: str, progress: float, *, lease: timedelta | None = None) -> None:
         """Say how far a running job is (0..1); with `lease`, also that its worker lives on for that long."""
         values: dict[str, Any] = {"stage": stage, "progress": min(max(progress, 0.0), 1.0)}
@@ -156,6 +171,33 @@ class Jobs:
         )
         return self._records(shown.order_by(JobRow.finished_at.desc(), JobRow.id).limit(limit))
 
+    def asked_at(
+        self,
+        nth: int,
+        kinds: Sequence[JobKind],
+        *,
+        user_id: str | None = None,
+        platform: str | None = None,
+        chat_id: str | None = None,
+    ) -> datetime | None:
+        """When the `nth` newest job (1: the newest) of a person or of a chat was asked for; None with fewer jobs.
+
+        Refinements, which nobody asked for, do not count.
+        """
+        query = select(JobRow.created_at).where(JobRow.kind.in_(kinds), JobRow.quality == "fast")
+        if user_id is not None:
+            query = query.where(JobRow.user_id == user_id)
+        if chat_id is not None:
+            query = query.where(JobRow.platform == platform, JobRow.chat_id == chat_id)
+        query = query.order_by(JobRow.created_at.desc()).offset(nth - 1).limit(1)
+        return self._tools.session.execute(query).scalar_one_or_none()
+
+    def place(self, job: Job) -> int:
+        """Which in the queue a drawing is, counted from 1: those queued before it that are served before it."""
+        before = and_(JobRow.queued_at < job.queued_at, JobRow.quality == job.quality)
+        query = select(func.count()).where(JobRow.state == "queued", JobRow.kind != "encode", before)
+        return int(self._tools.session.execute(query).scalar_one()) + 1
+
     def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
         """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""
         query = select(JobRow).where(JobRow.platform == platform, JobRow.state.in_(FINISHED), self._deliverable())
@@ -173,6 +215,10 @@ class Jobs:
     def release_delivery(self, job_id: str, *, wait: timedelta = timedelta(0)) -> bool:
         """Could not tell now; let somebody try again after `wait`. False when it was told meanwhile."""
         return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._tools.now() + wait)
+
+    def renew_delivery(self, job_id: str, lease: timedelta) -> bool:
+        """Still telling: keep others away for `lease` from now. False when it was told meanwhile."""
+        return self.release_delivery(job_id, wait=lease)
 
     def mark_delivered(self, job_id: str) -> bool:
         """Told. False when it was told before."""

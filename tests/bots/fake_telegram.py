@@ -11,6 +11,7 @@ import itertools
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,8 +72,12 @@ class BotApi:
         self.avatars: dict[int, list[str]] = {}
         self.admins: set[tuple[int, int]] = set()
         """(chat, person)"""
+        self.met: Counter[str] = Counter()
+        """Faults that requests have met, by kind."""
         self.storm: tuple[random.Random, float] | None = None
         """Chance and share of requests that meet a fault."""
+        self.storm_takes_answers = False
+        """Whether the storm also takes the answer to what was sent anew, which no sender can tell from a lost one."""
         self._numbers = itertools.count(1000)
         self._updates: list[dict[str, Any]] = []
         self._news = asyncio.Condition()
@@ -167,6 +172,8 @@ class BotApi:
         method = request.match_info["method"]
         params = await _params(request)
         fault = self._take_fault(method, params)
+        if fault is not None:
+            self.met[fault.kind] += 1
         if fault is not None and fault.kind == "429":
             return _refuse(429, "Too Many Requests", parameters={"retry_after": fault.retry_after})
         if fault is not None and fault.kind == "403":
@@ -194,7 +201,8 @@ class BotApi:
                 return fault
         if self.storm is not None and method != "getUpdates" and self.storm[0].random() < self.storm[1]:
             # What is sent anew may arrive twice when the answer is lost; nobody can know. Edits must not.
-            kinds = ["429", "drop"] if method.startswith("send") else ["429", "drop", "drop after"]
+            careful = method.startswith("send") and not self.storm_takes_answers
+            kinds = ["429", "drop"] if careful else ["429", "drop", "drop after"]
             return Fault(method, "drop" if method == "download" else self.storm[0].choice(kinds), retry_after=0)
         return None
 

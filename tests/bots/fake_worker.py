@@ -73,6 +73,10 @@ class FakeWorker:
         assert job.photo_id is not None
         with self.store.unit() as unit:
             photo = unit.photos.get(job.photo_id)
+            if photo.kind == "gone":  # another photo took its place meanwhile
+                unit.jobs.fail(job.id, "photo_gone", {})
+                unit.commit()
+                return
             direction = unit.photos.data(job.photo_id).split(b" ")[0].decode(errors="replace")
             kind, _, count = direction.partition(":")
             refusals = {"text": "not_a_picture", "nobody": "no_face"}

@@ -173,7 +173,16 @@ def test_a_third_photo_before_the_first_two_are_named_is_not_taken() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["not_a_picture", "empty_photo", "damaged_photo", "no_face", "face_too_small", "face_turned", "photo_too_large"],
+    [
+        "not_a_picture",
+        "empty_photo",
+        "damaged_photo",
+        "no_face",
+        "face_too_small",
+        "face_turned",
+        "photo_too_large",
+        "unsafe_photo",
+    ],
 )
 def test_a_photo_that_cannot_be_used_leaves_the_round_with_a_sentence(code: str) -> None:
     story = Story()
@@ -735,3 +744,52 @@ def test_both_parents_may_press_under_the_picture_and_others_not() -> None:
 def test_a_state_of_an_unknown_version_begins_anew() -> None:
     assert state_from_json({"version": 999, "anything": 1}) == State()
     assert state_from_json(None) == State()
+
+
+# Parents who look under age
+
+
+UNDER_AGE = {"age": 1.3, "margin": 4.0, "youngest": 18.0}
+
+
+def test_a_baby_as_dad_is_refused_kindly_and_forgotten() -> None:
+    story = Story()
+    mom = story.photo("mom")
+    story.encoded(mom)
+    baby = story.photo("dad")
+    story.refused(baby, "under_age", **UNDER_AGE)
+    assert story.keys == ["refused_under_age"]
+    assert story.deeds(ForgetPhotos) == [ForgetPhotos((baby,))]
+    assert story.state.dad is None and story.state.mom is not None
+
+
+def test_a_grown_up_taken_for_younger_can_say_so_and_send_another_photo() -> None:
+    story = Story()
+    dad = story.photo()
+    story.encoded(dad, "male")
+    mom = story.photo("mom")
+    story.refused(mom, "under_age", **UNDER_AGE)
+    story.press("age_is_wrong")
+    assert story.deeds(CloseQuestion) == [CloseQuestion("another_photo_please")]
+    story.encoded(story.photo(), "female")
+    assert story.last_drawing.child.dad == dad
+
+
+def test_two_refused_parents_have_a_button_each() -> None:
+    story = Story()
+    one, two = story.album()
+    first = story.refused(one, "under_age", **UNDER_AGE)
+    story.refused(two, "under_age", **UNDER_AGE)
+    story.press("age_is_wrong")
+    story.steps = first
+    story.press("age_is_wrong")
+    assert story.deeds(CloseQuestion) == [CloseQuestion("another_photo_please")]
+
+
+def test_a_second_press_on_that_is_wrong_is_stale() -> None:
+    story = Story()
+    asked = story.refused(story.photo(), "under_age", **UNDER_AGE)
+    story.press("age_is_wrong")
+    story.steps = asked
+    story.press("age_is_wrong")
+    assert story.keys == ["stale_button"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.bots.conftest import FAST
 from tests.bots.test_dialogue import ANNA, Desk
 
 PLATFORM = "telegram"
-PACE = replace(FAST, look=0.01, look_idle=0.01, edit=0.0, patience=0.0, retry=0.02)
+PACE = replace(FAST, look=0.01, look_idle=0.01, edit=0.0, patience=0.0, act=30.0, retry=0.02)
 
 
 @dataclass
@@ -385,3 +385,73 @@ async def test_a_store_that_is_away_for_a_while_is_waited_for(post: Post, store:
             post.ready(job)
             await post.until_delivered(job)
     assert len(post.paper.pictures) == 1
+
+
+def who_is_who(post: Post) -> Job:
+    """An encode job that leads to a question, and is finished."""
+    first, second = post.photo(b"one"), post.photo(b"two")
+    post.encoded(first, "male", sure=0.5)
+    with post.store.unit() as unit:
+        unit.jobs.mark_delivered(first.id)
+        unit.commit()
+    post.finish(second, {"sex": "male", "sex_confidence": 0.5, "estimated_age": 30.0, "warnings": []})
+    return second
+
+
+@pytest.mark.parametrize("deadly", range(1, 8))
+@pytest.mark.parametrize("kind", ["picture", "question"])
+async def test_killed_at_any_moment_of_telling_it_is_told_once_by_the_next_courier(
+    post: Post, kind: str, deadly: int
+) -> None:
+    """The kill comes at the n-th call that leaves the courier, to the chat or to the store, before it is answered."""
+    if kind == "picture":
+        job = post.drawing()
+        post.ready(job)
+    else:
+        job = who_is_who(post)
+    paper, calls, dead = post.paper, iter(range(1, 1000)), asyncio.Event()
+
+    async def until_killed(call: Callable[[], Awaitable[object]]) -> object:
+        if next(calls) > deadly:
+            dead.set()
+            await asyncio.Event().wait()  # dead: neither does anything more nor hears anything more
+        done = await call()
+        return done
+
+    class Mortal(Paper):
+        async def send(self, chat_id: str, note: Note) -> str:
+            return str(await until_killed(lambda: paper.send(chat_id, note)))
+
+        async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+            return bool(await until_killed(lambda: paper.edit(chat_id, message_id, note)))
+
+    post.paper = Mortal()
+    dying = post.new_courier(replace(PACE, claim=3600.0))
+    aside = post.dialogue.aside
+
+    async def aside_until_killed(call: Callable[..., object], *args: object, **kwargs: object) -> object:
+        if getattr(call, "__self__", None) is not dying or call.__name__ == "_read":
+            return await aside(call, *args, **kwargs)
+        return await until_killed(lambda: aside(call, *args, **kwargs))
+
+    post.dialogue.aside = aside_until_killed  # type: ignore[method-assign, assignment]
+    task = asyncio.create_task(dying.run())
+    await post.until(lambda: dead.is_set() or post.job(job.id).delivered_at is not None)
+    dead_tasks = set(dying._tasks)
+    dying._tasks.clear()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    post.dialogue.aside = aside  # type: ignore[method-assign]
+    post.paper = paper
+    with post.store.unit() as unit:
+        unit.jobs.release_delivery(job.id)  # in time its claim runs out
+        unit.commit()
+    async with post.working(post.new_courier()):
+        await post.until_delivered(job)
+    whole = [note for note in paper.messages.values() if (note.picture if kind == "picture" else note.rows)]
+    assert len(whole) == 1
+    for each in dead_tasks:
+        each.cancel()
+    await asyncio.gather(*dead_tasks, return_exceptions=True)
+    stray = [note.text for note in paper.messages.values() if note not in whole]
+    assert len(stray) <= 1 and set(stray) <= {"Here it comes …", "One moment …"}

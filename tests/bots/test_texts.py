@@ -23,6 +23,7 @@ EXAMPLES: dict[str, Any] = {
     "first": "Anna", "second": "Ben", "name": "Anna", "names": ["Mia"], "limit_letters": 24,
     "genes": {"eyes": "mom", "hair": "both"}, "other": "Ben",
     "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20 * 2**20, "what": "bytes",
+    "wait": 600.0, "place": 4,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.test_imports import MAY_IMPORT, files_of, imports_of
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("train", "dev")
+EXTRAS = ("c2pa", "train", "dev")
 
 
 def direct() -> list[Requirement]:
@@ -78,11 +78,12 @@ def test_every_direct_dependency_has_its_reason() -> None:
 def test_what_we_import_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     running = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    optional = {canonicalize_name(Requirement(line).name) for line in project["optional-dependencies"]["c2pa"]}
     training = {canonicalize_name(Requirement(line).name) for line in project["optional-dependencies"]["train"]}
     by_module = metadata.packages_distributions()
     undeclared = set()
     for package in MAY_IMPORT:
-        declared = running | training if package == "training" else running
+        declared = running | {"training": training, "core": optional}.get(package, set())
         for path in files_of(package):
             for module in imports_of(path) - set(MAY_IMPORT):
                 names = {canonicalize_name(name) for name in by_module.get(module, [])}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.photo import open_photo
-from core.pictures import MADE_BY_A_MODEL, encode_picture, resize_area, strip
+from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture, mark_corner, resize_area, strip
 from tests.core.faces import Pixels, drawn
 
 
@@ -45,6 +45,29 @@ def test_every_file_says_that_a_model_made_it(kind: str) -> None:
     told = read(data)
     packet = told.info["XML:com.adobe.xmp"] if kind == "png" else told.info["xmp"].decode()
     assert f"<Iptc4xmpExt:DigitalSourceType>{MADE_BY_A_MODEL}<" in packet
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_viewers_and_people_are_told_in_words(kind: str) -> None:
+    told = read(encode_picture(drawn(), kind=kind))  # type: ignore[arg-type]
+    exif = told.getexif()
+    assert exif[ExifTags.Base.ImageDescription] == SAID_IN_WORDS
+    assert exif[ExifTags.Base.Software] == "ChildFace"
+    if kind == "png":
+        assert (told.info["Source"], told.info["Disclaimer"]) == (MADE_BY_A_MODEL, SAID_IN_WORDS)
+
+
+@pytest.mark.parametrize("ground", [0, 128, 255])
+@pytest.mark.parametrize("size", [(256, 256), (1024, 1024), (300, 2200)])
+def test_the_corner_mark_is_seen_on_every_ground_and_only_in_its_corner(ground: int, size: tuple[int, int]) -> None:
+    before = np.full((*size, 3), ground, np.uint8)
+    after = mark_corner(before)
+    assert (before == ground).all() and after.shape == before.shape
+    rows, columns = np.nonzero((after != before).any(axis=2))
+    side = min(size)
+    assert rows.min() > size[0] - side / 10 and columns.min() > size[1] - side / 10
+    assert np.abs(after.astype(int) - ground).max() > 60
+    assert len(rows) < 0.01 * before[..., 0].size
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg"])

@@ -244,3 +244,36 @@ def test_the_watchdog_finds_lost_and_dropped_jobs_and_no_others(house: Furnished
         assert unit.jobs.stale(HOUR) == []
         assert unit.jobs.get(dropped.id).state == "queued"
         assert unit.jobs.get(waiting.id).queued_at == clock.time
+
+
+def test_nobody_has_two_drawings_made_at_once(house: Furnished) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    first, second = house.running_job(anna), house.job(anna)
+    refined, bens = house.job(anna, quality="refined"), house.job(ben)
+    with house.store.unit() as unit:
+        assert unit.jobs.must_wait(second.id)
+        assert not unit.jobs.must_wait(refined.id) and not unit.jobs.must_wait(bens.id)
+        assert unit.jobs.finish(first.id, {})
+        assert not unit.jobs.must_wait(second.id)
+
+
+def test_a_drawing_whose_worker_died_holds_nobody_up(house: Furnished) -> None:
+    anna = house.user()
+    house.running_job(anna)
+    second = house.job(anna)
+    house.clock.turn(2 * HOUR)
+    with house.store.unit() as unit:
+        assert not unit.jobs.must_wait(second.id)
+
+
+def test_the_place_in_the_queue_counts_those_that_are_served_before(house: Furnished) -> None:
+    jobs = []
+    for number in range(3):
+        jobs.append(house.job(house.user(str(number))))
+        house.job(house.user(str(number)), quality="refined")
+        house.clock.turn(HOUR / 60)
+    with house.store.unit() as unit:
+        assert [unit.jobs.place(job) for job in jobs] == [1, 2, 3]
+        unit.jobs.start(jobs[0].id, HOUR)
+        assert unit.jobs.place(jobs[2]) == 2
+        unit.commit()

@@ -25,6 +25,14 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "a conversation": lambda unit, now: unit.conversations.get("telegram", "1", NOBODY),
     "a result": lambda unit, now: unit.results.for_job(NOBODY),
     "a job to start": lambda unit, now: unit.jobs.start(NOBODY, HOUR),
+    "whether to wait": lambda unit, now: unit.jobs.must_wait(
+        unit.jobs.add("child", unit.users.get_or_add("telegram", "7").id, "telegram", "1").id
+    ),
+    "a person's quota": lambda unit, now: unit.jobs.asked_at(3, ("child", "grow"), user_id=NOBODY),
+    "a chat's quota": lambda unit, now: unit.jobs.asked_at(3, ("child",), platform="telegram", chat_id="1"),
+    "a place in the queue": lambda unit, now: unit.jobs.place(
+        unit.jobs.add("child", unit.users.get_or_add("telegram", "7").id, "telegram", "1")
+    ),
     "a person to delete": lambda unit, now: unit.removal.remove_user(NOBODY),
     "photos to purge": lambda unit, now: unit.removal.remove_photo_data(now, 100),
     "handles to purge": lambda unit, now: unit.removal.remove_photo_handles(now, 100),

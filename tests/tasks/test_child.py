@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
+from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
 from storage.deletion import delete_user
 from tasks.child import make_child
 from tasks.encode import encode_photo
+from tasks.running import ONE_AT_A_TIME, Again
 from tests.fakes import NOT_A_FACE, photo_of
 from tests.tasks.conftest import Bench
 
@@ -226,3 +230,41 @@ def test_a_job_that_has_lost_a_parent_asks_for_the_photo_again(bench: Bench) -> 
 
     ended = bench.job(job)
     assert (ended.state, ended.error_code) == ("failed", "photo_gone")
+
+
+def test_a_person_has_one_drawing_made_at_a_time_and_the_next_one_after_it(bench: Bench) -> None:
+    first = bench.child_job(bench.user())
+    second = bench.sibling_job(first, seed=2)
+    met: list[object] = []
+    bench.pipeline.before["make"] = lambda: met or met.append(make_child(bench.workshop, second.id))
+
+    make_child(bench.workshop, first.id)
+
+    assert met == [Again(ONE_AT_A_TIME)]
+    assert (bench.job(second).state, bench.job(second).attempts) == ("queued", 0)
+    make_child(bench.workshop, second.id)
+    assert bench.job(second).state == "done"
+
+
+def test_every_picture_says_that_a_model_made_it(bench: Bench) -> None:
+    user = bench.user()
+    child = bench.child_job(user)
+    strip = bench.add_job(
+        "grow", user, mom_photo_id=child.mom_photo_id, dad_photo_id=child.dad_photo_id, wish={"ages": [3, 30]}
+    )
+    for job in (child, strip):
+        make_child(bench.workshop, job.id)
+        assert MADE_BY_A_MODEL.encode() in bench.picture(job)
+        assert Image.open(io.BytesIO(bench.picture(job))).getexif()[0x010E] == SAID_IN_WORDS
+
+
+def test_a_deployment_may_want_a_mark_in_the_corner_and_a_signature(bench: Bench) -> None:
+    config = replace(bench.workshop.config, corner_mark=True)
+    workshop = replace(bench.workshop, config=config, sign=lambda data: data + b"signed")
+    job = bench.child_job(bench.user())
+
+    make_child(workshop, job.id)
+
+    assert bench.picture(job).endswith(b"signed")
+    pixels = np.asarray(Image.open(io.BytesIO(bench.picture(job))).convert("L")).astype(int)
+    assert np.ptp(pixels[-20:, -20:]) > 60 > 20 > np.ptp(pixels[:100, :100])

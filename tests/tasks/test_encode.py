@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from core.errors import SeveralFaces
+from dataclasses import replace
+
+import pytest
+
+from core.errors import SeveralFaces, UnsafePhoto
+from tasks.child import make_child
 from tasks.encode import encode_photo
 from tests.fakes import NOT_A_FACE, photo_of
 from tests.tasks.conftest import Bench
@@ -96,3 +101,63 @@ def test_a_deleted_photo_cancels_its_job(bench: Bench) -> None:
     encode_photo(bench.workshop, job.id)
 
     assert bench.job(job).error_code == "photo_gone"
+
+
+def test_an_indecent_photo_is_an_answer_and_nothing_of_it_is_kept(bench: Bench) -> None:
+    user = bench.user(refine=True)
+    photo = bench.add_photo(user, photo_of("mom"))
+    bench.pipeline.raises["encode"] = [UnsafePhoto(score=0.97, limit=0.8)]
+    job = bench.add_job("encode", user, photo_id=photo.id)
+
+    assert encode_photo(bench.workshop, job.id) is None
+
+    assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "unsafe_photo")
+    assert (bench.blobs(), bench.photo(photo.id).kind) == (0, "gone")
+
+
+@pytest.mark.parametrize(
+    ("age", "error", "refused"),
+    [
+        (1.0, 1.0, True),
+        (11.0, 3.0, True),
+        (13.0, 3.0, False),
+        (17.0, 0.1, False),
+        (13.0, 0.1, True),
+        (40.0, 9.0, False),
+    ],
+)
+def test_a_parent_who_is_clearly_under_age_is_refused_and_nothing_is_kept(
+    bench: Bench, age: float, error: float, refused: bool
+) -> None:
+    user = bench.user()
+    photo = bench.add_photo(user, photo_of("dad"))
+    bench.pipeline.parent_age = (age, error)
+    job = bench.add_job("encode", user, photo_id=photo.id)
+
+    encode_photo(bench.workshop, job.id)
+
+    assert bench.job(job).error_code == ("under_age" if refused else None)
+    assert bench.blobs() == (0 if refused else 1)
+
+
+def test_a_deployment_may_take_everybody_as_a_parent(bench: Bench) -> None:
+    workshop = replace(bench.workshop, config=replace(bench.workshop.config, youngest_parent=0.0))
+    user = bench.user()
+    bench.pipeline.parent_age = (2.0, 1.0)
+    job = bench.add_job("encode", user, photo_id=bench.add_photo(user, photo_of("dad")).id)
+
+    encode_photo(workshop, job.id)
+
+    assert bench.job(job).state == "done"
+
+
+def test_a_photo_refused_while_the_child_is_drawn_is_deleted_too(bench: Bench) -> None:
+    user = bench.user()
+    mom, dad = (bench.add_photo(user, photo_of(who)) for who in ("mom", "dad"))
+    bench.pipeline.raises["encode"] = [UnsafePhoto(score=0.97, limit=0.8)]
+    job = bench.add_job("child", user, mom_photo_id=mom.id, dad_photo_id=dad.id, wish={"age": 6.0})
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.job(job).error_code == "unsafe_photo"
+    assert bench.photo(mom.id).kind == "gone"

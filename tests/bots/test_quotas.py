@@ -1,0 +1,140 @@
+"""Enough for everybody: what happens when somebody asks for more than their share, and when it goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bots.deeds import Who
+from bots.dialogue import Answer, Defaults, Dialogue, SentPhoto
+from bots.events import CommandGiven
+from bots.quotas import Quotas
+from bots.steps import Say
+from storage.records import Job
+from storage.unit import Store
+from tests.bots.test_dialogue import Kept
+
+ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
+LEASE = timedelta(hours=1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def turn(self, **by: float) -> None:
+        self.time += timedelta(**by)
+
+
+class Shop:
+    """A dialogue with quotas, a clock to turn, and a worker who is quick."""
+
+    def __init__(self, store: Store, quotas: Quotas) -> None:
+        self.store = store
+        self.clock = store.clock = Clock()
+        self.dialogue = Dialogue(store, Kept(), Defaults(quotas=quotas))
+        self._photos = 0
+
+    def couple(self, who: Who) -> Answer:
+        """Two photos, and the drawing they lead to."""
+        self._photos += 2
+        photos = [SentPhoto(b"%d" % self._photos, role="mom"), SentPhoto(b"%d!" % self._photos, role="dad")]
+        answer = Answer()
+        for job in self.dialogue.take_photos(who, photos).jobs:
+            answer = self.done(job, sex="female", sex_confidence=0.9, estimated_age=30.0)
+        return answer
+
+    def sibling(self, who: Who) -> Answer:
+        """Ask for one more, and get it if it is drawn."""
+        answer = self.dialogue.hear(who, CommandGiven("sibling"))
+        for job in answer.jobs:
+            self.done(job, sex="girl")
+        return answer
+
+    def done(self, job: Job, **result: object) -> Answer:
+        with self.store.unit() as unit:
+            assert unit.jobs.start(job.id, LEASE)
+            assert unit.jobs.finish(job.id, result)
+            unit.commit()
+        answer = self.dialogue.tell(job.id)
+        with self.store.unit() as unit:
+            unit.jobs.mark_delivered(job.id)
+            unit.commit()
+        return answer
+
+
+def said(answer: Answer) -> list[tuple[str, object]]:
+    return [(line.key, line.params.get("wait")) for line in answer.lines if isinstance(line, Say)]
+
+
+def first_child(shop: Shop, who: Who) -> None:
+    [job] = shop.couple(who).jobs
+    shop.done(job, sex="girl")
+
+
+def test_after_the_last_drawing_of_an_hour_it_is_said_when_it_goes_on(store: Store) -> None:
+    shop = Shop(store, Quotas(user_hour=3))
+    first_child(shop, ANNA)
+    shop.clock.turn(minutes=10)
+    assert shop.sibling(ANNA).jobs and shop.sibling(ANNA).jobs
+    refused = shop.sibling(ANNA)
+    assert (refused.jobs, said(refused)) == ([], [("failed_quota_user", 50 * 60.0)])
+    shop.clock.turn(minutes=50, seconds=1)
+    shop.dialogue.hear(ANNA, CommandGiven("child"))
+    with store.view() as unit:
+        assert len(unit.jobs.active_for(unit.users.get_or_add("telegram", "1").id)) == 1
+
+
+def test_one_persons_quota_is_not_anothers(store: Store) -> None:
+    shop = Shop(store, Quotas(user_hour=1))
+    first_child(shop, ANNA)
+    assert not shop.sibling(ANNA).jobs
+    first_child(shop, BEN)
+
+
+def test_a_group_shares_its_quota(store: Store) -> None:
+    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    shop = Shop(store, Quotas(chat_day=2))
+    first_child(shop, anna)
+    first_child(shop, ben)
+    assert [key for key, _ in said(shop.sibling(anna))] == ["failed_quota_chat"]
+    first_child(shop, ANNA)
+
+
+def test_the_longer_of_two_waits_is_told(store: Store) -> None:
+    shop = Shop(store, Quotas(user_hour=1, user_day=1))
+    first_child(shop, ANNA)
+    assert said(shop.sibling(ANNA)) == [("failed_quota_user", 24 * 3600.0)]
+
+
+def test_too_many_photos_are_answered_once_and_then_not_even_fetched(store: Store) -> None:
+    shop = Shop(store, Quotas(photos_hour=2))
+    assert len(shop.dialogue.take_photos(ANNA, [SentPhoto(b"1"), SentPhoto(b"2")]).jobs) == 2
+    refused = shop.dialogue.take_photos(ANNA, [SentPhoto(b"3")])
+    assert (refused.jobs, said(refused)) == ([], [("refused_quota_photos", 3600.0)])
+    silence = shop.dialogue.take_photos(ANNA, [SentPhoto(b"4")])
+    assert (silence.lines, silence.jobs) == ([], [])
+    assert not shop.dialogue.wants_photo(ANNA, addressed=True)
+    assert shop.dialogue.wants_photo(BEN, addressed=True)
+    shop.clock.turn(hours=1, seconds=1)
+    assert shop.dialogue.wants_photo(ANNA, addressed=True)
+    assert shop.dialogue.take_photos(ANNA, [SentPhoto(b"5")]).owner
+
+
+def test_photos_beyond_the_quota_are_not_stored(store: Store) -> None:
+    shop = Shop(store, Quotas(photos_hour=1))
+    shop.dialogue.take_photos(ANNA, [SentPhoto(b"1")])
+    before = list(store.blobs.keys())
+    shop.dialogue.take_photos(ANNA, [SentPhoto(b"2")])
+    assert list(store.blobs.keys()) == before
+
+
+@pytest.mark.parametrize("quotas", [Quotas(), Quotas(user_hour=0, photos_hour=0)])
+def test_zero_is_no_limit(store: Store, quotas: Quotas) -> None:
+    shop = Shop(store, quotas)
+    first_child(shop, ANNA)
+    assert all(shop.sibling(ANNA).jobs for _ in range(5))

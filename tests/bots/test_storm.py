@@ -1,0 +1,59 @@
+"""Nothing is lost and nothing is doubled, whatever the network does; and one person's flood drowns nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bots.dialogue import Defaults, Dialogue
+from bots.quotas import Quotas
+from storage.unit import Store
+from tests.bots.conftest import running_bot
+from tests.bots.fake_telegram import BotApi
+from tests.bots.fake_worker import FakeWorker
+from tests.bots.storm import Plan, live_through
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning"),
+    pytest.mark.timeout(300),
+]
+
+GROUP_CHAT = -100500
+
+
+async def test_every_reply_is_told_once_through_faults_and_two_restarts(api: BotApi, dialogue: Dialogue) -> None:
+    outcome = await live_through(api, dialogue, Plan(people=10, drawings=4))
+    assert (outcome.pictures, outcome.lost, outcome.doubled, outcome.questions_doubled) == (40, 0, 0, 0)
+    assert min(outcome.faults[kind] for kind in ("429", "drop", "drop after")) > 0
+
+
+async def test_a_flood_of_five_hundred_photos_in_a_group_drowns_nobody(
+    api: BotApi, store: Store, worker: FakeWorker
+) -> None:
+    dialogue = Dialogue(store, worker, Defaults(quotas=Quotas(photos_hour=20, user_hour=30)))
+    flooder, anna, ben = (api.person(number, GROUP_CHAT) for number in (1, 2, 3))
+    carl = api.person(4)
+    async with running_bot(api, dialogue):
+        for count in range(500):
+            await flooder.sends_photo(b"someone %d" % count, "/mom")
+            if count == 250:
+                await anna.sends_photo(b"mom of anna", "/mom")
+                await anna.sends_photo(b"dad of anna", "/dad")
+                await carl.sends_album(b"mom of carl", b"dad of carl")
+        await ben.sends_photo(b"mom of ben", "/mom")
+        await ben.sends_photo(b"dad of ben", "/dad")
+        await carl.sees_pictures(1)
+        await anna.sees_pictures(2)
+        await anna.sees("more photos than I can look at")
+        await flooder.says("/help@childface_bot")
+        await anna.sees("Send two photos")
+        await asyncio.sleep(0.2)
+        assert len(anna.pictures) == 2
+        assert sum("more photos than I can look at" in text for text in anna.texts) == 1
+        assert api.count("download") == 20 + 1 + 6
+        with store.view() as unit:
+            person = unit.users.find("telegram", "1")
+            assert person is not None
+            assert unit.jobs.asked_at(20, ("encode",), user_id=person.id) is not None
+            assert unit.jobs.asked_at(21, ("encode",), user_id=person.id) is None
