@@ -65,7 +65,7 @@ def task_config(settings: Settings) -> TaskConfig:
 
 def open_queue(config: TaskConfig) -> CeleryQueue:
     """A queue that sends tasks by name: no torch."""
-    from tasks.app import create_celery
+    from tasks.broker import create_celery
 
     return CeleryQueue(create_celery(config), config.queue_prefix)
 

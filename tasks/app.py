@@ -1,57 +1,18 @@
-"""The Celery app. Tasks are thin: an id in, the plain function called, nothing out: the job's row is the truth.
+"""The tasks of the Celery app. They are thin: an id in, the plain function called, nothing out: the row is the truth.
 
 Nothing connects, loads a model or reads a setting until a task runs.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Celery, Task
-from kombu import Queue
 
 from tasks.child import make_child
-from tasks.config import TaskConfig
 from tasks.encode import encode_photo
 from tasks.per_process import PerProcess
-from tasks.queue import ENCODE_TASK, MAKE_TASK, QUEUES
+from tasks.queue import ENCODE_TASK, MAKE_TASK
 from tasks.running import Again
 from tasks.workshop import Workshop
-
-
-def create_celery(config: TaskConfig) -> Celery:
-    """A Celery app that can send tasks; `register` makes it one that can run them."""
-    # Without a host kombu warns, even where there is none.
-    broker = "memory://localhost/" if config.broker_url == "memory://" else config.broker_url
-    app = Celery("childface", broker=broker, set_as_current=False)
-    app.conf.update(
-        task_serializer="json",
-        accept_content=["json"],
-        task_ignore_result=True,
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        # A long job must not hold back the ones that another worker could take.
-        worker_prefetch_multiplier=1,
-        worker_redirect_stdouts=False,
-        worker_hijack_root_logger=False,
-        worker_send_task_events=False,
-        worker_enable_remote_control=False,
-        task_soft_time_limit=config.soft_limit,
-        task_time_limit=config.hard_limit,
-        broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(config),
-        task_queues=[Queue(config.queue_prefix + name) for name in QUEUES],
-        task_default_queue=config.queue_prefix + QUEUES[0],
-        enable_utc=True,
-    )
-    return app
-
-
-def _transport_options(config: TaskConfig) -> dict[str, Any]:
-    if config.broker_url.startswith("memory:"):
-        # The default looks once a second, which somebody who waits for a picture would feel.
-        return {"polling_interval": 0.05}
-    return {"visibility_timeout": config.visibility_timeout, "queue_order_strategy": "priority"}
 
 
 def register(app: Celery, workshop: PerProcess[Workshop]) -> None:

@@ -20,7 +20,8 @@ from celery import Celery
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController
 
-from tasks.app import create_celery, register
+from tasks.app import register
+from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess

@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from celery.signals import worker_ready
 
-from tasks.app import create_celery, register
+from tasks.app import register
+from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess

@@ -24,6 +24,7 @@ import secrets, sys
 from pathlib import Path
 from bots.console import ConsoleChat
 from bots.dialogue import Dialogue
+from bots.discord import DiscordBot
 from bots.telegram import TelegramBot
 from storage.blobs import DiskBlobs
 from storage.database import open_database
@@ -33,6 +34,7 @@ home = Path(sys.argv[1])
 store = Store(open_database(f"sqlite:///{home}/a.sqlite3"), DiskBlobs(home / "blobs", [secrets.token_bytes(32)]))
 dialogue = Dialogue(store, queue=None)
 TelegramBot("1:token", dialogue)
+DiscordBot("a.b.c", dialogue)
 ConsoleChat(dialogue, folder=home)
 # Not getrusage: its peak includes that of the process that forked this one.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

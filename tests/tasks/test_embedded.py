@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from storage.records import Job
-from tasks.app import create_celery
+from tasks.broker import create_celery
 from tasks.embedded import EmbeddedWorkers
 from tasks.per_process import PerProcess
 from tasks.queue import CeleryQueue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from kombu.exceptions import OperationalError
 
-from tasks.app import create_celery
+from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.queue import DRAW, ENCODE, ENCODE_TASK, MAKE_TASK, QUEUES, REFINE, CeleryQueue, route
 from tests.tasks.conftest import Bench

@@ -15,7 +15,7 @@ import pytest
 
 from storage.records import Job
 from storage.unit import Store
-from tasks.app import create_celery
+from tasks.broker import create_celery
 from tasks.queue import CeleryQueue
 from tests.fakes import photo_of
 from tests.servers import RedisServer

@@ -15,7 +15,7 @@ from pathlib import Path
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit import Store
-from tasks.app import create_celery
+from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.per_process import PerProcess
 from tasks.queue import CeleryQueue
