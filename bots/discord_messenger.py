@@ -159,6 +159,8 @@ class DiscordMessenger:
                 await self._edit(chat_id, message_id, note)
         except MessageGone:
             return False
+        except TokenOver:
+            return await self.edit(chat_id, message_id, note, minor=minor)  # now that it is known
         except (NotNow, TimeoutError):
             if not minor:
                 raise
@@ -218,9 +220,12 @@ class DiscordMessenger:
         answer = self._sent.get(message_id)
         if answer is not None and not answer.over:
             followup = answer.interaction.followup
-            with suppress(TokenOver):
+            try:
                 await self._patience.heard(lambda: followup.edit_message(int(message_id), **body.edited()))
-                return
+            except TokenOver:
+                answer.until = 0.0
+                raise
+            return
         message = self._message(chat_id, message_id)
         await self._patience.heard(lambda: message.edit(**body.edited()))
 

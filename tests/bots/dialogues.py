@@ -119,6 +119,26 @@ STORIES: dict[str, str] = {
     """,
 }
 
+FIRST_MEETINGS: dict[str, str] = {
+    "asked before the first photo, somebody agrees": """
+        photo mom 1 as mom | Before I look at any photo
+        press I agree | Got mom. Now a photo of dad
+        photo dad 1 as dad | Girl, 6 years
+    """,
+    "asked before the first photo, somebody declines": """
+        photo mom 1 as mom | Before I look at any photo
+        press No, thanks | keep nothing of them
+    """,
+    "who agreed can withdraw": """
+        photo mom 1 as mom | Before I look at any photo
+        press I agree | Got mom
+        /withdraw | Withdraw your agreement?
+        press Withdraw and delete | Your agreement is withdrawn
+        photo mom 1 as mom | Before I look at any photo
+    """,
+}
+"""With somebody who has not agreed to anything yet."""
+
 
 def moves_of(story: str) -> list[Move]:
     """The lines of a story."""

@@ -21,7 +21,8 @@ from bots.console import ConsoleChat
 from bots.courier import Pace
 from bots.dialogue import Dialogue
 from bots.texts import render
-from tests.bots.dialogues import STORIES, Move, moves_of
+from tests.bots.conftest import running_bot, running_discord_bot
+from tests.bots.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
 from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import drawn
@@ -209,6 +210,17 @@ async def test_all_three_show_the_same(
     wanted = await led_in_the_terminal(Terminal(dialogue, tmp_path), moves)
     await led_alike(OnTelegram(api), moves, wanted)
     await led_alike(OnDiscord(discord_api), moves, wanted)
+
+
+@pytest.mark.parametrize("story", FIRST_MEETINGS)
+async def test_all_three_meet_a_stranger_alike(
+    story: str, strict_dialogue: Dialogue, api: BotApi, discord_api: Discord, tmp_path: Path
+) -> None:
+    moves = moves_of(FIRST_MEETINGS[story])
+    wanted = await led_in_the_terminal(Terminal(strict_dialogue, tmp_path), moves)
+    async with running_bot(api, strict_dialogue), running_discord_bot(strict_dialogue):
+        await led_alike(OnTelegram(api), moves, wanted)
+        await led_alike(OnDiscord(discord_api), moves, wanted)
 
 
 def test_there_are_twenty_and_more() -> None:
