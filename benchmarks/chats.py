@@ -1,0 +1,194 @@
+"""How soon a command is answered while ten jobs run, and what a bot process weighs: `python -m benchmarks.chats`.
+
+One process is the bot (Telegram and Discord, no worker), as `childface bot all` wires it. This one plays the two chat
+services over real HTTP and WebSocket, and ten workers that report progress into the same database. A time is that from
+the moment the command leaves the service until the answer can be read there; for Discord also until the interaction is
+acknowledged. The last column is the time with ten jobs as a multiple of that without: it carries over to other
+machines, the milliseconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+TARGET_MS, TARGET_MB = 300, 150
+JOBS = 10
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--commands", type=int, default=40, help="of each kind")
+    options.add_argument("--bot", nargs=3, metavar=("HOME", "TELEGRAM", "DISCORD"), help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.bot:
+        be_the_bot(Path(chosen.bot[0]), chosen.bot[1], chosen.bot[2])
+    else:
+        asyncio.run(measure(chosen.commands))
+
+
+def settings_in(home: Path, telegram: str = "") -> Any:
+    from childface.settings import Settings
+    from tests.bots import fake_discord, fake_telegram
+
+    return Settings(
+        _env_file=None, data_dir=home, weights_dir=home, telegram_token=fake_telegram.TOKEN,
+        telegram_api_root=telegram or "http://unused", discord_token=fake_discord.TOKEN,
+        broker_url="redis://127.0.0.1:1",
+    )  # fmt: skip
+
+
+def be_the_bot(home: Path, telegram: str, discord_url: str) -> None:
+    """Until it is killed."""
+    from bots.running import run_bots
+    from childface.wiring import chat_bots, open_house
+    from tests.bots.fake_discord import Discord
+
+    fake = Discord()
+    fake.url = discord_url
+    fake.patch(SimpleNamespace(setattr=setattr))  # type: ignore[arg-type]
+    with open_house(settings_in(home, telegram), lambda _: None) as house:  # type: ignore[arg-type, return-value]
+
+        async def listen() -> None:
+            await run_bots(chat_bots(house, ["telegram", "discord"]))
+
+        asyncio.run(listen())
+
+
+async def measure(commands: int) -> None:
+    from childface.wiring import open_store
+    from storage import migrate
+    from tests.bots.fake_discord import CHANNEL, Discord
+    from tests.bots.fake_telegram import BotApi
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        settings = settings_in(home)
+        migrate.upgrade(settings.database_url)
+        store = open_store(settings)
+        telegram, discord = BotApi(), Discord()
+        await telegram.start()
+        await discord.start()
+        command = [sys.executable, "-m", "benchmarks.chats", "--bot", folder, telegram.url, discord.url]
+        bot = subprocess.Popen(command)
+        try:
+            await discord.until(lambda: discord.identified and discord.commands, "the bot")
+            anna, ben = telegram.person(1), discord.person(2, CHANNEL)
+            kinds: dict[str, Callable[[], Awaitable[float]]] = {
+                "Telegram: command to words": lambda: _on_telegram(telegram, anna),
+                "Discord: command to words": lambda: _on_discord(discord, ben),
+                "Discord: command to acknowledgement": lambda: _acknowledged(discord, ben),
+            }
+            await _times(kinds, 5)
+            idle = await _times(kinds, commands)
+            workers = Workers(store)
+            busy = await _times(kinds, commands)
+            workers.stop()
+            _report(idle, busy, _megabytes(bot.pid))
+        finally:
+            bot.terminate()
+            await asyncio.to_thread(bot.wait)
+            await telegram.stop()
+            await discord.stop()
+            store.database.close()
+
+
+async def _on_telegram(api: Any, anna: Any) -> float:
+    before = len(anna.texts)
+    began = time.monotonic()
+    await anna.says("/age")
+    await api.until(lambda: len(anna.texts) > before, "an answer")
+    return time.monotonic() - began
+
+
+async def _on_discord(api: Any, ben: Any) -> float:
+    before = len(ben.texts)
+    began = time.monotonic()
+    await ben.uses("age")
+    await api.until(lambda: len(ben.texts) > before, "an answer")
+    return time.monotonic() - began
+
+
+async def _acknowledged(api: Any, ben: Any) -> float:
+    token = await ben.uses("age")
+    await api.until(lambda: token.kind is not None, "an acknowledgement")
+    return float(token.waited)
+
+
+async def _times(kinds: dict[str, Callable[[], Awaitable[float]]], count: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(count):
+        for name, once in kinds.items():
+            found[name].append(await once())
+            await asyncio.sleep(0.05)
+    return found
+
+
+class Workers:
+    """Ten jobs of ten people that are being drawn: each reports its progress several times a second."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._over = threading.Event()
+        with store.unit() as unit:
+            self._jobs = []
+            for number in range(JOBS):
+                user = unit.users.get_or_add("discord", str(100 + number))
+                photos = [unit.photos.add(user.id, b"a photo", timedelta(days=1)).id for _ in range(2)]
+                wish = {"age": 6.0, "mix": 50.0, "sex": "girl", "seed": number}
+                reply = {"user": user.platform_user_id, "language": "en", "group": True, "to": None}
+                job = unit.jobs.add(
+                    "child", user.id, "discord", "7000", reply=reply, wish=wish,
+                    mom_photo_id=photos[0], dad_photo_id=photos[1],
+                )  # fmt: skip
+                self._jobs.append(job.id)
+            unit.commit()
+        self._threads = [threading.Thread(target=self._work, args=(job,)) for job in self._jobs]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self, job_id: str) -> None:
+        with self._store.unit() as unit:
+            unit.jobs.start(job_id, timedelta(hours=1))
+            unit.commit()
+        part = 0.0
+        while not self._over.wait(0.25):
+            part = (part + 0.05) % 1.0
+            with self._store.unit() as unit:
+                unit.jobs.report(job_id, "drawing", part)
+                unit.commit()
+
+    def stop(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def _megabytes(process: int) -> int:
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) // 1024
+
+
+def _report(idle: dict[str, list[float]], busy: dict[str, list[float]], megabytes: int) -> None:
+    print(f"{'':38}{'idle':>10}{'ten jobs':>10}{'worst':>10}{'target':>10}{'ratio':>8}")
+    for name in idle:
+        alone, under, worst = (
+            1000 * value for value in (statistics.median(idle[name]), statistics.median(busy[name]), max(busy[name]))
+        )
+        print(f"{name:38}{alone:7.0f} ms{under:7.0f} ms{worst:7.0f} ms{TARGET_MS:7} ms{under / alone:8.1f}")
+    print(f"{'bot process, most memory':38}{megabytes:27} MB{'':6}{TARGET_MB:7} MB")
+
+
+if __name__ == "__main__":
+    main()
