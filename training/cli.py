@@ -62,6 +62,8 @@ def draw(
 def preview(
     drawn: Drawn,
     steps: Annotated[int, typer.Option(min=1)] = 5000,
+    rate: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
+    start: Annotated[Path | None, typer.Option(help="Folder of a head to go on from.")] = None,
     out: Out = Path("runs/preview"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
@@ -72,7 +74,8 @@ def preview(
     from training.preview import PreviewSettings, train_preview
 
     _threads(threads)
-    train_preview(load_generator(weights), DrawnPairs.open(drawn), out, PreviewSettings(steps=steps))
+    settings = PreviewSettings(steps=steps, learning_rate=rate)
+    train_preview(load_generator(weights), DrawnPairs.open(drawn), out, settings, begin=start)
     typer.echo(out)
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.generator import MobileStyleGAN
-from core.loading import save_weights
-from core.preview import PREVIEW_FEATURES, PreviewGenerator, PreviewHead
+from core.loading import load_weights, save_weights
+from core.preview import PREVIEW_FEATURES, PREVIEW_FILE, PreviewGenerator, PreviewHead
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 
@@ -36,9 +36,17 @@ class PreviewSettings:
 
 
 def train_preview(
-    generator: MobileStyleGAN, pairs: DrawnPairs, folder: Path, settings: PreviewSettings = PreviewSettings()
+    generator: MobileStyleGAN,
+    pairs: DrawnPairs,
+    folder: Path,
+    settings: PreviewSettings = PreviewSettings(),
+    *,
+    begin: Path | None = None,
 ) -> PreviewHead:
-    """Train a head and leave checkpoints, a log and `preview.safetensors` in `folder`."""
+    """Train a head and leave checkpoints, a log and `preview.safetensors` in `folder`.
+
+    `begin` is the folder of a head to go on from; MissingWeights when there is none in it.
+    """
     rng = torch.Generator().manual_seed(settings.seed)
     torch.manual_seed(settings.seed)
     synthesis = generator.synthesis
@@ -46,6 +54,8 @@ def train_preview(
     with torch.no_grad():
         some = synthesis.features(pairs.latent(torch.arange(min(16, len(pairs)))), until=PREVIEW_FEATURES)
         head.feature_scale.copy_(1 / some.std(dim=(0, 2, 3))[:, None, None])
+    if begin is not None:
+        load_weights(head, begin / PREVIEW_FILE)
     # A style has 512 inputs that move together: its layers need a smaller rate than the convolutions.
     of_styles = [p for name, p in head.named_parameters() if "scale" in name or "shift" in name]
     of_pixels = [p for name, p in head.named_parameters() if "convolution" in name]
@@ -86,7 +96,7 @@ def train_preview(
             psnr, cast = measure_preview(PreviewGenerator(synthesis, head), pairs, check[:24])
             log.note(step, psnr=psnr, colour_cast=cast)
             save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
-            save_weights(head, folder / "preview.safetensors")
+            save_weights(head, folder / PREVIEW_FILE)
     return head
 
 
@@ -104,10 +114,10 @@ def _sample(
 
 
 def picture_loss(drawn: Tensor, target: Tensor) -> Tensor:
-    """Mean of absolute and squared error; a pixel that is rightly beyond white or black costs nothing."""
+    """Mean absolute and squared error, and the colour cast; a pixel rightly beyond white or black costs nothing."""
     beyond = (target.abs() > 0.98) & (drawn * target.sign() > target.abs())
     error = torch.where(beyond, torch.zeros_like(drawn), drawn - target)
-    return error.abs().mean() + 2 * error.square().mean()
+    return error.abs().mean() + 2 * error.square().mean() + 0.5 * error.mean(dim=(2, 3)).abs().mean()
 
 
 def warm_cosine(step: int, warmup: int, steps: int) -> float:
