@@ -169,6 +169,7 @@ BUTTONS: dict[str, Handler] = {
     "sibling": wishes.vary,
     "grow": wishes.vary,
     "card": wishes.vary,
+    "clip": wishes.vary,
     "genes": fun.genes_pressed,
     "poll": fun.poll_pressed,
 }

@@ -48,6 +48,9 @@ from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
 from storage.unit import Unit
 
+FILM = "mp4"
+"""What a growing child is sent as: both services play it by itself, and it is a tenth of a GIF."""
+
 GROUP_DESK = "group"
 """What a group keeps for itself is kept under a made-up user of this name."""
 
@@ -164,8 +167,11 @@ class TurnRun:
             return DrawingFailed("?", full.code, dict(full.facts))
         names = ("age", "mix", "sex", "seed", "tongue")
         wish = {name: getattr(child, name) for name in names}
+        kind: JobKind = "grow" if deed.kind == "clip" else deed.kind
+        if deed.kind == "clip":
+            wish["film"] = FILM
         parents = {"mom_photo_id": child.mom, "dad_photo_id": child.dad}
-        return DrawingQueued(self._add_job(unit, deed.kind, deed.reply_to, wish=wish, **parents).id)
+        return DrawingQueued(self._add_job(unit, kind, deed.reply_to, wish=wish, **parents).id)
 
     def _split(self, unit: Unit, photo_id: str) -> Event:
         """Store the same photo once more, for its other face."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["mom", "dad"]
-DrawingKind = Literal["child", "grow", "card"]
+DrawingKind = Literal["child", "grow", "card", "clip"]
 Quality = Literal["fast", "refined"]
 
 

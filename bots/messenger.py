@@ -31,12 +31,17 @@ class NotNow(MessengerError):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to show, encoded, with words for people who cannot see it."""
+    """A picture or a short film to show, encoded, with words for people who cannot see it."""
 
     data: bytes
     mime: str
     name: str
     alt: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """A film rather than a picture."""
+        return self.mime.startswith("video/") or self.mime == "image/gif"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,10 @@ def _drawing_outcome(job: Job) -> Event:
 
 
 def drawing_kind(job: Job) -> DrawingKind:
-    """A child, a growth strip, a family card."""
-    kinds: dict[str, DrawingKind] = {"grow": "grow", "card": "card"}
-    return kinds.get(job.kind, "child")
+    """A child, its ages as a strip or as a film, a family card."""
+    if job.kind == "grow":
+        return "clip" if job.wish.get("film") else "grow"
+    return "card" if job.kind == "card" else "child"
 
 
 WALL_LOOKS_AT = 200

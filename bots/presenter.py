@@ -23,6 +23,9 @@ ASKS_FOR_PHOTO = frozenset({
 """Texts after which somebody will want to send one."""
 
 
+ENDINGS = {"image/png": "png", "image/gif": "gif", "video/mp4": "mp4"}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where lines are shown, in which language, in whose round."""
@@ -110,7 +113,7 @@ class Presenter:
         except StorageError as fault:
             log.warning("job %s: its picture cannot be read: %s", job_id, fault.code)
             return None
-        kind = "png" if result.mime == "image/png" else "jpg"
+        kind = ENDINGS.get(result.mime, "jpg")
         # A file name of its own, so that two pictures saved by hand do not overwrite each other.
         return Picture(data, result.mime, f"child-{job_id[:8]}.{kind}")
 

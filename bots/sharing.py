@@ -72,6 +72,7 @@ def line_under(sex: str, age: float, language: str | None) -> str:
 
 def alt_text(say: Say, language: str | None) -> str:
     """What a drawing shows, for people who cannot see it."""
-    if say.key == "strip_caption":
-        return render("alt_strip", {"sex": say.params["sex"]}, language)
+    if say.key in ("strip_caption", "clip_caption"):
+        key = "alt_strip" if say.key == "strip_caption" else "alt_clip"
+        return render(key, {"sex": say.params["sex"]}, language)
     return render("alt_child", {"sex": say.params["sex"], "age": say.params["age"]}, language)

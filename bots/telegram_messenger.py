@@ -13,6 +13,7 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputFile,
+    InputMediaAnimation,
     InputMediaDocument,
     InputMediaPhoto,
     InputPollOption,
@@ -58,11 +59,13 @@ class TelegramMessenger:
         else:
             fitted = await _fitted(note.picture)
             file = InputFile(fitted.picture.data, fitted.picture.name)
-            caption = note.text[:LONGEST_CAPTION]
-            if fitted.as_file:
-                message = await _heard(self._bot.send_document(document=file, caption=caption, **where))
+            where["caption"] = note.text[:LONGEST_CAPTION]
+            if fitted.picture.moves:
+                message = await _heard(self._bot.send_animation(animation=file, **where))
+            elif fitted.as_file:
+                message = await _heard(self._bot.send_document(document=file, **where))
             else:
-                message = await _heard(self._bot.send_photo(photo=file, caption=caption, **where))
+                message = await _heard(self._bot.send_photo(photo=file, **where))
         return str(message.message_id)
 
     async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
@@ -76,7 +79,7 @@ class TelegramMessenger:
                 await _heard(self._bot.edit_message_text(text=note.text, **where))
             else:
                 fitted = await _fitted(note.picture)
-                kind = InputMediaDocument if fitted.as_file else InputMediaPhoto
+                kind = _media_of(fitted)
                 caption, name = note.text[:LONGEST_CAPTION], fitted.picture.name
                 media = kind(fitted.picture.data, caption=caption, filename=name)
                 await _heard(self._bot.edit_message_media(media=media, **where))
@@ -139,6 +142,13 @@ def keyboard(note: Note) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(
         [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in note.rows]
     )
+
+
+def _media_of(fitted: Fitted) -> type[InputMediaAnimation | InputMediaDocument | InputMediaPhoto]:
+    """What Telegram calls it."""
+    if fitted.picture.moves:
+        return InputMediaAnimation
+    return InputMediaDocument if fitted.as_file else InputMediaPhoto
 
 
 async def _fitted(picture: Picture) -> Fitted:

@@ -112,6 +112,8 @@ EN: dict[str, str] = {
     "names_too_long": "A name on the card may have up to {limit_letters} letters.",
     "names_noted": "Noted. The next family card of these two says so.",
     "named_caption": "{name} · {sex}, {age} · {mix}",
+    "clip": "Watch it grow",
+    "clip_caption": "{sex}, growing up · {mix}",
     "card": "Family card",
     "card_caption": "{name} and family",
     "card_mom": "Mom",
@@ -152,6 +154,7 @@ EN: dict[str, str] = {
     # for people who cannot see a picture
     "alt_child": "A drawn face: {sex}, {age}.",
     "alt_strip": "The same drawn child side by side, from baby to grown-up: {sex}.",
+    "alt_clip": "A film of the same drawn child from baby to grown-up: {sex}.",
     "alt_card": "A family card: mom and dad, and their drawn child {name}: {sex}, {age}.",
     "alt_wall": "Drawn children side by side: {names}.",
     # a couple by their profile photos

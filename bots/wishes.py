@@ -37,9 +37,10 @@ AROUND_CHILD: Rows = (
     (Button("younger", "younger"), Button("older", "older")),
     (Button("more_mom", "more_mom"), Button("more_dad", "more_dad")),
     (Button("sibling", "sibling"), Button("grow", "grow")),
-    (Button("card", "card"), Button("genes", "genes")),
+    (Button("card", "card"), Button("clip", "clip")),
+    (Button("genes", "genes"),),
 )
-AROUND_CHILD_IN_GROUP: Rows = (*AROUND_CHILD, (Button("poll", "poll"),))
+AROUND_CHILD_IN_GROUP: Rows = (*AROUND_CHILD[:-1], (*AROUND_CHILD[-1], Button("poll", "poll")))
 AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
 
 
@@ -191,8 +192,9 @@ VARIATIONS: dict[str, Callable[[Child], Child | None]] = {
     "more_dad": _more_dad,
     "grow": lambda child: child,
     "card": lambda child: child,
+    "clip": lambda child: child,
 }
-KINDS: dict[str, DrawingKind] = {"grow": "grow", "card": "card"}
+KINDS: dict[str, DrawingKind] = {"grow": "grow", "card": "card", "clip": "clip"}
 """What a button draws, if not a child."""
 
 
@@ -256,8 +258,9 @@ def _shown(turn: Turn, event: DrawingReady) -> Say:
     if event.kind == "card":
         card = card_facts(turn, event, name)
         return Say("card_caption", {"name": card.title}, drawing=event.job_id, card=card)
-    if event.kind == "grow":
-        return Say("strip_caption", facts, AROUND_STRIP, drawing=event.job_id)
+    if event.kind in ("grow", "clip"):
+        key = "strip_caption" if event.kind == "grow" else "clip_caption"
+        return Say(key, facts, AROUND_STRIP, drawing=event.job_id)
     rows = AROUND_CHILD_IN_GROUP if turn.context.group else AROUND_CHILD
     if event.quality == "refined":
         return Say("better_caption", facts, rows, drawing=event.job_id)

@@ -38,6 +38,7 @@ class Shown:
     deleted: bool = False
     edits: int = 0
     poll: tuple[str, ...] = ()
+    kind: str = "photo"
 
     @property
     def labels(self) -> list[str]:
@@ -245,6 +246,11 @@ class BotApi:
     async def _sendPhoto(self, params: dict[str, Any]) -> Any:
         return self._send(params, params.get("caption", ""), params["photo"])
 
+    async def _sendAnimation(self, params: dict[str, Any]) -> Any:
+        sent = self._send(params, params.get("caption", ""), params["animation"])
+        self.messages[int(params["chat_id"]), sent["message_id"]].kind = "animation"
+        return sent
+
     async def _sendPoll(self, params: dict[str, Any]) -> Any:
         answers = tuple(option["text"] for option in params["options"])
         if not 2 <= len(answers) <= 12 or len(params["question"]) > 300 or max(map(len, answers)) > 100:
@@ -271,7 +277,9 @@ class BotApi:
     async def _editMessageMedia(self, params: dict[str, Any]) -> Any:
         media = params["media"]
         picture = params[media["media"].removeprefix("attach://")]
-        return self._edit(self._editable(params), params, media.get("caption", ""), picture)
+        message = self._editable(params)
+        message.kind = media["type"]
+        return self._edit(message, params, media.get("caption", ""), picture)
 
     def _editable(self, params: dict[str, Any]) -> Shown:
         message = self.messages.get((int(params["chat_id"]), int(params["message_id"])))

@@ -103,7 +103,8 @@ class FakeWorker:
             picture = self.picture or b"picture " + json.dumps(drawn).encode()
             if job.kind == "card":
                 picture = trio()
-            unit.results.add(job.id, picture, "image/jpeg", 4, 4, HOUR)
+            mime = "video/mp4" if job.wish.get("film") else "image/jpeg"
+            unit.results.add(job.id, picture, mime, 4, 4, HOUR)
             facts = {"sex": sex, "age": job.wish["age"], "warnings": [], "genes": {"eyes": "mom", "hair": "both"}}
             unit.jobs.finish(job.id, facts | {"likeness": {"mom": 81.0, "dad": 64.0}})
             unit.commit()

@@ -43,7 +43,7 @@ class TestOnePerson:
         assert drawn(picture.picture)["age"] == 6.0
         assert picture.text == "Girl, 6 years · half mom, half dad"
         labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
-        assert picture.labels == [*labels, "Family card", "Who gave what?"]
+        assert picture.labels == [*labels, "Family card", "Watch it grow", "Who gave what?"]
 
     async def test_the_progress_message_becomes_the_picture(self, api: BotApi) -> None:
         anna = api.person(1)
@@ -110,6 +110,15 @@ class TestOnePerson:
         pictures = await anna.sees_pictures(2)
         assert drawn(pictures[1].picture)["kind"] == "grow"
         assert pictures[1].labels == ["Sibling"]
+
+    async def test_watching_it_grow_is_a_film_that_plays_by_itself(self, api: BotApi) -> None:
+        anna = api.person(1)
+        await first_child(anna)
+        await anna.presses("Watch it grow")
+        film = (await anna.sees_pictures(2))[1]
+        assert (film.kind, film.text) == ("animation", "Girl, growing up · half mom, half dad")
+        assert drawn(film.picture)["film"] == "mp4"
+        assert film.labels == ["Sibling"]
 
     async def test_a_double_press_draws_once_and_both_presses_are_answered(self, api: BotApi) -> None:
         anna = api.person(1)
