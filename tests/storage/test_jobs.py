@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFound
-from storage.records import Job
+from storage.records import Job, JobKind
 from storage.unit import Store
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 
@@ -277,3 +277,32 @@ def test_the_place_in_the_queue_counts_those_that_are_served_before(house: Furni
         unit.jobs.start(jobs[0].id, HOUR)
         assert unit.jobs.place(jobs[2]) == 2
         unit.commit()
+
+
+def test_children_of_a_chat_are_those_that_were_shown_and_still_have_a_picture(
+    house: Furnished, clock: TurnableClock
+) -> None:
+    user = house.user()
+    parents = {"mom_photo_id": house.photo(user, b"mom").id, "dad_photo_id": house.photo(user, b"dad").id}
+
+    def shown(kind: JobKind = "child", *, deliver: bool = True, ttl: timedelta = HOUR) -> Job:
+        clock.turn(MINUTE)
+        with house.store.unit() as unit:
+            job = unit.jobs.add(kind, user.id, "telegram", "chat-1", **parents)
+            unit.jobs.start(job.id, HOUR)
+            unit.jobs.finish(job.id, {})
+            unit.results.add(job.id, b"picture", "image/jpeg", 4, 4, ttl)
+            if deliver:
+                unit.jobs.mark_delivered(job.id)
+            unit.commit()
+        return job
+
+    older, _untold, _strip = shown(), shown(deliver=False), shown("grow")
+    newer, _gone = shown(), shown(ttl=MINUTE)
+    clock.turn(2 * MINUTE)
+
+    with house.store.view() as unit:
+        assert [job.id for job in unit.jobs.drawn_in("telegram", "chat-1", 10)] == [newer.id, older.id]
+        assert unit.jobs.drawn_in("telegram", "another chat", 10) == []
+        assert unit.jobs.drawn_in("discord", "chat-1", 10) == []
+        assert len(unit.jobs.drawn_in("telegram", "chat-1", 1)) == 1

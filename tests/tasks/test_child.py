@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
 from storage.deletion import delete_user
-from tasks.child import make_child
+from tasks.child import ON_CARD, make_child
 from tasks.encode import encode_photo
 from tasks.running import ONE_AT_A_TIME, Again
 from tests.fakes import NOT_A_FACE, photo_of
@@ -268,3 +268,22 @@ def test_a_deployment_may_want_a_mark_in_the_corner_and_a_signature(bench: Bench
     assert bench.picture(job).endswith(b"signed")
     pixels = np.asarray(Image.open(io.BytesIO(bench.picture(job))).convert("L")).astype(int)
     assert np.ptp(pixels[-20:, -20:]) > 60 > 20 > np.ptp(pixels[:100, :100])
+
+
+def test_a_card_is_mom_dad_and_child_side_by_side_though_the_photos_are_gone(bench: Bench) -> None:
+    user = bench.user()
+    first = bench.child_job(user, seed=3)
+    make_child(bench.workshop, first.id)
+    parents = {"mom_photo_id": first.mom_photo_id, "dad_photo_id": first.dad_photo_id}
+    card = bench.add_job("card", user, wish=dict(first.wish), **parents)
+
+    make_child(bench.workshop, card.id)
+
+    done = bench.job(card)
+    assert done.state == "done"
+    assert done.result["likeness"] == {"mom": 0.7, "dad": 0.6}
+    assert done.result["genes"]
+    assert bench.pipeline.calls == {"encode": 2, "make": 2, "draw": 2}
+    with Image.open(io.BytesIO(bench.picture(card))) as trio:
+        assert trio.size == (3 * ON_CARD, ON_CARD)
+        assert b"trainedAlgorithmicMedia" in trio.info["xmp"]
