@@ -7,8 +7,9 @@
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
 bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, genes, poll), bots/consent.py (agreeing,
-withdrawing, privacy) and bots/talk.py (help, cancel, deleting). `step` is pure: the same state, event and context give
-the same new state and steps.
+withdrawing, privacy), bots/operators.py (/admin) and bots/talk.py (help, cancel, deleting). Before all of them stands
+bots/doors.py (who is answered at all). `step` is pure: the same state, event and context give the same new state and
+steps.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import consent, couples, fun, photos, talk, wishes
+from bots import consent, couples, fun, operators, photos, talk, wishes
+from bots.doors import kept_out
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
     CommandGiven,
     CoupleProposed,
     DataDeleted,
+    DoorChanged,
     DrawingFailed,
     DrawingQueued,
     DrawingReady,
@@ -35,6 +38,7 @@ from bots.events import (
     PhotosOffered,
     PhotoSplit,
     PhotosReceived,
+    StandingRead,
     TextSaid,
     WallFound,
 )
@@ -50,6 +54,8 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
     """Answer one event."""
     turn = Turn(state, context, reply_to=getattr(event, "message_id", None))
     if isinstance(event, FROM_PEOPLE):
+        if kept_out(turn, event):
+            return turn.state, turn.steps
         _after_silence(turn)
         turn.change(touched=context.now)
     EVENTS[type(event)](turn, event)
@@ -117,6 +123,8 @@ EVENTS: dict[type, Handler] = {
     DrawingStopped: wishes.drawing_stopped,
     WallFound: fun.wall_found,
     DataDeleted: talk.data_deleted,
+    StandingRead: operators.standing_read,
+    DoorChanged: operators.door_changed,
 }
 
 FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosOffered, PhotosReceived, CoupleProposed)
@@ -144,6 +152,7 @@ COMMANDS: dict[str, Handler] = {
     "privacy": consent.privacy,
     "withdraw": consent.withdraw,
     "delete_my_data": talk.delete_my_data,
+    "admin": operators.admin,
 }
 
 BUTTONS: dict[str, Handler] = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots.conversation import step
 from bots.events import (
+    DoorChanged,
     DrawingFailed,
     DrawingQueued,
     DrawingStopped,
@@ -18,6 +19,7 @@ from bots.events import (
     Offer,
     PhotoRefused,
     PhotoSplit,
+    StandingRead,
     WallFound,
 )
 from bots.outcomes import wall_of
@@ -27,6 +29,7 @@ from bots.steps import (
     AskConsent,
     CancelDrawing,
     CancelJobs,
+    ChangeDoor,
     ChooseFace,
     ChooseLanguage,
     Deed,
@@ -38,9 +41,11 @@ from bots.steps import (
     Line,
     QueueDrawing,
     QueueEncode,
+    ReadStanding,
     SaveConsent,
     SaveGroup,
     SaveSettings,
+    SetMaintenance,
     SplitPhoto,
 )
 from bots.turn import Context
@@ -85,10 +90,18 @@ def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
 class TurnRun:
     """One try at one turn: an event, and the events that its deeds bring about."""
 
-    def __init__(self, who: Who, owner: str, photo_ttl: timedelta, quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        who: Who,
+        owner: str,
+        photo_ttl: timedelta,
+        quotas: Quotas | None = None,
+        operators: frozenset[str] = frozenset(),
+    ) -> None:
         self._who = who
         self._owner = owner
         self._photo_ttl = photo_ttl
+        self._operators = operators
         self.language = who.language
         """In which to show the lines."""
         self._quotas = quotas or Quotas()
@@ -145,6 +158,12 @@ class TurnRun:
                 self.avatars = people
             case ChooseLanguage(language):
                 self._choose_language(unit, language)
+            case ReadStanding():
+                return StandingRead(asdict(unit.doors.standing()))
+            case ChangeDoor():
+                return self._change_door(unit, deed)
+            case SetMaintenance(on):
+                unit.doors.set_maintenance(on)
             case AskConsent():
                 self.asks = True
             case SaveConsent(version):
@@ -154,6 +173,21 @@ class TurnRun:
             case DeleteData():
                 self.deletes = deed
         return None
+
+    def _change_door(self, unit: Unit, deed: ChangeDoor) -> Event:
+        platform, number = deed.platform or self._who.platform, deed.number
+        if f"{platform}:{number}" in self._operators:
+            return DoorChanged(number, "operator")
+        if deed.verdict in ("unblock", "disallow"):
+            earlier = "block" if deed.verdict == "unblock" else "allow"
+            there = earlier in unit.doors.verdicts(platform, number) and unit.doors.forget(platform, number)
+            return DoorChanged(number, f"{deed.verdict}ed" if there else "unchanged")
+        unit.doors.decide(platform, number, "block" if deed.verdict == "block" else "allow")
+        person = unit.users.find(platform, number)
+        if deed.verdict == "block" and person is not None:
+            for job in unit.jobs.active_for(person.id):
+                unit.jobs.request_cancel(job.id)
+        return DoorChanged(number, f"{deed.verdict}ed")
 
     def _queue_drawing(self, unit: Unit, deed: QueueDrawing) -> Event:
         child = deed.child

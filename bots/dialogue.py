@@ -95,12 +95,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """Who runs the bot, who may use it (nobody named: everybody), who may not; each as "platform:number"."""
+
+    operators: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for people who chose nothing, how long what is kept, and how much one may ask for."""
+    """What holds for people who chose nothing, how long what is kept, how much one may ask for, who may come in."""
 
     habits: Habits = field(default_factory=Habits)
     keeping: Keeping = field(default_factory=Keeping)
     quotas: Quotas = field(default_factory=Quotas)
+    rules: Rules = field(default_factory=Rules)
 
 
 class _ToldBefore(Exception):
@@ -148,6 +158,10 @@ class Dialogue:
         """Before a photo is fetched: the question to the speaker, or to the one whose photo it is, if they have not
         agreed yet. None: everybody has. The offer comes back as `Answer.fetch` when the question was answered well.
         """
+        with self.store.view() as unit:
+            closed = self._closed(unit, who)
+        if closed:
+            return self.hear(who, PhotosOffered(offer))
         names = dict.fromkeys([who.user, *(photo.sender for photo in offer.photos)])
         for name in (name for name in names if name):
             asked, person = self._meet(replace(who, user=name))
@@ -316,7 +330,7 @@ class Dialogue:
     ) -> Answer:
         """Take the turn; take it again when another one of the same conversation came between."""
         for tries_left in reversed(range(MOST_TRIES)):
-            run = TurnRun(who, owner, self._photo_ttl, self._defaults.quotas)
+            run = TurnRun(who, owner, self._photo_ttl, self._defaults.quotas, self._defaults.rules.operators)
             try:
                 with self.store.unit() as unit:
                     event = make_event(unit)
@@ -356,6 +370,24 @@ class Dialogue:
     def _hear(self, who: Who, owner: str, event: Event) -> Answer:
         return self._turn(who, owner, owner, lambda unit: event)
 
+    def _is_operator(self, who: Who) -> bool:
+        return f"{who.platform}:{who.user}" in self._defaults.rules.operators
+
+    def _closed(self, unit: Unit, who: Who) -> str:
+        """Why this person, here, is not to be answered; "" when they are."""
+        if self._is_operator(who):
+            return ""
+        rules = self._defaults.rules
+        names = {f"{who.platform}:{who.user}", f"{who.platform}:{who.chat_id}"}
+        verdicts = unit.doors.verdicts(who.platform, who.user, who.chat_id)
+        if "block" in verdicts or names & rules.blocked:
+            return "blocked"
+        listed = any(name.startswith(f"{who.platform}:") for name in rules.allowed)
+        invited = "allow" in verdicts or names & rules.allowed
+        if not invited and (listed or unit.doors.has_allow_list(who.platform)):
+            return "not_allowed"
+        return "maintenance" if unit.doors.maintenance else ""
+
     def _agreed(self, user: User) -> bool:
         return user.consent_at is not None and user.consent_version == version_of(self._defaults.keeping)
 
@@ -377,6 +409,8 @@ class Dialogue:
             habits=replace(self._defaults.habits, **chosen),
             keeping=self._defaults.keeping,
             agreed=self._agreed(sender),
+            operator=self._is_operator(who),
+            closed=self._closed(unit, who),
         )
 
     def language_for(self, who: Who) -> str | None:

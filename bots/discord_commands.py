@@ -24,7 +24,7 @@ HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
 Person = discord.User | discord.Member
 HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 
-OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple", "wall", "names")
+OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple", "wall", "names", "admin")
 """Commands that take more than words; all others are registered as they come."""
 
 Sex = Literal["girl", "boy", "surprise"]
@@ -115,7 +115,12 @@ def _sharing(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
     async def names(interaction: Interaction, names: str) -> None:
         await heed(interaction, Asked("names", names))
 
-    return [_command(wall), _command(names)]
+    async def admin(interaction: Interaction, words: Optional[str] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("admin", words or ""))
+
+    for_operators = _command(admin)
+    for_operators.default_permissions = discord.Permissions(administrator=True)
+    return [_command(wall), _command(names), for_operators]
 
 
 def _plain(name: str, heed: Heed) -> app_commands.Command[Any, ..., None]:
@@ -168,7 +173,7 @@ def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any
 
 OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
            "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second",
-           "switch": "option_switch", "names": "option_names"}  # fmt: skip
+           "switch": "option_switch", "names": "option_names", "words": "option_words"}  # fmt: skip
 
 
 def _parameters(callback: Any) -> tuple[str, ...]:

@@ -15,6 +15,10 @@ PRIVATE_KINDS = (
     "help",
     "welcome",
     "unknown",
+    "closed",
+    "operator",
+    "door",
+    "maintenance",
 )
 """First words of the keys of such texts: errors, consent and privacy, and what only repeats what somebody set."""
 
@@ -24,7 +28,7 @@ PRIVATE_KEYS = frozenset({
 })  # fmt: skip
 
 PRIVATE_COMMANDS = frozenset(
-    {"start", "help", "settings", "privacy", "withdraw", "delete_my_data", "cancel", "language"}
+    {"start", "help", "settings", "privacy", "withdraw", "delete_my_data", "cancel", "language", "admin"}
 )
 """Commands whose first answer is expected to be private; a guess that may be wrong, then the answer is moved."""
 

@@ -17,6 +17,8 @@ class CommandGiven:
     name: str
     argument: str = ""
     message_id: str | None = None
+    about: str | None = None
+    """The platform's number of the person to whose message it replies, in a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,21 @@ class DataDeleted:
     """Because the person took the agreement back."""
 
 
+@dataclass(frozen=True, slots=True)
+class StandingRead:
+    """How things stand, in counts."""
+
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DoorChanged:
+    """Somebody was let in or kept out: blocked, unblocked, allowed, disallowed; or unchanged, operator."""
+
+    number: str
+    outcome: str
+
+
 Event = (
     CommandGiven
     | TextSaid
@@ -275,4 +292,6 @@ Event = (
     | DrawingStopped
     | WallFound
     | DataDeleted
+    | StandingRead
+    | DoorChanged
 )

@@ -108,6 +108,9 @@ class State:
     parked: tuple[Offer, ...] = ()
     wait_until: float = 0.0
     """Until then this person's photos are not looked at, and they were told so."""
+    told: str = ""
+    """Why this person is not answered, as it was said last."""
+    told_at: float = 0.0
     version: int = VERSION
 
     @property
@@ -184,6 +187,8 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         names=tuple(data.get("names", ())),
         parked=tuple(_offer(offer) for offer in data.get("parked", ())),
         wait_until=data.get("wait_until", 0.0),
+        told=data.get("told", ""),
+        told_at=data.get("told_at", 0.0),
     )
 
 

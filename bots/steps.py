@@ -6,12 +6,13 @@ Texts are keys with parameters, never sentences: `bots.texts` turns them into wo
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bots.events import DrawingKind, Offer
 from bots.state import Child
 
 Params = dict[str, Any]
+DoorVerdict = Literal["block", "unblock", "allow", "disallow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,27 @@ class SaveConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadStanding:
+    """Count what is there. Answered with `StandingRead`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDoor:
+    """Let a person or a chat in, keep them out, or take that back; `platform` None: this one. → `DoorChanged`."""
+
+    verdict: DoorVerdict
+    number: str
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaintenance:
+    """Take in nothing new from now on, or open again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AskConsent:
     """Ask whoever spoke, in a conversation of their own, to agree first."""
 
@@ -225,6 +247,9 @@ Deed = (
     | DeleteData
     | SaveConsent
     | AskConsent
+    | ReadStanding
+    | ChangeDoor
+    | SetMaintenance
     | FetchPhotos
 )
 Step = Line | Deed

@@ -373,7 +373,8 @@ def event_of(said: Said) -> Event | None:
     if said.couple:
         return CoupleProposed(said.couple, said.message_id)
     if said.command is not None:
-        return CommandGiven(said.command.name, said.command.argument, said.message_id)
+        about = said.reply_to.user if said.reply_to is not None else None
+        return CommandGiven(said.command.name, said.command.argument, said.message_id, about)
     if said.photo is not None:
         return None
     if said.text is not None:

@@ -291,6 +291,36 @@ EN: dict[str, str] = {
         "Photos, faces and pictures are stored encrypted. I do not log names, captions or pictures. "
         "/delete_my_data deletes everything at once, /withdraw takes your agreement back and deletes as well."
     ),
+    # who is answered, and those who run the bot
+    "closed_blocked": (
+        "Sorry, I do not work for you any more. /privacy says what I still keep, /delete_my_data deletes it."
+    ),
+    "closed_not_allowed": "Sorry, this is a private bot: I only work for people whom my owner has invited.",
+    "closed_maintenance": (
+        "I am being looked after and take in nothing new right now. What you asked for before still comes. "
+        "Please try again in a while."
+    ),
+    "operator_help": (
+        "/admin – how things stand\n"
+        "/admin block 123, /admin unblock 123 – keep a person or a chat out; or answer their message\n"
+        "/admin allow 123, /admin disallow 123 – let in; as soon as somebody is on this list, nobody else is let in\n"
+        "/admin maintenance on, /admin maintenance off – take in nothing new; what was begun is finished"
+    ),
+    "operator_privately": "I tell you that in our private chat only.",
+    "operator_whom": "Whom? Give a number, or answer one of their messages in a group.",
+    "operator_status": (
+        "People who agreed: {people}\n"
+        "Jobs: {queued} waiting, {running} at work, {untold} to be told, {failed} failed in the last 24 hours\n"
+        "Let in by command: {allowed}, kept out by command: {blocked}"
+    ),
+    "maintenance_on": "Maintenance is on: I take in nothing new, and finish what was begun.",
+    "maintenance_off": "Maintenance is off: everybody is welcome again.",
+    "door_blocked": "{who} is kept out from now on, and what was at work for them is stopped.",
+    "door_unblocked": "{who} is not kept out any more.",
+    "door_allowed": "{who} is let in.",
+    "door_disallowed": "{who} is not on the list any more.",
+    "door_unchanged": "That was not decided by command, so there is nothing to take back.",
+    "door_operator": "Those who run me cannot be kept out.",
     # agreement
     "couple_agree_first": "Please answer my question first: may I look at your photo? Then press again.",
     "consent": (
@@ -344,6 +374,8 @@ EN: dict[str, str] = {
     "command_language": "The language I speak",
     "command_cancel": "Stop, forget the photos",
     "command_privacy": "What I keep, and how long",
+    "command_admin": "For those who run this bot",
+    "option_words": "What to do",
     "command_withdraw": "Take my agreement back",
     "command_delete_my_data": "Delete everything of mine",
     # the terminal

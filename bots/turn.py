@@ -57,6 +57,10 @@ class Context:
     keeping: Keeping = field(default_factory=Keeping)
     agreed: bool = False
     """Whether the sender agreed to the text as it is now."""
+    operator: bool = False
+    """Whether the sender runs this bot."""
+    closed: str = ""
+    """Why the sender is not to be answered: blocked, not_allowed or maintenance."""
 
 
 class Turn:

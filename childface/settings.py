@@ -8,12 +8,13 @@ docs/settings.md is written by `python -m childface.settings`; a test keeps it t
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "CHILDFACE_"
 
@@ -27,6 +28,20 @@ def _seconds(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+def _places(value: object) -> object:
+    """`telegram:123, discord:456` as a set."""
+    if not isinstance(value, str):
+        return value
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"(telegram|discord|console):-?\w+", name):
+            raise ValueError(f"{name!r} is not of the form telegram:123")
+    return frozenset(names)
+
+
+Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_places)]
 
 
 def _home(variable: str, fallback: str) -> Path:
@@ -110,6 +125,13 @@ class Settings(BaseSettings):
         description="Seconds after which Redis hands a lost worker's task to another. Well above hard_limit.",
     )
     max_attempts: int = Field(5, ge=1, description="How often a job is tried when something passing fails.")
+    admins: Places = Field(
+        frozenset(), description="Who may use /admin: `telegram:123,discord:456`, the services' own numbers of people."
+    )
+    allowed: Places = Field(
+        frozenset(), description="Who may use the bot, people or chats, in the same form. Empty: everybody."
+    )
+    blocked: Places = Field(frozenset(), description="Who may not, people or chats, in the same form.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much `childface bot` and `worker` write to stderr; nothing personal at any level."
     )
@@ -186,7 +208,7 @@ def settings_page() -> str:
         default = homes.get(name, field.default)
         if isinstance(default, timedelta):
             default = f"{default.total_seconds():.0f} s"
-        shown = "" if default in (None, "") else f"`{default}`"
+        shown = "" if default in (None, "", frozenset()) else f"`{default}`"
         rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 

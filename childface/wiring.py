@@ -138,7 +138,7 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
 
 def open_dialogue(house: House) -> Dialogue:
     """The conversation, with the settings' defaults for people who chose nothing."""
-    from bots.dialogue import Defaults, Dialogue
+    from bots.dialogue import Defaults, Dialogue, Rules
     from bots.quotas import Quotas
     from bots.turn import Habits, Keeping
 
@@ -158,6 +158,7 @@ def open_dialogue(house: House) -> Dialogue:
             chat_day=settings.quota_chat_day,
             photos_hour=settings.quota_photos_hour,
         ),
+        rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
     return Dialogue(house.store, house.queue, defaults)
 

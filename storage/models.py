@@ -97,6 +97,27 @@ class UserRow(Base):
     created_at: Mapped[datetime]
 
 
+class DoorRow(Base):
+    """A person or a chat that was let in or kept out by command. Not bound to `users`: deleting data opens no door."""
+
+    __tablename__ = "doors"
+    __table_args__ = (CheckConstraint("verdict in ('allow', 'block')", name="verdict"),)
+
+    platform: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[str] = mapped_column(String(128), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+
+class SwitchRow(Base):
+    """Something that is on for the whole house; the row is there or it is not."""
+
+    __tablename__ = "switches"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    since: Mapped[datetime]
+
+
 class ConversationRow(Base):
     """State of the dialogue of one person in one chat."""
 

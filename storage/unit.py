@@ -26,6 +26,7 @@ from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
 from storage.repositories.base import Tools
 from storage.repositories.conversations import Conversations
+from storage.repositories.doors import Doors
 from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
 from storage.repositories.photos import Photos
@@ -78,6 +79,11 @@ class Unit:
     def users(self) -> Users:
         """People and their settings."""
         return Users(self._tools)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """Who may come in, and whether the house is open."""
+        return Doors(self._tools)
 
     @cached_property
     def conversations(self) -> Conversations:

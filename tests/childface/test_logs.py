@@ -15,7 +15,7 @@ from bots.running import TokenRefused
 from bots.telegram import TelegramBot
 from childface.logs import LEAST, Discreet, discreet_handler, secrets_of
 from childface.settings import Settings
-from childface.wiring import House, open_dialogue, open_house, telegram_bot
+from childface.wiring import House, chat_bots, open_dialogue, open_house
 from tests.bots.fake_telegram import TOKEN, BotApi, Person
 from tests.fakes import NOT_A_FACE, FakePipeline, photo_of
 
@@ -65,6 +65,7 @@ def settings(tmp_path: Path, api: BotApi) -> Settings:
         telegram_token=TOKEN,
         telegram_api_root=api.url,
         log_level="DEBUG",
+        refine=False,
     )
 
 
@@ -115,7 +116,7 @@ async def test_the_log_of_a_whole_run_holds_nothing_of_anybody(
 ) -> None:
     pipeline = FakePipeline()
     with open_house(settings, lambda _: pipeline) as house:
-        bot = telegram_bot(house)
+        [bot] = chat_bots(house, ["telegram"])
         for name in LEAST:  # somebody's own configuration may come after ours
             logging.getLogger(name).setLevel(logging.DEBUG)
         await bot.start()

@@ -1,0 +1,66 @@
+"""/admin, for whoever runs the bot (CHILDFACE_ADMINS). For everybody else there is no such command.
+
+/admin                       how things stand
+/admin block 123             keep a person or a chat out; also as an answer to their message in a group
+/admin unblock 123           take that back
+/admin allow 123             let in; as soon as somebody is on this list, nobody else is let in
+/admin disallow 123
+/admin maintenance on|off    take in nothing new; what was begun is finished
+"""
+
+from __future__ import annotations
+
+import re
+
+from bots.events import CommandGiven, DoorChanged, StandingRead
+from bots.steps import ChangeDoor, DoorVerdict, ReadStanding, SetMaintenance
+from bots.turn import Turn
+
+VERDICTS: dict[str, DoorVerdict] = {"block": "block", "unblock": "unblock", "allow": "allow", "disallow": "disallow"}
+
+_PLACE = re.compile(r"(?:(telegram|discord|console):)?(-?\w{1,64})")
+
+
+def admin(turn: Turn, event: CommandGiven) -> None:
+    """Do what was asked, or say what can be asked."""
+    words = event.argument.lower().split()
+    if not turn.context.operator:
+        if not turn.context.group:
+            turn.say("unknown_command")
+    elif not words or words == ["status"]:
+        _status(turn)
+    elif words[0] == "maintenance" and words[1:] in (["on"], ["off"]):
+        on = words[1] == "on"
+        turn.do(SetMaintenance(on))
+        turn.say("maintenance_on" if on else "maintenance_off")
+    elif words[0] in VERDICTS:
+        _change_door(turn, VERDICTS[words[0]], words[1:], event.about)
+    else:
+        turn.say("operator_help")
+
+
+def _status(turn: Turn) -> None:
+    if turn.context.group:
+        turn.say("operator_privately")
+    else:
+        turn.do(ReadStanding())
+
+
+def _change_door(turn: Turn, verdict: DoorVerdict, words: list[str], about: str | None) -> None:
+    place = _PLACE.fullmatch(words[0] if len(words) == 1 else about or "" if not words else "")
+    if place is None:
+        turn.say("operator_whom")
+    else:
+        turn.do(ChangeDoor(verdict, place[2], place[1]))
+
+
+def standing_read(turn: Turn, event: StandingRead) -> None:
+    """How things stand."""
+    turn.say("operator_status", **event.counts)
+    if event.counts["maintenance"]:
+        turn.say("maintenance_on")
+
+
+def door_changed(turn: Turn, event: DoorChanged) -> None:
+    """What was decided, or that it cannot be."""
+    turn.say(f"door_{event.outcome}", who=event.number)
