@@ -7,6 +7,7 @@ which may quote what it was given; and what looks like a token is blotted out wh
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 import sys
@@ -54,7 +55,9 @@ class Discreet(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        line = super().format(record)
+        own = copy.copy(record)
+        own.exc_text = None  # another handler's words about the exception, kept in the record for all
+        line = super().format(own)
         for secret in self._secrets:
             line = line.replace(secret, "***")
         return TOKEN.sub("***", line)

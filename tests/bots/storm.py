@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bots.dialogue import Dialogue
 from bots.patience import Patience
+from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi, Person
 from tests.bots.fake_worker import drawn
@@ -55,6 +56,7 @@ async def live_through(api: BotApi, dialogue: Dialogue, plan: Plan) -> Outcome:
     api.storm = (random.Random(plan.seed), plan.share)
     api.storm_takes_answers = True
     people = [api.person(number) for number in range(1, plan.people + 1)]
+    agreed(dialogue.store, "telegram", *(person.number for person in people))
     lives = [asyncio.create_task(_life(person, plan.drawings)) for person in people]
     all_of_them = plan.people * plan.drawings
     for part in range(1, plan.restarts + 2):

@@ -13,6 +13,7 @@ from bots.quotas import Quotas
 from bots.steps import Say
 from storage.records import Job
 from storage.unit import Store
+from tests.bots.agreement import agreed
 from tests.bots.test_dialogue import Kept
 
 ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
@@ -36,6 +37,7 @@ class Shop:
     def __init__(self, store: Store, quotas: Quotas) -> None:
         self.store = store
         self.clock = store.clock = Clock()
+        agreed(store, "telegram", *range(1, 10))
         self.dialogue = Dialogue(store, Kept(), Defaults(quotas=quotas))
         self._photos = 0
 
