@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from bots.events import CommandGiven, DoorChanged, StandingRead
-from bots.steps import ChangeDoor, DoorVerdict, ReadStanding, SetMaintenance
+from bots.steps import ChangeDoor, DoorVerdict, ReadStanding, Say, SetMaintenance
 from bots.turn import Turn
 
 VERDICTS: dict[str, DoorVerdict] = {"block": "block", "unblock": "unblock", "allow": "allow", "disallow": "disallow"}
@@ -56,7 +56,7 @@ def _change_door(turn: Turn, verdict: DoorVerdict, words: list[str], about: str 
 
 def standing_read(turn: Turn, event: StandingRead) -> None:
     """How things stand."""
-    turn.say("operator_status", **event.counts)
+    turn.do(Say("operator_status", dict(event.counts), reply_to=turn.reply_to))
     if event.counts["maintenance"]:
         turn.say("maintenance_on")
 
