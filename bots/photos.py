@@ -209,11 +209,11 @@ def photo_refused(turn: Turn, event: PhotoRefused) -> None:
     role = _role_of(turn.state, photo)
     turn.state = turn.state.without_photo(event.photo_id)
     turn.do(ForgetPhotos((event.photo_id,)))
-    if photo.name is not None:
-        turn.say("couple_photo_unusable", name=photo.name)
-    elif event.code == "under_age":
+    if event.code == "under_age":
         wrong = Button("age_is_wrong", "grown_up", role or "")
         turn.ask("grown_up", "refused_under_age", ((wrong,),), photo_id=photo.photo_id, **event.facts)
+    elif photo.name is not None:
+        turn.say("couple_photo_unusable", name=photo.name)
     else:
         turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
     follow_up(turn)
