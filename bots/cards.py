@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
 
+from bots.fitting import words_of
 from bots.lettering import Colour, write
 
 PAPER: Colour = (253, 250, 244)
@@ -119,17 +121,16 @@ def cut_in_three(data: bytes) -> tuple[Image.Image, Image.Image, Image.Image]:
     return one, two, three
 
 
-def marks_of(data: bytes) -> bytes | None:
-    """The XMP of a picture of ours, which says that a model made it; it goes on into whatever is made of it."""
+def marks_of(data: bytes) -> dict[str, Any]:
+    """What a picture of ours says about itself: that a model made it. It goes on into whatever is made of it."""
     with Image.open(io.BytesIO(data)) as source:
-        xmp = source.info.get("xmp")
-    return xmp if isinstance(xmp, bytes) else None
+        return words_of(source)
 
 
-def to_jpeg(sheet: Image.Image, xmp: bytes | None) -> bytes:
+def to_jpeg(sheet: Image.Image, marks: dict[str, Any]) -> bytes:
     """A JPEG file with these marks."""
     out = io.BytesIO()
-    sheet.save(out, "JPEG", quality=JPEG_QUALITY, **({} if xmp is None else {"xmp": xmp}))
+    sheet.save(out, "JPEG", quality=JPEG_QUALITY, **marks)
     return out.getvalue()
 
 

@@ -91,7 +91,7 @@ def _smaller(picture: Picture, opened: Image.Image, limits: Limits) -> Picture:
     """The same picture as a JPEG within the limits, with the words that came with it."""
     from PIL import Image
 
-    told = _words_of(opened)
+    told = words_of(opened)
     image = opened.convert("RGB")
     if limits.sides is not None and sum(image.size) > limits.sides:
         image = _scaled(image, limits.sides / sum(image.size))
@@ -113,7 +113,7 @@ def _scaled(image: Image.Image, scale: float) -> Image.Image:
     return image.resize([max(1, int(side * scale)) for side in image.size], Image.Resampling.LANCZOS)
 
 
-def _words_of(opened: Image.Image) -> dict[str, Any]:
+def words_of(opened: Image.Image) -> dict[str, Any]:
     """XMP, EXIF and comment of a picture, as Pillow takes them for a JPEG."""
     xmp = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp")
     told: dict[str, Any] = {"exif": opened.getexif()}

@@ -20,6 +20,8 @@ from bots.cards import (
 )
 from tests.bots.fake_worker import trio
 
+SOFTWARE = 0x0131
+"""EXIF's number."""
 GREY = Image.new("RGB", (64, 64), "grey")
 
 
@@ -61,9 +63,11 @@ def test_three_pictures_side_by_side_are_told_apart() -> None:
 
 
 def test_what_says_that_a_model_made_it_goes_on_into_the_card() -> None:
-    assert marks_of(to_jpeg(card(50, 50), marks_of(trio()))) == b"<made-by-a-model/>"
-    plain = to_jpeg(GREY, None)
-    assert marks_of(plain) is None
+    made = trio()
+    marks = marks_of(to_jpeg(card(50, 50), marks_of(made)))
+    assert marks["xmp"] == b"<made-by-a-model/>"
+    assert marks["exif"][SOFTWARE] == "ChildFace"
+    assert "xmp" not in marks_of(to_jpeg(GREY, {}))
 
 
 def test_a_picture_of_any_shape_becomes_a_square() -> None:
