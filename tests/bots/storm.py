@@ -55,6 +55,7 @@ async def live_through(api: BotApi, dialogue: Dialogue, plan: Plan) -> Outcome:
     """Let everybody ask for all their drawings, restart the bot on the way, and look at every chat."""
     api.storm = (random.Random(plan.seed), plan.share)
     api.storm_takes_answers = True
+    agreed(dialogue.store, "telegram", *range(1, plan.people + 1))
     people = [api.person(number) for number in range(1, plan.people + 1)]
     agreed(dialogue.store, "telegram", *(person.number for person in people))
     lives = [asyncio.create_task(_life(person, plan.drawings)) for person in people]

@@ -36,6 +36,7 @@ class Shop:
 
     def __init__(self, store: Store, quotas: Quotas) -> None:
         self.store = store
+        agreed(store, "telegram", 1, 2)
         self.clock = store.clock = Clock()
         agreed(store, "telegram", *range(1, 10))
         self.dialogue = Dialogue(store, Kept(), Defaults(quotas=quotas))

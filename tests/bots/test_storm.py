@@ -9,6 +9,7 @@ import pytest
 from bots.dialogue import Defaults, Dialogue
 from bots.quotas import Quotas
 from storage.unit import Store
+from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import FakeWorker
@@ -31,6 +32,7 @@ async def test_every_reply_is_told_once_through_faults_and_two_restarts(api: Bot
 async def test_a_flood_of_five_hundred_photos_in_a_group_drowns_nobody(
     api: BotApi, store: Store, worker: FakeWorker
 ) -> None:
+    agreed(store, "telegram", 1, 2, 3, 4)
     dialogue = Dialogue(store, worker, Defaults(quotas=Quotas(photos_hour=20, user_hour=30)))
     flooder, anna, ben = (api.person(number, GROUP_CHAT) for number in (1, 2, 3))
     carl = api.person(4)

@@ -51,12 +51,18 @@ class Terminal:
         self.home = home
         self.pipeline = FakePipeline()
         self.settings = Settings(_env_file=None, data_dir=home / "data", weights_dir=home / "weights")
+        self.loaded_with: Settings | None = None
+        """The settings that the pipeline was last loaded with."""
         self._capsys = capsys
         for who in ("mom", "dad"):
             (home / f"{who}.jpg").write_bytes(photo_of(who))
 
     def run(self, *args: str) -> Run:
-        environment = Environment(lambda: self.settings, lambda settings: self.pipeline)
+        def load(settings: Settings) -> FakePipeline:
+            self.loaded_with = settings
+            return self.pipeline
+
+        environment = Environment(lambda: self.settings, load)
         self._capsys.readouterr()
         code = main(args, environment)
         captured = self._capsys.readouterr()

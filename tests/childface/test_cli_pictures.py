@@ -9,7 +9,7 @@ from PIL import Image
 from childface.wishes import LOOK_OPTIONS
 from childface.words import SENTENCES
 from core import errors
-from core.errors import MissingWeights, SeveralFaces
+from core.errors import MissingWeights, SeveralFaces, UnsafePhoto
 from core.latents import Latent
 from core.wish import LOOKS
 from tests.childface.conftest import Terminal
@@ -224,3 +224,33 @@ def test_every_error_of_the_pipeline_has_a_sentence() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.ChildFaceError) and not kind.__subclasses__()
     }
     assert found == set(SENTENCES)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("make", "mom.jpg", "dad.jpg"), ("grow", "mom.jpg", "dad.jpg"), ("encode", "mom.jpg")],
+    ids=lambda c: c[0],
+)
+def test_the_check_for_indecent_photos_is_left_out_only_when_that_is_said(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    limits = []
+    for more in ((), ("--no-nsfw-check",)):
+        assert terminal.run(*command, *more).code == 0
+        assert terminal.loaded_with is not None
+        limits.append(terminal.loaded_with.nsfw_limit)
+    assert limits == [0.8, 1.0]
+
+
+def test_an_indecent_photo_is_refused_with_its_score_and_a_way_for_research(terminal: Terminal) -> None:
+    terminal.pipeline.raises["encode"] = [UnsafePhoto(score=0.97, limit=0.8)]
+    terminal.run("make", "mom.jpg", "dad.jpg").refuses(2, "mom.jpg", "0.97", "--no-nsfw-check")
+
+
+def test_pictures_on_disk_bear_the_mark_in_the_corner_where_the_settings_say_so(terminal: Terminal) -> None:
+    terminal.change(corner_mark=True)
+    assert terminal.run("make", "mom.jpg", "dad.jpg", "--size", "256").code == 0
+    with Image.open("child.png") as picture:
+        pixels = picture.convert("L")
+        assert len(pixels.crop((220, 220, 256, 256)).getcolors() or []) > 5
+        assert len(pixels.crop((0, 0, 200, 200)).getcolors() or []) == 1

@@ -73,3 +73,8 @@ def test_every_setting_has_a_variable_and_a_sentence() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert variable(name) in ("TELEGRAM_TOKEN", "DISCORD_TOKEN") or variable(name).startswith("CHILDFACE_")
+
+
+def test_a_certificate_without_its_key_is_refused() -> None:
+    with pytest.raises(ValidationError, match="belong together"):
+        Settings(_env_file=None, c2pa_certificate=Path("chain.pem"))
