@@ -18,9 +18,10 @@ from bots.texts import EN
 from bots.turn import Keeping
 from storage.unit import Store
 from tests.bots.agreement import agreed
-from tests.bots.conftest import running_bot
+from tests.bots.conftest import running_bot, running_discord_bot
+from tests.bots.fake_discord import CHANNEL, Discord
 from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
+from tests.bots.fake_worker import FakeWorker, drawn
 from tests.bots.story import Story
 from tests.bots.test_console import Terminal
 from tests.bots.test_dialogue import keys
@@ -261,6 +262,36 @@ async def test_in_a_group_only_the_sender_is_asked_and_heard(
         await anna.presses("I agree")
         await api.until(lambda: len(api.answers) == 1, "a toast")
         assert api.count("download") == 1
+        await ben.presses("I agree")
+        await anna.sees_pictures(1)
+
+
+async def test_on_discord_the_question_is_for_the_one_who_asked_and_wishes_are_remembered(
+    discord_api: Discord, strict_dialogue: Dialogue
+) -> None:
+    anna = discord_api.person(1, CHANNEL)
+    async with running_discord_bot(strict_dialogue):
+        await anna.uses("child", mom=b"mom 1", dad=b"dad 1", age=9.0)
+        question = await anna.sees("By pressing “I agree”")
+        assert question.labels == ["I agree", "No, thanks"] and question.whisper == 1
+        assert discord_api.count("download") == 0
+    async with running_discord_bot(strict_dialogue):
+        await anna.presses("I agree")
+        [picture] = await anna.sees_pictures(1)
+    assert drawn(picture.picture)["age"] == 9.0
+
+
+async def test_on_discord_the_owner_of_a_photo_is_asked_where_everybody_sees_it(
+    discord_api: Discord, strict_dialogue: Dialogue, store: Store
+) -> None:
+    agreed(store, "discord", 1)
+    anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
+    async with running_discord_bot(strict_dialogue):
+        await anna.uses("mom", photo=b"mom 1")
+        await anna.sees("Got mom")
+        await anna.uses_menu("Use as dad", await ben.posts(ben.upload(b"dad 1")))
+        question = await ben.sees("By pressing “I agree”")
+        assert question.whisper is None and discord_api.count("download") == 1
         await ben.presses("I agree")
         await anna.sees_pictures(1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.clock import utc_now
 from storage.records import Job
 from storage.unit import Store
 from tasks.broker import create_celery
@@ -112,6 +113,22 @@ def test_a_worker_process_draws_and_stops_when_told_so(deployment: Deployment) -
 
     assert worker.wait(PATIENCE) == 0
     assert deployment.job(job).state == "done"
+
+
+def test_a_worker_process_deletes_what_has_outlived_its_time(sqlite_url: str, tmp_path: Path) -> None:
+    """No Redis needed: nobody sends anything, the worker keeps house by itself."""
+    deployment = Deployment(sqlite_url, tmp_path, "memory://")
+    deployment.store.clock = lambda: utc_now() - worker_process.LEASE * 1000
+    deployment.new_job()  # its photos may live until now
+    assert len(list(deployment.store.blobs.keys())) == 2
+
+    worker = deployment.start_worker()
+    try:
+        wait_until(lambda: not list(deployment.store.blobs.keys()))
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(PATIENCE) == 0
+    finally:
+        deployment.close()
 
 
 def test_a_killed_child_of_the_worker_loses_nothing_and_doubles_nothing(deployment: Deployment) -> None:
