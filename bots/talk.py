@@ -173,8 +173,11 @@ def _answer_wish(turn: Turn, question: Question, text: str) -> bool:
 def _answer_face(turn: Turn, question: Question, text: str) -> bool:
     photo = turn.state.photo(question.photo_id or "")
     number = read_number(text)
-    if photo is None or number is None or number not in range(1, photo.faces + 1):
+    if photo is None or number is None:
         return False
+    if number not in range(1, photo.faces + 1):
+        turn.say("bad_face", count=photo.faces)
+        return True
     choose_face(turn, photo, str(int(number) - 1))
     turn.say("face_taken", number=int(number))
     return True

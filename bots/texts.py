@@ -91,6 +91,7 @@ EN: dict[str, str] = {
     # faces
     "face_number": "{number}",
     "face_both": "Both are the parents",
+    "bad_face": "Please choose a face by its number, 1 to {count}.",
     "face_taken": "Face {number} it is.",
     "face_both_taken": "Both of them it is.",
     # who is who

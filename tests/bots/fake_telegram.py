@@ -319,6 +319,8 @@ class BotApi:
 
     async def _getFile(self, params: dict[str, Any]) -> Any:
         file_id = params["file_id"]
+        if file_id not in self.sizes:
+            raise ApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
         if self.sizes[file_id] > 20_000_000:
             raise ApiError(400, "Bad Request: file is too big")
         return {
