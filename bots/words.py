@@ -13,31 +13,35 @@ from bots.events import Role
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(unicodedata.normalize("NFC", text).split())
 
 
 MOM_WORDS = _words(
     "mom mum mommy mummy mama mamma momma ma mother wife mutter mutti mami mamá madre mamãe mãe mère maman moeder "
-    "matka мама мать мамочка мамуля anne annem मां माँ मम्मी अम्मा माता "
-    "妈妈 媽媽 妈 媽 母亲 母親 ماما أم أمي الأم والدة お母さん ママ 엄마"
+    "matka мама мать мамы мамочка мамуля anne annem मां माँ मम्मी अम्मा माता "
+    "妈妈 媽媽 妈 媽 母亲 母親 ماما أم ام أمي امي الأم الام والدة والدتي お母さん ママ 엄마"
 )
 DAD_WORDS = _words(
     "dad daddy papa pappa pa father husband vater vati papi papá padre papai pai père vader ojciec tata tato pabbi "
-    "папа отец папочка папуля baba babam पापा पिता पिताजी डैडी बाबा "
-    "爸爸 爸 父亲 父親 بابا أب أبي الأب والد お父さん パパ 아빠"
+    "папа отец папы папочка папуля baba babam पापा पिता पिताजी डैडी बाबा "
+    "爸爸 爸 父亲 父親 بابا أب اب أبي ابي الأب الاب والد والدي お父さん パパ 아빠"
 )
 GIRL_WORDS = _words(
     "girl girls daughter female f w mädchen tochter niña hija menina filha fille "
-    "девочка дочь дочка लड़की बेटी 女孩 女 女儿 بنت فتاة ابنة"
+    "девочка дочь дочка लड़की बेटी 女孩 女孩子 女生 女 女儿 بنت فتاة ابنة"
 )
 BOY_WORDS = _words(
-    "boy boys son male m junge sohn niño hijo menino filho garçon мальчик сын लड़का बेटा 男孩 男 儿子 ولد صبي ابن"
+    "boy boys son male m junge sohn niño hijo menino filho garçon мальчик сын लड़का बेटा "
+    "男孩 男孩子 男生 男 儿子 ولد صبي ابن"
 )
 SURPRISE_WORDS = _words(
     "surprise any either random chance egal überraschung sorpresa surpresa сюрприз любой आश्चर्य 惊喜 随便 مفاجأة ? 🎲 🤷"
 )
-YES_WORDS = _words("yes y agree ja sí si sim да हाँ हां 是 是的 نعم delete ok")
-NO_WORDS = _words("no n nein não нет नहीं 不 不是 لا keep")
+YES_WORDS = _words(
+    "yes y yeah agree delete ok sí si acepto sim aceito concordo да согласен согласна согласие ja jawohl einverstanden "
+    "हाँ हां जी सहमत राज़ी 是 是的 对 同意 我同意 نعم أجل موافق موافقة أوافق"
+)
+NO_WORDS = _words("no n nope keep não nao нет не nein नहीं नही 不 不是 不要 不用 不用了 不同意 我不同意 否 لا كلا")
 LANGUAGE_WORDS = {
     "en": _words("en english inglés inglês английский englisch अंग्रेज़ी अंग्रेजी 英语 英文 الإنجليزية انجليزي إنجليزي"),
     "es": _words(
@@ -46,7 +50,7 @@ LANGUAGE_WORDS = {
     "pt": _words("pt portuguese portugués português portugues португальский portugiesisch पुर्तगाली 葡萄牙语 البرتغالية"),
     "ru": _words("ru russian ruso russo русский по-русски russisch रूसी 俄语 俄文 الروسية روسي"),
     "de": _words("de german alemán aleman alemão alemao немецкий deutsch जर्मन 德语 德文 الألمانية ألماني"),
-    "hi": _words("hi hindi hindú хинди हिन्दी हिंदी 印地语 印地文 الهندية هندي"),
+    "hi": _words("hi hindi hindú híndi хинди हिन्दी हिंदी 印地语 印地文 الهندية هندي"),
     "zh": _words(
         "zh chinese mandarin chino chinês китайский chinesisch चीनी 中文 汉语 简体中文 普通话 华语 الصينية صيني"
     ),
@@ -59,6 +63,10 @@ ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
 LONGEST_CAPTION_WITH_ROLE = 6
 """Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""
 
+LONGEST_CHINESE_PHRASE = 8
+"""Characters. 这是我妈妈 names a person; a sentence that mentions her does not."""
+
+_BETWEEN_WORDS = re.compile(r"[\s，、。،]+")
 _COMMAND = re.compile(r"^/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+|$)(.*)$", re.DOTALL)
 _AGE_GROUP = re.compile(r"(?<![\d.,-])(\d{1,3})\s*[-–—]\s*(\d{1,3})(?![-–—\d.,])")
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)?")
@@ -86,7 +94,7 @@ def read_command(text: str | None, our_name: str | None = None) -> Command | Non
 def plain_words(text: str | None) -> list[str]:
     """Lower-case words without punctuation and emoji around them."""
     composed = unicodedata.normalize("NFC", (text or "").lower())
-    return [word for word in (_trim(part) for part in composed.split()) if word]
+    return [word for word in (_trim(part) for part in _BETWEEN_WORDS.split(composed)) if word]
 
 
 def _trim(word: str) -> str:
@@ -99,12 +107,24 @@ def _trim(word: str) -> str:
     return kept or word
 
 
+def _say_one_of(words: set[str], names: frozenset[str]) -> bool:
+    """Whether one of the names is among the words, or within a short Chinese phrase: that has no blanks."""
+    if words & names:
+        return True
+    phrases = [word for word in words if _is_chinese(word) and len(word) <= LONGEST_CHINESE_PHRASE]
+    return any(name in phrase for phrase in phrases for name in names if len(name) > 1 and _is_chinese(name))
+
+
+def _is_chinese(word: str) -> bool:
+    return all("\u4e00" <= letter <= "\u9fff" for letter in word)
+
+
 def read_role(text: str | None) -> Role | None:
     """Whom a caption names; None when it names nobody or both."""
     words = set(plain_words(text))
     if len(words) > LONGEST_CAPTION_WITH_ROLE:
         return None
-    named: list[Role] = [role for role, names in ROLES.items() if words & names]
+    named: list[Role] = [role for role, names in ROLES.items() if _say_one_of(words, names)]
     return named[0] if len(named) == 1 else None
 
 
@@ -128,7 +148,7 @@ def read_age(text: str) -> float | None:
 def read_sex(text: str) -> str | None:
     """girl, boy or surprise; None when no word or two different ones say so."""
     words = set(plain_words(text))
-    meant = [sex for sex, names in SEXES.items() if words & names]
+    meant = [sex for sex, names in SEXES.items() if _say_one_of(words, names)]
     return meant[0] if len(meant) == 1 else None
 
 

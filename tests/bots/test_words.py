@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from babel import Locale
 
-from bots.words import read_age, read_command, read_mix, read_number, read_role, read_sex, read_yes_no
+from bots.languages import LANGUAGES, own_name
+from bots.texts import render
+from bots.words import (
+    read_age,
+    read_command,
+    read_language,
+    read_mix,
+    read_number,
+    read_role,
+    read_sex,
+    read_yes_no,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +108,42 @@ def test_an_age_is_a_number_or_the_middle_of_a_group(text: str, age: float) -> N
 @pytest.mark.parametrize("text", ["", "old", "20-11", "1-2-3", "0-10 11-20", "7 8"])
 def test_what_is_neither_one_age_nor_one_group_is_none(text: str) -> None:
     assert read_age(text) is None
+
+
+EIGHT_LANGUAGES = {
+    # mom, dad, girl, boy, surprise, yes, no
+    "en": ("my mom", "Dad", "a girl", "boy", "surprise", "Yes, please", "no!"),
+    "es": ("Mi mamá", "papá", "una niña", "niño", "sorpresa", "Sí", "no, gracias"),
+    "pt": ("minha mãe", "Pai", "menina", "um menino", "surpresa", "sim", "Não"),
+    "ru": ("фото мамы", "Папа", "девочка", "мальчик", "сюрприз", "Да", "нет"),
+    "de": ("Mama", "mein Vater", "Mädchen", "ein Junge", "Überraschung", "Ja!", "nein"),
+    "hi": ("यह मेरी माँ है", "पापा", "लड़की", "लड़का", "आश्चर्य", "हाँ", "नहीं"),
+    "zh": ("这是我妈妈", "爸爸", "我想要女孩", "男孩", "惊喜", "是的", "不是"),
+    "ar": ("هذه أمي", "أبي", "بنت", "ولد", "مفاجأة", "نعم", "لا"),
+}
+
+
+@pytest.mark.parametrize("language", EIGHT_LANGUAGES)
+def test_people_may_type_their_own_language(language: str) -> None:
+    mom, dad, girl, boy, surprise, yes, no = EIGHT_LANGUAGES[language]
+    assert (read_role(mom), read_role(dad), read_mix(dad)) == ("mom", "dad", 100.0)
+    assert [read_sex(text) for text in (girl, boy, surprise)] == ["girl", "boy", "surprise"]
+    assert (read_yes_no(yes), read_yes_no(no)) == (True, False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_on_the_buttons_may_be_typed_as_well(language: str) -> None:
+    for sex in ("girl", "boy", "surprise"):
+        assert read_sex(render(sex, {}, language)) == sex
+    assert (read_role(render("is_mom", {}, language)), read_role(render("is_dad", {}, language))) == ("mom", "dad")
+    assert (read_yes_no(render("yes", {}, language)), read_yes_no(render("no", {}, language))) == (True, False)
+    assert read_yes_no(render("consent_yes", {}, language)) is True
+    assert read_yes_no(render("consent_no", {}, language)) is False
+    assert read_language(own_name(language)) == language
+
+
+@pytest.mark.parametrize("other", LANGUAGES)
+def test_every_language_is_understood_by_its_name_in_every_other(other: str) -> None:
+    for language in LANGUAGES:
+        name = Locale.parse(language).get_display_name(other)
+        assert name is not None and read_language(name) == language, name
