@@ -1,12 +1,13 @@
-"""Where the scale of `core/likeness.py` comes from: `python benchmarks/likeness.py --drawn DIR [--couples 24]`.
+"""Where the scale of `core/likeness.py` comes from: `python benchmarks/likeness.py --drawn DIR --photos DIR`.
 
-Couples are made of drawn grown-ups, one child of each is looked at as a grown-up, and its distance to its own parents
-is set beside its distance to everybody else's.
+Couples are made of drawn grown-ups. A daughter and a son of each are looked at as grown-ups and set beside photos of
+strangers from 20 to 50 (`labels.csv` with columns file, est_age, est_sex), women and men, and beside their own parents.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,52 +16,68 @@ import torch
 from core.identity import identity_chip
 from core.latents import Latent
 from core.likeness import distance
-from core.pipeline import ChildPipeline, sex_of
+from core.pipeline import ChildPipeline, Pixels, to_tensor
 from core.wish import Wish
 from training.drawn import DrawnPairs
+from training.traits import read_face
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--drawn", type=Path, required=True, help="folder made by `childface train draw`")
+    options.add_argument("--photos", type=Path, required=True, help="folder of aligned photos with labels.csv")
     options.add_argument("--couples", type=int, default=24)
+    options.add_argument("--most", type=int, default=400, help="photos of strangers")
     options.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
+    strangers = photographed(pipeline, chosen.photos, chosen.most)
     women, men = grown_ups(pipeline, DrawnPairs.open(chosen.drawn), chosen.couples)
-    own, strangers = [], []
-    for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
-        wish = Wish(seed=i)
-        child = pipeline.grown_up(pipeline.inherit(mom, dad, wish).latent, male=sex_of(wish) == "boy")
-        own += [distance(child, mom.descriptor), distance(child, dad.descriptor)]
-        others = [*women[:i], *women[i + 1 :], *men[:i], *men[i + 1 :]]
-        strangers += [distance(child, other.descriptor) for other in others]
-    for name, values in (("own parents", own), ("strangers", strangers)):
-        print(f"{name:12} mean {np.mean(values):.3f}  standard deviation {np.std(values):.3f}  of {len(values)}")
+    for male in (False, True):
+        own, others = {False: [], True: []}, {False: [], True: []}
+        for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
+            born = pipeline.inherit(mom, dad, Wish(seed=i)).latent
+            child = pipeline.grown_up(born, male=male)
+            for of_men, parent in ((False, mom), (True, dad)):
+                own[of_men].append(distance(child, parent.descriptor))
+                others[of_men] += [distance(child, other) for other in strangers[of_men]]
+        for of_men in (False, True):
+            for who, values in (("own parent", own[of_men]), ("strangers", others[of_men])):
+                pair = f"{'sons' if male else 'daughters'} and {'men' if of_men else 'women'}"
+                print(f"{pair:20} {who:10} mean {np.mean(values):.3f}  spread {np.std(values):.3f}  of {len(values)}")
+
+
+def photographed(pipeline: ChildPipeline, folder: Path, most: int) -> dict[bool, list[np.ndarray]]:
+    """Descriptors of grown-up women (False) and men (True) on photos."""
+    with (folder / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["est_age"] and 20 <= float(row["est_age"]) <= 50]
+    found: dict[bool, list[np.ndarray]] = {False: [], True: []}
+    for row in rows[:most]:
+        found[row["est_sex"] == "male"].append(descriptor_of(pipeline, read_face(folder / row["file"])))
+    return found
+
+
+def descriptor_of(pipeline: ChildPipeline, face: Pixels) -> np.ndarray:
+    with torch.inference_mode():
+        return np.asarray(pipeline.models.identity(identity_chip(to_tensor(face)))[0])
 
 
 def grown_ups(pipeline: ChildPipeline, pairs: DrawnPairs, count: int) -> tuple[list[Latent], list[Latent]]:
-    """The first so many women and men from 20 to 50 among the drawn faces."""
-    women: list[Latent] = []
-    men: list[Latent] = []
+    """The first so many women and men from 20 to 50 among the drawn faces, as an estimator labelled them."""
+    found: dict[bool, list[Latent]] = {False: [], True: []}
     for row in range(len(pairs)):
-        face = pairs.picture(row)[None]
-        looks = pipeline.estimator.estimate(face)
-        found = men if looks.male > 0.9 else women if looks.male < 0.1 else None
-        if found is not None and 20 <= looks.age <= 50 and len(found) < count:
-            with torch.inference_mode():
-                who = pipeline.models.identity(identity_chip(face))[0].numpy()
-            found.append(
-                Latent(
-                    w=pairs.latent(torch.tensor([row]))[0].numpy(),
-                    descriptor=who,
-                    generator=pipeline.generator_version,
-                    encoder=pipeline.encoder_version,
-                )
+        male = bool(pairs.male[row] > 0.5)
+        if not 20 <= pairs.age[row] <= 50 or len(found[male]) == count:
+            continue
+        found[male].append(
+            Latent(
+                w=pairs.latent(torch.tensor([row]))[0].numpy(),
+                descriptor=descriptor_of(pipeline, read_face(pairs.folder / f"{row:05d}.jpg")),
+                generator=pipeline.generator_version,
+                encoder=pipeline.encoder_version,
             )
-        if min(len(women), len(men)) == count:
-            break
-    return women, men
+        )
+    return found[False], found[True]
 
 
 if __name__ == "__main__":

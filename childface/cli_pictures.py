@@ -45,9 +45,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(epilog="Example: childface make mom.jpg dad.jpg --age 6 --sex girl -o child.png")(with_looks(make))
-    app.command(epilog="Example: childface grow mom.jpg dad.jpg --ages 3,10,25 -o strip.png")(with_looks(grow))
+    app.command(epilog="Example: childface grow mom.jpg dad.jpg --ages 3,10,25 -o film.mp4")(with_looks(grow))
     app.command(epilog="Example: childface encode mom.jpg -o mom.npz")(encode)
-    app.command(epilog="Example: childface draw mom.npz -o mom-again.png --age 12")(draw)
+    app.command(epilog="Example: childface draw mom.npz -o mom-again.png --age 12")(with_looks(draw))
 
 
 def make(
@@ -103,15 +103,20 @@ def grow(
     size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of each picture.")] = 256,
     mom_face: Face = None,
     dad_face: Face = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where the strip goes: PNG or JPEG.")] = Path("strip.png"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="A strip (.png, .jpg) or a film that morphs (.mp4, .gif).")
+    ] = Path("strip.png"),
+    kind: Annotated[
+        pictures.GrowthKind | None, typer.Option("--format", help="What to write, whatever the file's name says.")
+    ] = None,
     no_nsfw_check: NoNsfwCheck = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
 ) -> None:
-    """Draw the same child at many ages, side by side."""
+    """Draw the same child at many ages: side by side, or as a film that shows it growing up."""
     years = pictures.ages(ages)
-    kind = pictures.kind_of(out)
+    written = pictures.growth_kind_of(out, kind)
     photos = [pictures.read(mom), pictures.read(dad)]
     from core.pictures import strip
 
@@ -122,10 +127,15 @@ def grow(
     parents = [
         pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
     ]
+    couple = (parents[0].latent, parents[1].latent)
     with progress("Drawing the child at each age") as report:
-        children = pipeline.grow(parents[0].latent, parents[1].latent, wish, years, progress=report)
-    image = strip([child.image for child in children], [f"{age:g}" for age in years])
-    pictures.write(out, image, kind, **marks(ctx))
+        if written == "gif" or written == "mp4":
+            children, film = pipeline.film(*couple, wish, years, progress=report)
+            pictures.write_film(out, film, written, corner_mark=bool(marks(ctx).get("corner_mark")))
+        else:
+            children = pipeline.grow(*couple, wish, years, progress=report)
+            image = strip([child.image for child in children], [f"{age:g}" for age in years])
+            pictures.write(out, image, written, **marks(ctx))
     answer(out, pictures.facts_of(out, children, parents, strip=True), as_json)
 
 
@@ -163,18 +173,22 @@ def draw(
     age_group: AgeGroup = None,
     size: Annotated[int, typer.Option(metavar="256|512|1024", help="Edge of the picture.")] = 1024,
     as_json: Json = False,
+    *,
+    looks: dict[str, float],
 ) -> None:
-    """Draw the face of a latent, as it is or at another age."""
+    """Draw the face of a latent, as it is, at another age or with another look."""
     kind = pictures.kind_of(out)
     source = pictures.read(latent)
     from core.wish import Wish
 
     age = years_of(age, age_group)
-    Wish(age=0.0 if age is None else age, size=size)  # refuses other ages and sizes before anything is loaded
+    # Refuses other ages, sizes and looks before anything is loaded.
+    wish = Wish(age=0.0 if age is None else age, size=size, looks=looks)
     pipeline = open_pipeline(ctx)
     face = pictures.parent(pipeline, source, None, refine=False).latent
     with progress("Drawing"):
-        shown = face if age is None else pipeline.age_face(face, age=age)
+        shown = pipeline.change_looks(face, wish.looks) if wish.looks else face
+        shown = shown if age is None else pipeline.age_face(shown, age=age)
         image = pipeline.draw(shown, size=size)
     pictures.write(out, image, kind, **marks(ctx))
     answer(out, {"image": str(out), "age": age, "generator": face.generator, "encoder": face.encoder}, as_json)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.credentials import Credentials
+    from core.films import Film
     from core.latents import Latent
     from core.pipeline import Child
     from tasks.pipeline_port import Pipeline
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["png", "jpeg"]
 KINDS: dict[str, Kind] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+GrowthKind = Literal["png", "jpeg", "gif", "mp4"]
+GROWTH_KINDS: dict[str, GrowthKind] = {**KINDS, ".gif": "gif", ".mp4": "mp4"}
 MOST_BYTES = 20 * 2**20
 """No file above this is read into memory; the pipeline has the same limit."""
 
@@ -73,6 +76,12 @@ def kind_of(out: Path) -> Kind:
     """The format that a picture's name asks for. Called before the work, so that nobody waits for a refusal."""
     check_target(out, tuple(KINDS), "pictures")
     return KINDS[out.suffix.lower()]
+
+
+def growth_kind_of(out: Path, kind: GrowthKind | None) -> GrowthKind:
+    """A strip or a film: as `kind` says, else as the file's name asks for."""
+    check_target(out, tuple(GROWTH_KINDS) if kind is None else (out.suffix.lower(),), "strips and films")
+    return GROWTH_KINDS[out.suffix.lower()] if kind is None else kind
 
 
 def check_target(out: Path, endings: tuple[str, ...], what: str) -> None:
@@ -138,6 +147,13 @@ def write(
         image = mark_corner(image)
     data = encode_picture(image, kind=kind)
     out.write_bytes(data if credentials is None else credentials.sign(data, kind=kind))
+
+
+def write_film(out: Path, film: Film, kind: Literal["gif", "mp4"], *, corner_mark: bool = False) -> None:
+    """Save a film, marked as AI-generated; with `corner_mark` visibly so."""
+    from core.films import encode_film, mark_corners
+
+    out.write_bytes(encode_film(mark_corners(film) if corner_mark else film, kind))
 
 
 def facts_of(

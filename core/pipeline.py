@@ -10,7 +10,7 @@ Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,13 +23,17 @@ from core.age_estimate import AgeEstimator
 from core.ageing import Aged, AgeModel, Ager, load_ageing
 from core.child_code import code_of
 from core.device import has_bfloat16
+from core.directions import Directions, load_directions
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.errors import Cancelled
 from core.face_region import landmark_mask
 from core.faces import FaceFinder, align_face
+from core.films import Film
 from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256, load_generator
 from core.genes import Source
-from core.heredity import BLOCKS, draw_genes, draw_sex, mix_parents
+from core.growth import Stage, growth_film
+from core.heredity import dominance, draw_genes, draw_sex, mix_parents
 from core.identity import IdentityNetwork, identity_chip, load_identity
 from core.latents import Latent
 from core.likeness import likeness
@@ -116,6 +120,7 @@ class Models:
     second_look: SecondLook
     identity: IdentityNetwork
     ageing: AgeModel
+    directions: Directions
 
     @classmethod
     def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
@@ -130,6 +135,7 @@ class Models:
             second_look=SecondLook.load(preview, identity, shipped),
             identity=identity,
             ageing=load_ageing(shipped),
+            directions=load_directions(shipped),
         )
 
 
@@ -259,17 +265,49 @@ class ChildPipeline:
         return self._draw_child(born, self._likeness(born.latent, mom, dad, wish), wish, progress or _silent)
 
     def grow(
-        self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> list[Child]:
-        """The same child at several ages; `wish.age` is not used."""
+        """The same child at several ages; `wish.age` is not used. Raises Cancelled."""
         tell = progress or _silent
         born = self.inherit(mom, dad, wish)
         alike = self._likeness(born.latent, mom, dad, wish)
         children = []
         for i, age in enumerate(ages):
+            if cancelled is not None and cancelled():
+                raise Cancelled()
             children.append(self._draw_child(born, alike, replace(wish, age=age), _silent))
             tell((i + 1) / len(ages))
         return children
+
+    def film(
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[list[Child], Film]:
+        """The same child at several ages, and a film that morphs from each age to the next. Raises Cancelled."""
+        tell = progress or _silent
+        children = self.grow(mom, dad, wish, ages, progress=lambda part: tell(0.6 * part), cancelled=cancelled)
+        stages = [Stage(child.age, child.latent.tensor(), shrink(to_tensor(child.image))) for child in children]
+        film = growth_film(
+            stages,
+            self._preview,
+            size=wish.size,
+            progress=lambda part: tell(0.6 + 0.4 * part),
+            cancelled=cancelled,
+        )
+        return children, film
 
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
         """Draw any latent, size×size×3; size 256, 512 or 1024."""
@@ -285,14 +323,24 @@ class ChildPipeline:
         male = bool(self.models.ageing.read(w)[1] > 0)
         return replace(latent, w=self._age(w, age=age, male=male).latent[0].numpy())
 
+    def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
+        """The person of a latent smiling, with other hair … (see `core.wish.LOOKS`)."""
+        wish = Wish(looks=looks)  # refuses other looks
+        w = latent.require(self.generator_version).tensor()
+        return replace(latent, w=self.models.directions.look(w, wish.looks)[0].numpy())
+
     # ---- the steps -------------------------------------------------------------------------------------------
 
     def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
         """Draw the child's genes and mix its parents by them."""
-        w_mom = mom.require(self.generator_version).tensor()
-        w_dad = dad.require(self.generator_version).tensor()
-        genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, blocks=BLOCKS)
-        mixed = mix_parents(w_mom, w_dad, basis=self.models.ageing.basis, genes=genes)
+        directions = self.models.directions
+        calm_mom, calm_dad = (
+            directions.without_the_moment(parent.require(self.generator_version).tensor()) for parent in (mom, dad)
+        )
+        genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, dominant=dominance(calm_mom, calm_dad, directions))
+        mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
+        # Pieces of two calm faces may add up to half a pair of glasses.
+        mixed = directions.without_the_moment(mixed)
         mean = self.models.generator.w_mean
         return Born(latent=mean + TRUNCATION * (mixed - mean), genes=genes.card())
 
@@ -303,6 +351,10 @@ class ChildPipeline:
         return self.ager.correct(
             w, aged, age=age, male=male, seen=lambda moved: self.estimator.estimate(self._preview(moved))
         )
+
+    def at_age(self, w: Tensor, *, age: float, male: bool) -> Tensor:
+        """A latent (1, L, D) moved to an age and sex, (1, L, D)."""
+        return self._age(w, age=age, male=male).latent
 
     def _preview(self, w: Tensor) -> Tensor:
         drawn: Tensor = self.models.preview(w)
@@ -316,13 +368,18 @@ class ChildPipeline:
 
     def _likeness(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish) -> dict[str, float]:
         """How much the child takes after each parent, the same at every age."""
-        child = self.grown_up(born, male=sex_of(wish) == "boy")
-        return {"mom": likeness(child, mom.descriptor), "dad": likeness(child, dad.descriptor)}
+        male = sex_of(wish) == "boy"
+        child = self.grown_up(born, male=male)
+        return {
+            "mom": likeness(child, mom.descriptor, child_male=male, parent_male=False),
+            "dad": likeness(child, dad.descriptor, child_male=male, parent_male=True),
+        }
 
     def _draw_child(self, born: Born, alike: dict[str, float], wish: Wish, tell: Progress) -> Child:
         watch = Stopwatch()
         sex = sex_of(wish)
-        aged = self._age(born.latent, age=wish.age, male=sex == "boy")
+        shown = self.models.directions.look(born.latent, wish.looks)
+        aged = self._age(shown, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
         with torch.inference_mode():

@@ -2,15 +2,15 @@
 
 fast      latents from the cache (or encode) → draw → result          (somebody waits for this one)
 refined   follows a fast one: refine both parents → draw again → result
-grow      like fast, many ages on one strip
+grow      like fast, many ages on one strip, or, where the wish names a kind of film ("mp4", "gif"), one growing up
 card      like fast; mom, dad and child side by side, for whoever makes a family card of them
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import PhotoGone
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from core.films import Film
     from core.latents import Latent
     from core.pipeline import Child
     from core.wish import Wish
@@ -50,10 +51,9 @@ def _make(workshop: Workshop, job: Job, reporter: Reporter) -> None:
     refined = job.quality == "refined"
     latents = (_refined if refined else _fast)(workshop, job, reporter)
     drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
-    children = _draw(workshop, job, latents, drawing)
-    image = _sheet(workshop, job, latents, children)
+    drawn = _draw(workshop, job, latents, drawing, reporter.cancelled)
     reporter.check_cancelled()
-    _store(workshop, job, children, image)
+    _store(workshop, job, drawn)
 
 
 def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
@@ -97,34 +97,71 @@ def _photo(workshop: Workshop, photo_id: str) -> Photo:
         return unit.photos.get(photo_id)
 
 
-def _draw(workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any) -> list[Child]:
-    mom, dad = latents
-    pipeline = workshop.pipeline()
-    if job.kind == "card":
-        return [pipeline.make(mom, dad, wish_of({**job.wish, "size": ON_CARD}), progress=progress)]
-    if job.kind != "grow":
-        return [pipeline.make(mom, dad, wish_of(job.wish), progress=progress)]
-    ages = [float(age) for age in job.wish.get("ages") or GROWN_AT]
-    # The strip is many pictures side by side; none of them needs to be large.
-    wish = wish_of({"size": 256, **job.wish, "age": ages[0]})
-    return pipeline.grow(mom, dad, wish, ages, progress=progress)
+@dataclass(frozen=True)
+class Drawn:
+    """What became of a job: the children on it, the file and its kind and size."""
+
+    children: Sequence[Child]
+    data: bytes
+    mime: str
+    width: int
+    height: int
 
 
-def _sheet(workshop: Workshop, job: Job, latents: Sequence[Latent], children: Sequence[Child]) -> Pixels:
-    """What is shown: the child, its ages as a strip, or the three of the family.
+def _draw(
+    workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any, cancelled: Callable[[], bool]
+) -> Drawn:
+    """The child, its ages as a strip or a film, or the three of the family.
 
-    The parents' photos are gone by then; they are drawn from their latents, like the child.
+    The parents' photos are gone by then; on a card they are drawn from their latents, like the child.
     """
     import numpy as np
 
     from core.pictures import strip
 
+    mom, dad = latents
+    pipeline = workshop.pipeline()
     if job.kind == "grow":
-        return strip([child.image for child in children], [f"{child.age:g}" for child in children])
+        ages = [float(age) for age in job.wish.get("ages") or GROWN_AT]
+        # A strip is many pictures side by side; none of them needs to be large. Nor need those of a film.
+        wish = wish_of({"size": 256, **job.wish, "age": ages[0]})
+        if job.wish.get("film"):
+            return _film(workshop, job, *pipeline.film(mom, dad, wish, ages, progress=progress, cancelled=cancelled))
+        children = pipeline.grow(mom, dad, wish, ages, progress=progress, cancelled=cancelled)
+        return _picture(
+            workshop, children, strip([child.image for child in children], [f"{child.age:g}" for child in children])
+        )
     if job.kind == "card":
-        parents = [workshop.pipeline().draw(latent, size=ON_CARD) for latent in latents]
-        return np.hstack([*parents, children[0].image])
-    return children[0].image
+        child = pipeline.make(mom, dad, wish_of({**job.wish, "size": ON_CARD}), progress=progress)
+        parents = [pipeline.draw(latent, size=ON_CARD) for latent in latents]
+        return _picture(workshop, [child], np.hstack([*parents, child.image]))
+    child = pipeline.make(mom, dad, wish_of(job.wish), progress=progress)
+    return _picture(workshop, [child], child.image)
+
+
+def _picture(workshop: Workshop, children: Sequence[Child], image: Pixels) -> Drawn:
+    from core.pictures import encode_picture, mark_corner
+
+    if workshop.config.corner_mark:
+        image = mark_corner(image)
+    data = encode_picture(image, kind="jpeg")
+    if workshop.sign is not None:
+        data = workshop.sign(data)
+    height, width = image.shape[:2]
+    return Drawn(children, data, "image/jpeg", width, height)
+
+
+def _film(workshop: Workshop, job: Job, children: Sequence[Child], film: Film) -> Drawn:
+    from core.errors import SettingError
+    from core.films import FILM_TYPES, encode_film, mark_corners
+
+    kind = job.wish["film"]
+    if kind not in FILM_TYPES:
+        raise SettingError(name="film", value=kind, allowed=", ".join(FILM_TYPES))
+    if workshop.config.corner_mark:
+        film = mark_corners(film)
+    height, width = film.frames[0].shape[:2]
+    return Drawn(children, encode_film(film, kind), FILM_TYPES[kind], width, height)
 
 
 def wish_of(facts: Mapping[str, Any]) -> Wish:
@@ -135,21 +172,13 @@ def wish_of(facts: Mapping[str, Any]) -> Wish:
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
-def _store(workshop: Workshop, job: Job, children: Sequence[Child], image: Pixels) -> None:
+def _store(workshop: Workshop, job: Job, drawn: Drawn) -> None:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
-    from core.pictures import encode_picture, mark_corner
-
-    if workshop.config.corner_mark:
-        image = mark_corner(image)
-    data = encode_picture(image, kind="jpeg")
-    if workshop.sign is not None:
-        data = workshop.sign(data)
     follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
     with workshop.store.unit() as unit:
-        if not unit.jobs.finish(job.id, facts_of(job, children)):
+        if not unit.jobs.finish(job.id, facts_of(job, drawn.children)):
             return  # cancelled, or finished by another worker, while this one was drawing
-        height, width = image.shape[:2]
-        unit.results.add(job.id, data, "image/jpeg", width, height, workshop.config.ttl_result)
+        unit.results.add(job.id, drawn.data, drawn.mime, drawn.width, drawn.height, workshop.config.ttl_result)
         follower = _add_refinement(unit, job) if follow else None
         unit.commit()
     if follower is not None:

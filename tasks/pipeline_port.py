@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from core.films import Film
     from core.latents import Latent
     from core.pipeline import Child, Parent
     from core.wish import Wish
@@ -52,9 +53,29 @@ class Pipeline(Protocol):
         ...
 
     def grow(
-        self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> list[Child]:
-        """Draw the same child at many ages."""
+        """Draw the same child at many ages. Raises Cancelled."""
+        ...
+
+    def film(
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[list[Child], Film]:
+        """The same child at many ages, and a film of it growing up. Raises Cancelled."""
         ...
 
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
@@ -63,4 +84,8 @@ class Pipeline(Protocol):
 
     def age_face(self, latent: Latent, *, age: float) -> Latent:
         """The person of a latent at another age."""
+        ...
+
+    def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
+        """The person of a latent smiling, with other hair …"""
         ...

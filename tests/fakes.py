@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from core.child_code import code_of
 from core.errors import Cancelled, NoFace
+from core.films import Film
 from core.genes import TRAITS
 from core.latents import Latent
 from core.pipeline import Child, Parent
@@ -127,10 +128,31 @@ class FakePipeline:
         )
 
     def grow(
-        self, mom: Latent, dad: Latent, wish: Wish, ages: Sequence[float], *, progress: Progress | None = None
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> list[Child]:
         self._called("grow")
         return [self.make(mom, dad, replace(wish, age=age)) for age in ages]
+
+    def film(
+        self,
+        mom: Latent,
+        dad: Latent,
+        wish: Wish,
+        ages: Sequence[float],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[list[Child], Film]:
+        self._called("film")
+        children = [self.make(mom, dad, replace(wish, age=age)) for age in ages]
+        return children, Film([child.image for child in children], [500] * len(children))
 
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
         self._called("draw")
@@ -139,6 +161,10 @@ class FakePipeline:
     def age_face(self, latent: Latent, *, age: float) -> Latent:
         self._called("age_face")
         return replace(latent, w=latent.w + np.float32(age / 100))
+
+    def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
+        self._called("change_looks")
+        return replace(latent, w=latent.w + np.float32(sum(looks.values())))
 
     def _called(self, name: str) -> None:
         self.calls[name] += 1

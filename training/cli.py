@@ -1,6 +1,6 @@
 """`childface train …`: every shipped weight can be made again.
 
-The order: draw, preview, encoder, age-estimator, ageing.
+The order: draw, preview, encoder, age-estimator, ageing, directions.
 
 Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
 hand, with its model card.
@@ -202,3 +202,104 @@ def ageing(
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     train_ageing(load_generator(weights), pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
     typer.echo(out)
+
+
+@app.command(epilog="Example: childface train directions --drawn runs/drawn --labelled portraits --out runs/directions")
+def directions(
+    drawn: Drawn,
+    labelled: Annotated[
+        Path, typer.Option(help="Folder of aligned photos with labels.csv (file, smile, glasses).", exists=True)
+    ],
+    most: Annotated[int, typer.Option(min=100, help="Measure so many of the drawn faces.")] = 3500,
+    out: Out = Path("runs/directions"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Fit what can be read from a latent and written into it: smile, glasses, pose, hair, the shapes of a face."""
+    from core.generator_weights import load_generator
+    from training.directions import Labelled, read_labels, train_directions
+    from training.drawn import DrawnPairs
+    from training.traits import Landmarker, look_at, read_face
+
+    _threads(threads)
+    pairs, landmarker = DrawnPairs.open(drawn), Landmarker(weights)
+    files, smile, glasses = read_labels(labelled)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("measuring", total=2.0)
+        photos = look_at(
+            lambda row: read_face(files[row]),
+            len(files),
+            landmarker,
+            out / "labelled.npz",
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+        looks = look_at(
+            lambda row: read_face(drawn / f"{row:05d}.jpg"),
+            min(most, len(pairs)),
+            landmarker,
+            out / "drawn.npz",
+            progress=lambda done: bars.update(bar, completed=1 + done),
+        )
+    train_directions(load_generator(weights), pairs, looks, Labelled(photos, smile, glasses), out)
+    typer.echo(out)
+
+
+@app.command("family-report", epilog="Example: childface train family-report families --couples 40 --sheet sheet.png")
+def report_families(
+    folder: Annotated[Path, typer.Argument(help="Folder with triplets.csv and its photos.", exists=True)],
+    couples: Annotated[int | None, typer.Option(min=2, help="Only the first so many couples.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Save every family's drawings as one PNG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Measure children against couples and real children: age, sex, likeness, siblings, colours."""
+    import json
+
+    from core.pipeline import ChildPipeline
+    from training.family_report import Studio, family_report
+    from training.traits import Landmarker
+
+    _threads(threads)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("drawing families", total=1.0)
+        found = family_report(
+            Studio(ChildPipeline.load(weights), Landmarker(weights)),
+            folder,
+            couples=couples,
+            sheet=sheet,
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, figure in found.items():
+        if not isinstance(figure, dict):
+            typer.echo(f"{name:28} {figure}")
+            continue
+        for part, value in figure.items():
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            typer.echo(f"{name + ' ' + part:40} {shown}")
+
+
+@app.command("map", epilog="Example: childface train map --drawn runs/drawn --out map.png")
+def draw_map(
+    drawn: Drawn,
+    count: Annotated[int, typer.Option(min=20, help="How many faces.")] = 1500,
+    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="A .png; an .html of the same name is written beside it.")] = Path(
+        "map.png"
+    ),
+) -> None:
+    """Draw the latent space in two dimensions (t-SNE and LLE), coloured by age and sex, as PNG and HTML."""
+    from core.directions import load_directions
+    from core.loading import SHIPPED
+    from training.drawn import DrawnPairs
+    from training.latent_map import draw_png, lay_out, write_html
+
+    pairs = DrawnPairs.open(drawn)
+    found = lay_out(pairs, load_directions(SHIPPED), count=count, seed=seed)
+    draw_png(found, out.with_suffix(".png"))
+    write_html(found, pairs, out.with_suffix(".html"))
+    typer.echo(out.with_suffix(".png"))
+    typer.echo(out.with_suffix(".html"))

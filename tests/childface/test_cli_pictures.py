@@ -81,6 +81,35 @@ def test_grow_lays_the_ages_side_by_side(terminal: Terminal) -> None:
     assert width > 3 * 256 and height < 2 * 256
 
 
+@pytest.mark.parametrize(
+    ("args", "name", "kind"),
+    [
+        (("-o", "film.gif"), "film.gif", "GIF"),
+        (("-o", "strip.jpg"), "strip.jpg", "JPEG"),
+        (("-o", "growing", "--format", "gif"), "growing", "GIF"),
+        (("-o", "strip.png", "--format", "jpeg"), "strip.png", "JPEG"),
+    ],
+)
+def test_grow_writes_what_the_name_or_the_format_asks_for(
+    terminal: Terminal, args: tuple[str, ...], name: str, kind: str
+) -> None:
+    assert terminal.run("grow", "mom.jpg", "dad.jpg", "--ages", "1,6", *args).out == f"{name}\n"
+    assert shape_of(name)[0] == kind
+
+
+def test_grow_writes_an_mp4(terminal: Terminal) -> None:
+    run = terminal.run("grow", "mom.jpg", "dad.jpg", "--ages", "1,6", "-o", "film.mp4", "--json")
+    assert run.json["age"] == [1.0, 6.0]
+    assert Path("film.mp4").read_bytes()[4:8] == b"ftyp"
+    assert terminal.pipeline.calls["film"] == 1
+
+
+def test_draw_changes_looks(terminal: Terminal) -> None:
+    terminal.run("encode", "mom.jpg", "-o", "mom.npz")
+    assert terminal.run("draw", "mom.npz", "--smile", "0.5", "--hair-length", "-1").code == 0
+    assert terminal.pipeline.calls["change_looks"] == 1
+
+
 def test_a_code_repeats_the_wish_and_options_change_it(terminal: Terminal) -> None:
     wish = ("--age", "9", "--sex", "boy", "--seed", "7", "--genes", "eyes=mom,nose=dad", "--smile", "0.5")
     code = terminal.run("make", "mom.jpg", "dad.jpg", *wish, "--json").json["code"]
@@ -152,6 +181,9 @@ def test_draw_draws_a_latent_at_its_own_or_another_age(terminal: Terminal) -> No
         (("make", "mom.jpg", "dad.jpg", "--genes", "tail=mom"), ["genes is tail", "face, eyes"]),
         (("make", "mom.jpg", "dad.jpg", "--smile", "3"), ["smile is 3.0", "-1 to 1"]),
         (("make", "mom.jpg", "dad.jpg", "--code", "hello"), ["code is hello"]),
+        (("grow", "mom.jpg", "dad.jpg", "-o", "film.avi"), [".gif or .mp4"]),
+        (("grow", "mom.jpg", "dad.jpg", "--format", "avi"), ["--format", "mp4"]),
+        (("draw", "mom.jpg", "--smile", "2"), ["smile is 2.0"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", "1,two"), ["--ages", "1,two"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", ","), ["--ages is empty"]),
         (("grow", "mom.jpg", "dad.jpg", "--ages", "1,200"), ["age is 200.0"]),

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
@@ -105,6 +106,34 @@ def test_a_growth_strip_shows_every_age_side_by_side(bench: Bench) -> None:
     width, height = Image.open(io.BytesIO(bench.picture(job))).size
     assert width > 3 * 256 and height < 2 * 256
     assert bench.queue.jobs == []  # nothing follows a strip
+
+
+@pytest.mark.parametrize(("kind", "media_type"), [("mp4", "video/mp4"), ("gif", "image/gif")])
+def test_a_wish_for_a_film_shows_the_child_growing_up(bench: Bench, kind: str, media_type: str) -> None:
+    user = bench.user()
+    child = bench.child_job(user)
+    wish = {"ages": [1, 6, 30], "film": kind, "genes": {"eyes": "mom"}, "looks": {"smile": 0.5}}
+    job = bench.add_job("grow", user, mom_photo_id=child.mom_photo_id, dad_photo_id=child.dad_photo_id, wish=wish)
+
+    make_child(bench.workshop, job.id)
+
+    result = bench.result(job)
+    assert result is not None
+    assert (result.mime, result.width, result.height) == (media_type, 256, 256)
+    assert bench.job(job).result["ages"] == [1, 6, 30]
+    assert bench.job(job).result["genes"]["eyes"] == "mom"
+    assert bench.job(job).result["code"]
+
+
+def test_a_kind_of_film_that_nobody_knows_is_an_answer(bench: Bench) -> None:
+    user = bench.user()
+    child = bench.child_job(user)
+    photos = {"mom_photo_id": child.mom_photo_id, "dad_photo_id": child.dad_photo_id}
+    job = bench.add_job("grow", user, **photos, wish={"film": "avi"})
+
+    make_child(bench.workshop, job.id)
+
+    assert bench.job(job).error_code == "setting_error"
 
 
 def test_a_better_picture_follows_as_a_job_of_its_own(bench: Bench) -> None:
