@@ -57,7 +57,6 @@ async def live_through(api: BotApi, dialogue: Dialogue, plan: Plan) -> Outcome:
     api.storm_takes_answers = True
     agreed(dialogue.store, "telegram", *range(1, plan.people + 1))
     people = [api.person(number) for number in range(1, plan.people + 1)]
-    agreed(dialogue.store, "telegram", *(person.number for person in people))
     lives = [asyncio.create_task(_life(person, plan.drawings)) for person in people]
     all_of_them = plan.people * plan.drawings
     for part in range(1, plan.restarts + 2):

@@ -38,7 +38,6 @@ class Shop:
         self.store = store
         agreed(store, "telegram", 1, 2)
         self.clock = store.clock = Clock()
-        agreed(store, "telegram", *range(1, 10))
         self.dialogue = Dialogue(store, Kept(), Defaults(quotas=quotas))
         self._photos = 0
 

@@ -1,0 +1,100 @@
+"""Two people share a round in a group; one of them leaves. Every file is read for what could tell of that one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bots.deeds import Who
+from bots.dialogue import Dialogue, SentPhoto
+from bots.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
+from storage.unit import Store
+from tests.bots.agreement import agreed
+from tests.bots.test_dialogue import Desk, keys
+
+ANNA, BEN, CARL = "770077007700", "880088008800", "990099009900"
+GROUP = "-100500500500"
+
+
+def member(number: str) -> Who:
+    return Who("telegram", GROUP, number, "en", group=True, username=f"name-of-{number}")
+
+
+def at_home(number: str) -> Who:
+    return Who("telegram", number, number, "en")
+
+
+@pytest.fixture
+def desk(store: Store) -> Iterator[Desk]:
+    desk = Desk(store)
+    agreed(store, "telegram", ANNA, BEN)
+    yield desk
+
+
+def traces(home: Path, words: list[str]) -> set[str]:
+    """Those of the words that stand in any file: database, its side files, blobs and their names."""
+    paths = [path for path in home.rglob("*") if path.is_file()]
+    contents = [path.read_bytes() + path.name.encode() for path in paths]
+    return {word for word in words if any(word.encode() in content for content in contents)}
+
+
+def shared_round(desk: Desk) -> None:
+    """Anna begins, Ben joins with his photo, a child is drawn, and somebody proposes the two as a couple as well."""
+    hers = desk.photo(b"a secret photo of her", member(ANNA), role="mom")
+    his = desk.photo(b"a secret photo of him", member(BEN), role="dad")
+    desk.encoded(hers, "female")
+    [drawing] = desk.encoded(his, "male")
+    desk.drawn(drawing)
+    desk.dialogue.hear(member(ANNA), CommandGiven("age", "12"))
+    desk.photo(b"another photo of him", member(BEN), role="dad")  # his own round waits in the group's list
+    couple = CoupleProposed((Named("@ben", number=BEN), Named("Anna", number=ANNA)))
+    desk.dialogue.hear(member(ANNA), couple)
+    stranger = Offer((OfferedPhoto("file-1", "7", "dad", BEN),), replied_user=BEN)
+    desk.dialogue.ask_first(member(CARL), stranger)
+
+
+def words_about(desk: Desk, number: str) -> list[str]:
+    """Number, ids, hashes and blobs of a person."""
+    with desk.store.view() as unit:
+        user = unit.users.find("telegram", number)
+        assert user is not None
+        jobs = [unit.jobs.get(job.id) for job in desk.queue.jobs]
+        ids = {photo_id for job in jobs for photo_id in (job.photo_id, job.mom_photo_id, job.dad_photo_id) if photo_id}
+        photos = [photo for photo in map(unit.photos.get, ids) if photo.owner_id == user.id]
+        own = [job.id for job in jobs if job.user_id == user.id]
+    facts = [fact for photo in photos for fact in (photo.id, photo.sha256, photo.blob_key)]
+    return [number, user.id, *own, *(fact for fact in facts if fact)]
+
+
+@pytest.mark.parametrize("number", [BEN, ANNA])
+def test_who_leaves_a_shared_round_leaves_no_trace_in_any_file(desk: Desk, tmp_path: Path, number: str) -> None:
+    shared_round(desk)
+    words = words_about(desk, number)
+    assert traces(tmp_path, words) == set(words), "the search must be able to find what is there"
+
+    desk.dialogue.hear(at_home(number), CommandGiven("delete_my_data"))
+    answer = desk.dialogue.hear(at_home(number), TextSaid("yes"))
+
+    assert keys(answer.lines) == ["deleted"]
+    assert traces(tmp_path, words) == set()
+
+
+def test_the_one_who_stays_goes_on_with_what_is_left(desk: Desk) -> None:
+    shared_round(desk)
+    desk.dialogue.hear(at_home(BEN), CommandGiven("delete_my_data"))
+    desk.dialogue.hear(at_home(BEN), TextSaid("yes"))
+    answer = desk.dialogue.take_photos(member(ANNA), [SentPhoto(b"a photo of somebody else", role="dad")])
+    assert [job.kind for job in answer.jobs] == ["encode"]
+    answer = desk.dialogue.hear(member(ANNA), CommandGiven("child"))
+    assert answer.lines
+
+
+def test_nothing_of_a_photo_that_was_never_agreed_to_is_in_any_file(strict_dialogue: Dialogue, tmp_path: Path) -> None:
+    strict_dialogue.take_photos(at_home(CARL), [SentPhoto(b"a very secret photo")])
+    strict_dialogue.ask_first(at_home(CARL), Offer((OfferedPhoto("where-it-is", "1"),)))
+    assert traces(tmp_path, ["a very secret photo", "where-it-is"]) == {"where-it-is"}
+    strict_dialogue.hear(at_home(CARL), TextSaid("no"))
+    strict_dialogue.store.database.scrub()
+    assert traces(tmp_path, ["a very secret photo", "where-it-is"]) == set()
