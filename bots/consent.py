@@ -72,7 +72,7 @@ def _settle(turn: Turn, agreed: bool) -> None:
 def privacy(turn: Turn, event: CommandGiven) -> None:
     """What is kept, and how long; who agreed can withdraw right there."""
     facts = asdict(turn.context.keeping)
-    if turn.context.agreed:
+    if turn.context.agreed_once:
         turn.ask("privacy", "privacy", (button_row("withdraw", ("withdraw", "ask")),), **facts)
     else:
         turn.do(Say("privacy", facts, reply_to=turn.reply_to))
@@ -80,7 +80,7 @@ def privacy(turn: Turn, event: CommandGiven) -> None:
 
 def withdraw(turn: Turn, event: CommandGiven) -> None:
     """Withdrawing deletes, which cannot be undone: ask once more."""
-    if not turn.context.agreed:
+    if not turn.context.agreed_once:
         turn.say("nothing_to_withdraw")
         return
     rows = (button_row("withdraw", ("withdraw_yes", "yes"), ("withdraw_no", "no")),)

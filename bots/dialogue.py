@@ -409,6 +409,7 @@ class Dialogue:
             habits=replace(self._defaults.habits, **chosen),
             keeping=self._defaults.keeping,
             agreed=self._agreed(sender),
+            agreed_once=sender.consent_at is not None,
             operator=self._is_operator(who),
             closed=self._closed(unit, who),
         )

@@ -329,7 +329,7 @@ EN: dict[str, str] = {
         "• I read the faces in your photos and turn them into numbers, to draw a child with the looks of both.\n"
         "• A photo is deleted once its face is read, after {photo_hours} at the latest. The face as numbers stays for "
         "{latent_days}, pictures I drew for {result_days}, notes on jobs and our chat for {handled_days}. "
-        "All of it is stored encrypted and goes nowhere but back to you.\n"
+        "Photos, faces and pictures are stored encrypted and go nowhere but back to you.\n"
         "• You can withdraw at any time: /withdraw deletes all of it at once. /privacy says more.\n\n"
         "By pressing “I agree” you say: I agree, I am 18 or older, and the people in the photos agreed."
     ),

@@ -57,6 +57,8 @@ class Context:
     keeping: Keeping = field(default_factory=Keeping)
     agreed: bool = False
     """Whether the sender agreed to the text as it is now."""
+    agreed_once: bool = False
+    """Whether the sender agreed to this text or an older one, and never took it back."""
     operator: bool = False
     """Whether the sender runs this bot."""
     closed: str = ""

@@ -40,7 +40,9 @@ class Story:
 
     def __init__(self, *, group: bool = False, habits: Habits | None = None) -> None:
         self.state = State()
-        self.context = Context(owner=OWNER, sender=OWNER, group=group, habits=habits or Habits(), agreed=True)
+        self.context = Context(
+            owner=OWNER, sender=OWNER, group=group, habits=habits or Habits(), agreed=True, agreed_once=True
+        )
         self.steps: list[Step] = []
         self.genes: dict[str, str] = {}
         self.jobs: dict[str, QueueDrawing] = {}
