@@ -14,6 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from core.device import has_bfloat16
 from core.face_preview import FacePreview, paste
 from core.generator import WIDTH
 from core.identity import IdentityNetwork, identity_chip
@@ -27,9 +28,12 @@ COLOURS = 3
 COLOUR_WEIGHT = 0.5
 """A mean colour that is wrong by the whole range counts as much as this distance of descriptors."""
 
-TRUST = 0.07
-"""Standard deviation of what the reader gets wrong, per number it reads: the larger, the smaller the step."""
+DESCRIPTOR_TRUST, COLOUR_TRUST = 0.07, 0.02
+"""Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
 
+
+LOOKS = 2
+"""How often to look and move: a third look finds next to nothing."""
 
 LONGEST = 0.7
 """The longest step, as its root mean square along W's principal directions, in units of W's spread."""
@@ -59,29 +63,33 @@ class LooksReader(nn.Module):
 
     def coordinates(self, styles: Tensor) -> Tensor:
         """Styles (B, D) → their coordinates (B, R) along W's principal directions, each of spread 1."""
-        return cast(Tensor, (styles - self.w_mean) @ torch.linalg.pinv(self.basis).T)
+        return (styles - self.w_mean) @ self.basis / self.basis.square().sum(dim=0)
 
     def read(self, coordinates: Tensor) -> Tensor:
         """Coordinates (B, R) → looks (B, 131)."""
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
-    def step(self, style: Tensor, gap: Tensor, *, trust: float = TRUST) -> Tensor:
+    def step(self, style: Tensor, gap: Tensor) -> Tensor:
         """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
 
-        The most likely move when moves are spread as W is and the reader errs by `trust` (Bishop 2006, section 3.3).
+        The most likely move when moves are spread as W is and the reader errs as far as it is trusted (Bishop 2006,
+        section 3.3).
         """
         at = self.coordinates(style[None])[0]
         slope = torch.func.jacrev(lambda x: self.read(x[None])[0])(at)
-        noise = trust**2 * torch.eye(len(gap))
-        move = slope.T @ torch.linalg.solve(slope @ slope.T + noise, gap)
+        errors = torch.tensor([DESCRIPTOR_TRUST] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
+        move = slope.T @ torch.linalg.solve(slope @ slope.T + errors.square().diag(), gap)
         return cast(Tensor, self.basis @ (move * (LONGEST / move.square().mean().sqrt()).clamp(max=1.0)))
 
 
 class SecondLook:
     """The reader with what draws and describes for it."""
 
-    def __init__(self, reader: LooksReader, preview: PreviewGenerator, identity: IdentityNetwork) -> None:
+    def __init__(
+        self, reader: LooksReader, preview: PreviewGenerator, identity: IdentityNetwork, *, half: bool | None = None
+    ) -> None:
         self.reader = reader
+        self.half = has_bfloat16() if half is None else half
         self.face = FacePreview(preview).eval()
         self.identity = identity
         self.mask = face_mask(256, floor=0.0)
@@ -103,12 +111,13 @@ class SecondLook:
     def drawn_looks(self, latent: Tensor) -> Tensor:
         """What the drawing of a latent (1, L, D) looks like (1, 131); of the picture only the face is drawn."""
         nothing = torch.zeros(len(latent), 3, 256, 256)
-        return self.looks(paste(self.face(latent).clamp(-1, 1), nothing))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            return self.looks(paste(self.face(latent).float().clamp(-1, 1), nothing)).float()
 
     @torch.no_grad()
-    def correct(self, latent: Tensor, wanted: Tensor, *, looks: int = 1, trust: float = TRUST) -> Tensor:
+    def correct(self, latent: Tensor, wanted: Tensor, *, looks: int = LOOKS) -> Tensor:
         """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
         for _ in range(looks):
             gap = (wanted - self.drawn_looks(latent))[0]
-            latent = latent + self.reader.step(latent[0].mean(dim=0), gap, trust=trust)
+            latent = latent + self.reader.step(latent[0].mean(dim=0), gap)
         return latent

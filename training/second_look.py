@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.device import has_bfloat16
 from core.generator import MobileStyleGAN
 from core.loading import save_weights
 from core.second_look import SECOND_LOOK_FILE, LooksReader, SecondLook
@@ -57,16 +56,15 @@ def draw_looks(
     looks = np.load(cache) if cache.is_file() else np.zeros((0, 131), np.float32)
     cache.parent.mkdir(parents=True, exist_ok=True)
     styles_count = generator.synthesis.styles
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        while len(looks) < settings.samples:
-            rows = range(len(looks), min(len(looks) + 200, settings.samples))
-            more = [eye.drawn_looks(styles[row].expand(1, styles_count, -1)).float() for row in rows]
-            looks = np.concatenate((looks, torch.cat(more).numpy()))
-            fresh = cache.with_suffix(".new.npy")
-            np.save(fresh, looks)
-            os.replace(fresh, cache)
-            if progress is not None:
-                progress(len(looks) / settings.samples)
+    while len(looks) < settings.samples:
+        rows = range(len(looks), min(len(looks) + 200, settings.samples))
+        more = [eye.drawn_looks(styles[row].expand(1, styles_count, -1)) for row in rows]
+        looks = np.concatenate((looks, torch.cat(more).numpy()))
+        fresh = cache.with_suffix(".new.npy")
+        np.save(fresh, looks)
+        os.replace(fresh, cache)
+        if progress is not None:
+            progress(len(looks) / settings.samples)
     return styles, torch.from_numpy(looks[: settings.samples])
 
 

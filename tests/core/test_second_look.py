@@ -71,7 +71,7 @@ def test_who_is_right_already_is_not_moved(generator: MobileStyleGAN, eye: Secon
 
 def test_every_style_input_moves_alike_and_never_far(generator: MobileStyleGAN, eye: SecondLook) -> None:
     latent = generator.sample(1, truncation=0.6, generator=torch.Generator().manual_seed(4))
-    moved = eye.correct(latent, 3 + eye.drawn_looks(latent)) - latent
+    moved = eye.correct(latent, 3 + eye.drawn_looks(latent), looks=1) - latent
     assert moved.shape == (1, STYLES, 512)
     torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), rtol=0, atol=1e-5)
     along = torch.linalg.pinv(eye.reader.basis) @ moved[0, 0]
@@ -86,7 +86,7 @@ def test_the_reader_that_is_not_there_is_named(preview: PreviewGenerator, eye: S
 def test_coordinates_are_the_inverse_of_the_basis() -> None:
     torch.manual_seed(0)
     reader = LooksReader(rank=6, hidden=8)
-    reader.basis.copy_(torch.randn(512, 6))
+    reader.basis.copy_(torch.linalg.qr(torch.randn(512, 6)).Q * torch.arange(1, 7))
     reader.w_mean.copy_(torch.randn(512))
     along = torch.randn(3, 6)
     torch.testing.assert_close(reader.coordinates(reader.w_mean + along @ reader.basis.T), along, rtol=1e-3, atol=1e-4)
