@@ -86,8 +86,8 @@ async def measure(commands: int) -> None:
             await discord.until(lambda: discord.identified and discord.commands, "the bot")
             anna, ben = telegram.person(1), discord.person(2, CHANNEL)
             kinds: dict[str, Callable[[], Awaitable[float]]] = {
-                "Telegram: command to words": lambda: _on_telegram(telegram, anna),
-                "Discord: command to words": lambda: _on_discord(discord, ben),
+                "Telegram: command to words": lambda: _answered(telegram, anna, lambda: anna.says("/age")),
+                "Discord: command to words": lambda: _answered(discord, ben, lambda: ben.uses("age")),
                 "Discord: command to acknowledgement": lambda: _acknowledged(discord, ben),
             }
             await _times(kinds, 5)
@@ -104,19 +104,11 @@ async def measure(commands: int) -> None:
             store.database.close()
 
 
-async def _on_telegram(api: Any, anna: Any) -> float:
-    before = len(anna.texts)
+async def _answered(api: Any, person: Any, ask: Callable[[], Awaitable[Any]]) -> float:
+    before = len(person.texts)
     began = time.monotonic()
-    await anna.says("/age")
-    await api.until(lambda: len(anna.texts) > before, "an answer")
-    return time.monotonic() - began
-
-
-async def _on_discord(api: Any, ben: Any) -> float:
-    before = len(ben.texts)
-    began = time.monotonic()
-    await ben.uses("age")
-    await api.until(lambda: len(ben.texts) > before, "an answer")
+    await ask()
+    await api.until(lambda: len(person.texts) > before, "an answer")
     return time.monotonic() - began
 
 

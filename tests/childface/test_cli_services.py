@@ -92,7 +92,8 @@ def test_without_weights_nothing_starts(terminal: Terminal) -> None:
 
 def test_a_bot_needs_its_token_and_its_adapter(terminal: Terminal) -> None:
     terminal.run("bot", "telegram").refuses(3, "TELEGRAM_TOKEN is not set")
-    terminal.run("bot", "all").refuses(3, "TELEGRAM_TOKEN is not set")
+    terminal.run("bot", "discord").refuses(3, "DISCORD_TOKEN is not set")
+    terminal.run("bot", "all").refuses(3, "TELEGRAM_TOKEN is not set", "DISCORD_TOKEN is not set")
     terminal.run("bot", "icq").refuses(2, "icq")
 
 

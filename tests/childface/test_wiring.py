@@ -14,12 +14,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
+from bots.running import run_bots
 from childface.console import Refusal
 from childface.settings import Settings
-from childface.wiring import chat_bots, open_house, open_store, task_config
+from childface.wiring import chat_bots, open_house, open_store, services, task_config
 from storage import migrate
 from storage.deletion import delete_user
+from tests.bots import fake_discord
+from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.fakes import FakePipeline, photo_of
 from tests.servers import RedisServer
@@ -165,3 +169,34 @@ def environment_of(home: Path, api: BotApi, redis: RedisServer) -> dict[str, str
         "CHILDFACE_BROKER_URL": redis.url(),
         "CHILDFACE_DATABASE_URL": f"sqlite:///{home}/deployed.sqlite3",
     }
+
+
+def test_all_means_wherever_a_token_is_set(settings: Settings) -> None:
+    assert services(settings, "all") == ["telegram"]
+    both = settings.model_copy(update={"discord_token": SecretStr("a.b.c")})
+    assert services(both, "all") == ["telegram", "discord"]
+    assert services(both, "discord") == ["discord"]
+    with pytest.raises(Refusal, match="DISCORD_TOKEN is not set"):
+        services(settings, "discord")
+
+
+async def test_one_process_serves_both_chats(settings: Settings, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    discord = fake_discord.Discord()
+    await discord.start()
+    discord.patch(monkeypatch)
+    tokens = {"telegram_api_root": api.url, "discord_token": SecretStr(fake_discord.TOKEN), "refine": False}
+    settings = settings.model_copy(update=tokens)
+    with open_house(settings, lambda _: FakePipeline()) as house:
+        agreed(house.store, "telegram", 1)
+        agreed(house.store, "discord", 2)
+        running = asyncio.create_task(run_bots(chat_bots(house, services(settings, "all"))))
+        try:
+            anna, ben = api.person(1), discord.person(2)
+            await ben.uses("child", mom=photo_of("mom"), dad=photo_of("dad"))
+            await anna.sends_album(photo_of("mom"), photo_of("dad"))
+            await ben.sees_pictures(1)
+            await anna.sees_pictures(1)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await discord.stop()
