@@ -10,7 +10,7 @@ import pytest
 from kombu import Queue
 
 from storage.deletion import delete_user
-from tasks.app import create_celery
+from tasks.broker import create_celery
 from tasks.child import make_child
 from tasks.config import TaskConfig
 from tasks.encode import encode_photo
