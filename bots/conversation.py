@@ -175,6 +175,7 @@ BUTTONS: dict[str, Handler] = {
     "younger": wishes.vary,
     "more_mom": wishes.vary,
     "more_dad": wishes.vary,
+    "smile": wishes.vary,
     "sibling": wishes.vary,
     "grow": wishes.vary,
     "card": wishes.vary,

@@ -201,6 +201,8 @@ class TurnRun:
             return DrawingFailed("?", full.code, dict(full.facts))
         names = ("age", "mix", "sex", "seed", "tongue")
         wish = {name: getattr(child, name) for name in names}
+        if child.smile:
+            wish["looks"] = {"smile": 1.0}
         kind: JobKind = "grow" if deed.kind == "clip" else deed.kind
         if deed.kind == "clip":
             wish["film"] = FILM

@@ -68,6 +68,8 @@ class Child:
     seed: int
     tongue: str = ""
     """The language of the child's name: a child is not renamed when somebody else asks for it."""
+    smile: bool = False
+    """Smiling, or as calm as children are drawn when nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)

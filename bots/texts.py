@@ -122,6 +122,7 @@ EN: dict[str, str] = {
     "card_line": "{sex}, {age}",
     "card_likeness": "Takes after",
     "card_foot": "Drawn by a computer, just for fun",
+    "smile": "Smile on or off",
     "genes": "Who gave what?",
     "gene_card": "Who gave what:\n{genes}",
     "no_genes": "I did not note that for this picture. A new one will tell.",

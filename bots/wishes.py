@@ -38,7 +38,7 @@ AROUND_CHILD: Rows = (
     (Button("more_mom", "more_mom"), Button("more_dad", "more_dad")),
     (Button("sibling", "sibling"), Button("grow", "grow")),
     (Button("card", "card"), Button("clip", "clip")),
-    (Button("genes", "genes"),),
+    (Button("smile", "smile"), Button("genes", "genes")),
 )
 AROUND_CHILD_IN_GROUP: Rows = (*AROUND_CHILD[:-1], (*AROUND_CHILD[-1], Button("poll", "poll")))
 AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
@@ -185,11 +185,16 @@ def _more_dad(child: Child) -> Child | None:
     return replace(child, mix=min(100.0, child.mix + MIX_STEP)) if child.mix < 100 else None
 
 
+def _smile(child: Child) -> Child | None:
+    return replace(child, smile=not child.smile)
+
+
 VARIATIONS: dict[str, Callable[[Child], Child | None]] = {
     "older": _older,
     "younger": _younger,
     "more_mom": _more_mom,
     "more_dad": _more_dad,
+    "smile": _smile,
     "grow": lambda child: child,
     "card": lambda child: child,
     "clip": lambda child: child,
@@ -221,7 +226,8 @@ def child_of(source: Source) -> Child:
     """The child on a finished picture."""
     wish = source.wish
     age, mix, seed = float(wish["age"]), float(wish["mix"]), int(wish["seed"])
-    return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""))
+    smile = (wish.get("looks") or {}).get("smile", 0) > 0
+    return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""), smile)
 
 
 def _talk_about(turn: Turn, source: Source) -> None:

@@ -86,6 +86,8 @@ def make(
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     pictures.write(out, child.image, kind, **marks(ctx))
     facts = pictures.facts_of(out, [child], parents)
+    if not as_json:
+        note(pictures.about(child))
     answer(out, facts, as_json)
 
 

@@ -149,6 +149,12 @@ def write(
     out.write_bytes(data if credentials is None else credentials.sign(data, kind=kind))
 
 
+def about(child: Child) -> str:
+    """How a child looks, on one line: age, likeness (a stranger has 50 %) and the code that draws it again."""
+    mom, dad = (f"{child.likeness[who]:.0f} % like {who}" for who in ("mom", "dad"))
+    return f"looks {child.estimated_age:.0f}; {mom}, {dad} (strangers: 50 %); code {child.code}"
+
+
 def write_film(out: Path, film: Film, kind: Literal["gif", "mp4"], *, corner_mark: bool = False) -> None:
     """Save a film, marked as AI-generated; with `corner_mark` visibly so."""
     from core.films import encode_film, mark_corners

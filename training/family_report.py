@@ -206,7 +206,7 @@ def figures_of(families: Sequence[Family]) -> dict[str, Any]:
     }
 
 
-def _age_errors(families: Sequence[Family], low: float, high: float) -> dict[str, float]:
+def _age_errors(families: Sequence[Family], low: float, high: float) -> dict[str, float | None]:
     told: dict[str, list[float]] = {"girl": [], "boy": []}
     for family in families:
         told[family.sex] += [shown.age - age for age, shown in family.at.items() if low <= age <= high]
@@ -215,7 +215,7 @@ def _age_errors(families: Sequence[Family], low: float, high: float) -> dict[str
     return {"mean_absolute": _mean(np.abs(errors)), "bias": _mean(errors), **by_sex, "faces": len(errors)}
 
 
-def right_couple_first(families: Sequence[Family]) -> float:
+def right_couple_first(families: Sequence[Family]) -> float | None:
     """How often the nearest couple (mean of both distances) to a child of eight is its own."""
     right = []
     for family in families:
@@ -225,7 +225,7 @@ def right_couple_first(families: Sequence[Family]) -> float:
     return _mean(right)
 
 
-def _between_children(families: Sequence[Family]) -> dict[str, float]:
+def _between_children(families: Sequence[Family]) -> dict[str, float | None]:
     siblings = [distance(f.at[COMPARED_AT].descriptor, f.sibling.descriptor) for f in families]
     others = [
         distance(one.at[COMPARED_AT].descriptor, other.at[COMPARED_AT].descriptor)
@@ -237,17 +237,17 @@ def _between_children(families: Sequence[Family]) -> dict[str, float]:
         "between_siblings": _mean(siblings),
         "siblings_0.25_apart": _mean(np.array(siblings) >= 0.25),
         "between_couples": _mean(others),
-        "couples_to_siblings": _mean(others) / max(_mean(siblings), 1e-6),
+        "couples_to_siblings": _mean([np.mean(others) / np.mean(siblings)]) if others else None,
     }
 
 
-def _drift(tones: Sequence[npt.NDArray[np.float32]]) -> dict[str, float]:
+def _drift(tones: Sequence[npt.NDArray[np.float32]]) -> dict[str, float | None]:
     """How far the child's colour lies outside its parents' (rows mom, dad, child), and how often within TOLERANCE."""
     outside = [float(np.maximum(np.maximum(t[:2].min(0) - t[2], t[2] - t[:2].max(0)), 0).max()) for t in tones]
     return {"within_tolerance": _mean(np.array(outside) <= TOLERANCE), "outside_median": _median(outside)}
 
 
-def nearer_to_the_real(families: Sequence[Family], way: str) -> float:
+def nearer_to_the_real(families: Sequence[Family], way: str) -> float | None:
     """How often a drawing is nearer to its family's real child than to another's of that sex; 0.5 is chance."""
     nearer = []
     for family in families:
@@ -268,9 +268,10 @@ def save_families(families: Sequence[Family], path: Path) -> None:
     path.write_bytes(encode_picture(np.concatenate(rows, axis=0)))
 
 
-def _mean(values: Any) -> float:
-    return round(float(np.mean(values)), 4) if len(values) else float("nan")
+def _mean(values: Any) -> float | None:
+    """None of nothing, as JSON can say it."""
+    return round(float(np.mean(values)), 4) if len(values) else None
 
 
-def _median(values: Any) -> float:
-    return round(float(np.median(values)), 4) if len(values) else float("nan")
+def _median(values: Any) -> float | None:
+    return round(float(np.median(values)), 4) if len(values) else None

@@ -279,11 +279,12 @@ def test_two_photos_with_two_faces_each_are_asked_about_one_by_one() -> None:
 # The child and its variations
 
 
-def test_the_picture_comes_with_nine_buttons() -> None:
+def test_the_picture_comes_with_ten_buttons() -> None:
     story = Story()
     picture = next(line for line in story.ready(story.couple()) if isinstance(line, Say))
     actions = [button.action for row in picture.buttons for button in row]
-    assert actions == ["younger", "older", "more_mom", "more_dad", "sibling", "grow", "card", "clip", "genes"]
+    around = ["younger", "older", "more_mom", "more_dad", "sibling", "grow", "card", "clip", "smile", "genes"]
+    assert actions == around
 
 
 def test_age_shows_the_same_child_at_that_age() -> None:
