@@ -3,6 +3,7 @@
 b"mom …"      a woman              b"text …"        not a picture
 b"dad …"      a man                b"nobody …"      no face
 b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
+b"baby …"     under age            b"unsafe …"      indecent
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class FakeWorker:
                 return
             direction = unit.photos.data(job.photo_id).split(b" ")[0].decode(errors="replace")
             kind, _, count = direction.partition(":")
-            refusals = {"text": "not_a_picture", "nobody": "no_face"}
+            refusals = {"text": "not_a_picture", "nobody": "no_face", "baby": "under_age", "unsafe": "unsafe_photo"}
             if kind in refusals:
                 unit.jobs.fail(job.id, refusals[kind], {})
                 unit.photos.forget_data(photo.id)

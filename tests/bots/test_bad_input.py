@@ -57,6 +57,10 @@ def other(**content: Any) -> Deed:
     return lambda person: person.sends(**content)
 
 
+def presses(label: str) -> Deed:
+    return lambda person: person.presses(label)
+
+
 def sees(words: str) -> Deed:
     return lambda person: person.sees(words)
 
@@ -121,6 +125,13 @@ MESSAGES = (
     ),
     Row("a dog", (photo(b"nobody dog"),), NO_FACE),
     Row("a dog as dad", (photo(b"nobody dog", "dad"),), NO_FACE),
+    Row("a baby as dad", (photo(b"baby 1", "dad"),), "This person looks under age to me"),
+    Row(
+        "a baby, they say no",
+        (photo(b"baby 1"), sees("under age"), presses("That is wrong")),
+        "Sorry! Faces can deceive",
+    ),
+    Row("an indecent picture", (photo(b"unsafe 1"),), "I would rather not draw from this picture."),
     Row("the same photo twice", (photo(b"mom 1"), sees(NEXT_PHOTO), photo(b"mom 1")), "I have this photo already."),
     Row("emoji", (says("👶❤️"),), SEND_TWO),
     Row("right-to-left text", (says("مرحبا كيف حالك"),), SEND_TWO),
@@ -189,6 +200,7 @@ COMMANDS = (
     Row("/withdraw, then no", (says("/withdraw"), sees("Withdraw your agreement?"), says("no")), "agreement stands"),
     Row("/delete_my_data, then no", (says("/delete_my_data"), sees("Delete everything"), says("no")), "was deleted."),
     Row("/delete_my_data, then maybe", (says("/delete_my_data"), sees("Delete everything"), says("maybe")), SEND_TWO),
+    Row("/admin by anybody", (says("/admin block 7"),), "I don't know that command."),
     Row("an unknown command", (says("/fly"),), "I don't know that command. /help shows what I can do."),
     Row("a command in capitals", (says("/AGE -3"),), BAD_AGE),
     Row("an unknown command in a group", (says("/fly"),), SILENCE, group=True),

@@ -15,6 +15,7 @@ from bots.steps import CloseQuestion, Say
 from bots.texts import render
 from storage.unit import Store
 from tests.bots.agreement import agreed
+from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import FakeWorker
 from tests.bots.story import Story
 
@@ -155,3 +156,41 @@ def test_deleting_ones_data_forgets_the_language_and_says_so_in_it(dialogue: Dia
 def test_a_language_nobody_translated_is_answered_in_english(dialogue: Dialogue) -> None:
     assert dialogue.hear(Who("telegram", "3", "3", "tlh"), CommandGiven("help")).language is None
     assert render("kept", {}, "tlh") == render("kept", {}, "en")
+
+
+# As people see it
+
+
+@pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning")
+@pytest.mark.usefixtures("bot")
+class TestInTelegram:
+    async def test_somebody_is_spoken_to_in_the_language_of_their_phone(self, api: BotApi) -> None:
+        anna = api.person(1, language="de")
+        await anna.says("/start")
+        await anna.sees("Hallo! Schick mir ein Foto von Mama")
+        await anna.sends_photo(b"someone 1", "Mama")
+        await anna.sees("Mama ist da.")
+        await anna.sends_photo(b"someone 2")
+        [picture] = await anna.sees_pictures(1)
+        assert picture.text == "Mädchen, 6 Jahre · halb Mama, halb Papa"
+        assert picture.labels[:2] == ["◀ Jünger", "Älter ▶"]
+
+    async def test_a_chosen_language_is_spoken_at_once_and_from_then_on(self, api: BotApi) -> None:
+        anna = api.person(1)
+        await anna.says("/language")
+        question = await anna.sees("Which language shall I speak?")
+        assert question.labels[0] == "English" and len(question.labels) == len(LANGUAGES)
+        await anna.presses("Русский")
+        await anna.sees("Хорошо, теперь я говорю по-русски.")
+        await anna.sends_photo(b"nobody 1")
+        await anna.sees("Не нахожу на этом фото лица.")
+
+    async def test_arabic_runs_from_right_to_left_with_its_own_words_typed(self, api: BotApi) -> None:
+        anna = api.person(1, language="ar")
+        await anna.says("/age 400")
+        await anna.sees("جرّب \u2066/age 7\u2069")
+        await anna.sends_photo(b"someone 1", "أمي")
+        await anna.sees("وصلت صورة الأم.")
+        await anna.sends_photo(b"someone 2")
+        [picture] = await anna.sees_pictures(1)
+        assert picture.text == "بنت، 6 سنوات · نصف من الأم ونصف من الأب"
