@@ -173,7 +173,8 @@ class DiscordBot:
         """ "Use as mom" beside somebody's message."""
 
         async def work(who: Who, key: str) -> None:
-            photo = photo_in(message, role, who.user)
+            us = str(self._client.user.id) if self._client.user is not None else ""
+            photo = photo_in(message, role, who.user, us)
             if photo is not None:
                 await self._take(who, key, (photo,), {})
             else:

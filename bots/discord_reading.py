@@ -60,11 +60,10 @@ def is_picture(file: discord.Attachment) -> bool:
     return (file.content_type or "").startswith("image/") or file.filename.lower().endswith(PICTURE_ENDINGS)
 
 
-def photo_in(message: discord.Message, role: Role, speaker: str) -> PhotoRef | None:
-    """The first picture of a message, whoever wrote it; None where there is none, or only ours."""
-    me = message.author.id == getattr(message._state.user, "id", None)
+def photo_in(message: discord.Message, role: Role, speaker: str, us: str) -> PhotoRef | None:
+    """The first picture of a message, whoever wrote it; None where there is none, or only one that we drew."""
     found = next((file for file in message.attachments if is_picture(file)), None)
-    if found is None or me:
+    if found is None or str(message.author.id) == us:
         return None
     writer = str(message.author.id)
     return PhotoRef(found, role, None if message.author.bot or writer == speaker else writer)

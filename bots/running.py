@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
+
+from bots.faults import frames_of
+
+log = logging.getLogger(__name__)
 
 
 class Bot(Protocol):
@@ -53,7 +58,9 @@ async def run_bots(bots: Sequence[Bot]) -> None:
         for task in waits:
             task.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-        await asyncio.gather(*(bot.stop() for bot in started), return_exceptions=True)
+        for fault in await asyncio.gather(*(bot.stop() for bot in started), return_exceptions=True):
+            if isinstance(fault, Exception):
+                log.error("a bot did not stop in order: %s\n%s", type(fault).__name__, frames_of(fault))
 
 
 async def _work(bot: Bot, started: list[Bot]) -> None:

@@ -82,6 +82,13 @@ class TestOnePerson:
         await anna.uses_menu("Use as mom", await anna.posts(text="hello"))
         await anna.sees("I only understand photos")
 
+    async def test_our_own_pictures_are_nobodys_parents(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        drawing = await anna.posts(anna.upload(b"mom 1"))
+        drawing.author = fake_discord.APPLICATION
+        await anna.uses_menu("Use as mom", drawing)
+        await anna.sees("I only understand photos")
+
     async def test_age_shows_the_same_child_and_a_sibling_another(self, discord_api: Discord) -> None:
         anna = discord_api.person(1)
         await first_child(anna)
