@@ -1,13 +1,15 @@
 """Moves a latent to the age and sex asked, keeping what makes the person that person.
 
-Two things are learnt from labelled latents (`childface train ageing`): the mean style of every age and sex, as a curve
-through W, and a reader that tells age and sex from a latent. A latent moves by the difference of two points of the
-curve, so everything by which it differs from its own age's mean goes with it. How far along the curve is solved for:
-the reader, not a fixed step, decides when the asked age is reached; and a look or two at a drawn preview correct it.
+Two things are learnt from labelled latents (`childface train ageing`): the mean style of every age, sex and skin tone,
+as a curve through W from which colours of skin, hair and background are taken out, and a reader that tells age, sex and
+skin tone from a latent. A latent moves by the difference of two points of the curve of its own skin tone, so everything
+by which it differs from its own age's mean goes with it. How far along the curve is solved for: the reader, not a fixed
+step, decides when the asked age is reached; and a look or two at a drawn preview correct it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,9 @@ KNOTS = (0.0, 1.5, 4.0, 8.0, 13.0, 19.0, 30.0, 45.0, 60.0, 80.0)
 """Ages between which the curve is straight (in growth, see `to_growth`)."""
 
 OLDEST = 90.0
+CURVE_ENDS = (-3.5, 130.0)
+"""Years of the curve, continued straight beyond its knots, that may be tried for a face which hardly changes."""
+
 SURE = 2.2
 """Logit of 0.9: the sex is shown clearly."""
 
@@ -37,6 +42,7 @@ class AgeModel(nn.Module):
 
     knots: Tensor
     curve: Tensor
+    tilt: Tensor
     profile: Tensor
     residual: Tensor
     directions: Tensor
@@ -47,6 +53,7 @@ class AgeModel(nn.Module):
         super().__init__()
         self.register_buffer("knots", to_growth(torch.tensor(KNOTS)))
         self.register_buffer("curve", torch.zeros(2, len(KNOTS), WIDTH))
+        self.register_buffer("tilt", torch.zeros(len(KNOTS), WIDTH))
         self.register_buffer("profile", torch.ones(STYLES))
         self.register_buffer("residual", torch.ones(len(KNOTS)))
         self.register_buffer("directions", torch.eye(WIDTH))
@@ -59,7 +66,7 @@ class AgeModel(nn.Module):
             nn.GELU(),
             nn.Linear(hidden, hidden),
             nn.GELU(),
-            nn.Linear(hidden, 2),
+            nn.Linear(hidden, 3),
         )
 
     @property
@@ -76,22 +83,33 @@ class AgeModel(nn.Module):
 
     def read(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """W+ (B, L, D) → age in years (B,) and the logit of male (B,)."""
-        growth, male = self.reader(self.reader_inputs(latent)).unbind(dim=1)
+        growth, male = self.read_growth(latent)
         return to_years(growth), male
 
-    def mean_style(self, age: Tensor, male: Tensor) -> Tensor:
-        """The curve at ages (B,) and sexes (B,), (B, D)."""
+    def read_growth(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """W+ (B, L, D) → growth (B,), below that of a newborn too, and the logit of male (B,)."""
+        growth, male, _ = self.reader(self.reader_inputs(latent)).unbind(dim=1)
+        return growth, male
+
+    def read_skin(self, latent: Tensor) -> Tensor:
+        """W+ (B, L, D) → lightness of the skin (B,), 0 for the usual one, in standard deviations."""
+        skin: Tensor = self.reader(self.reader_inputs(latent))[:, 2]
+        return skin.clamp(-3, 3)
+
+    def mean_style(self, age: Tensor, male: Tensor, skin: Tensor | None = None) -> Tensor:
+        """The curve at ages (B,), sexes (B,) and skin tones (B,), (B, D)."""
         weights = self._between_knots(age)
         female_style, male_style = weights @ self.curve[0], weights @ self.curve[1]
-        return female_style + male[:, None] * (male_style - female_style)
+        style = female_style + male[:, None] * (male_style - female_style)
+        return style if skin is None else style + skin[:, None] * (weights @ self.tilt)
 
     def spread(self, age: Tensor) -> Tensor:
         """How far faces of an age (B,) lie from their mean, as a factor of the usual distance, (B,)."""
         return self._between_knots(age) @ self.residual
 
     def _between_knots(self, age: Tensor) -> Tensor:
-        """Weights (B, K) of the knots at ages (B,): two neighbours share 1."""
-        at = to_growth(age).clamp(self.knots[0], self.knots[-1])
+        """Weights (B, K) of the knots at ages (B,): two neighbours share 1; straight on beyond both ends."""
+        at = torch.log1p(age.clamp(*CURVE_ENDS) / 12)
         right = torch.searchsorted(self.knots, at.contiguous()).clamp(1, len(self.knots) - 1)
         share = (at - self.knots[right - 1]) / (self.knots[right] - self.knots[right - 1])
         weights = torch.zeros(len(age), len(self.knots))
@@ -102,8 +120,9 @@ class AgeModel(nn.Module):
 
     def move(self, latent: Tensor, *, age_from: Tensor, male_from: Tensor, age_to: Tensor, male_to: Tensor) -> Tensor:
         """W+ (1, L, D) and ages, sexes (B,) → W+ (B, L, D)."""
-        before = self.mean_style(age_from, male_from)
-        after = self.mean_style(age_to, male_to)
+        skin = self.read_skin(latent).expand(len(age_to))
+        before = self.mean_style(age_from, male_from, skin)
+        after = self.mean_style(age_to, male_to, skin)
         keep = (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
         own = latent - before[:, None] * self.profile[:, None] - self.w_mean * (1 - self.profile[:, None])
         step = after[:, None] * self.profile[:, None] + self.w_mean * (1 - self.profile[:, None])
@@ -145,11 +164,12 @@ class Ager:
         """Move W+ (1, L, D) until the reader sees the age (years, 0 … 90) and, from three years on, clearly the sex."""
         read_age, read_male = self.model.read(latent)
         start_male = torch.sigmoid(read_male)
-        ages = to_years(torch.linspace(0, float(to_growth(torch.tensor(OLDEST + 8))), 65))
+        youngest, oldest = (math.log1p(end / 12) for end in CURVE_ENDS)
+        ages = 12 * torch.expm1(torch.linspace(youngest, oldest, 81))
         for curve_male in self._sexes(male):
             moved = self._along(latent, read_age, start_male, ages, curve_male)
-            seen_age, seen_male = self.model.read(moved)
-            curve_age = crossing(ages, seen_age, age)
+            seen_growth, seen_male = self.model.read_growth(moved)
+            curve_age = crossing(ages, seen_growth, growth_of(age))
             sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / SURE
             shown = float(_interpolate(ages, sure, curve_age)) * (1 if male else -1)
             if shown >= 1:
@@ -181,9 +201,8 @@ class Ager:
                 break
             curve_age, curve_male = aged.curve_age, aged.curve_male
             if not right_age:
-                tried.append((growth_of(curve_age), growth_of(found.age)))
-                growth = torch.tensor(next_growth(tried, wanted))
-                curve_age = float(to_years(growth).clamp(0, OLDEST + 8))
+                tried.append((math.log1p(curve_age / 12), growth_of(found.age)))
+                curve_age = min(max(12 * math.expm1(next_growth(tried, wanted)), CURVE_ENDS[0]), CURVE_ENDS[1])
             if not right_sex:
                 curve_male += (0.9 - shown) * (1 if male else -1)
             aged = self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, curve_male)

@@ -12,12 +12,13 @@ import csv
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.age_estimate import AGE_FILE, SIZES, YEARS, AgeHead, pooled_features
 from core.identity import IdentityNetwork
@@ -32,11 +33,11 @@ from training.tight import TightAligner
 class AgeSettings:
     """What a run is made of."""
 
-    epochs: int = 14
+    epochs: int = 20
     batch: int = 128
     learning_rate: float = 1.5e-3
-    weight_decay: float = 0.05
-    balance: float = 0.7  # 0: faces as they come; 1: every age as often as any other
+    weight_decay: float = 0.1
+    balance: float = 0.5  # 0: faces as they come; 1: every age as often as any other
     held_back: int = 10  # every tenth face
     seed: int = 3
 
@@ -96,12 +97,11 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
             answers = member(reduced[train[left_out], 0])
         chances[left_out], logits[left_out] = answers[:, :YEARS].softmax(dim=1), answers[:, YEARS]
     fit_calibration(head, chances, faces.age[train])
-    log.note(
-        0, **tell(*head.calibrate(*head.moments(chances), logits), faces.age[train], faces.male[train], "left_out_")
-    )
+    age, error, male = head.calibrate(*head.moments(chances), logits)
+    log.note(0, **tell(age, error, male, faces.age[train], faces.male[train], prefix="left_out_"))
     with torch.inference_mode():
         age, error, male = head(faces.features[check, 0])
-        log.note(settings.epochs, **tell(age, error, male, faces.age[check], faces.male[check]))
+    log.note(settings.epochs, **tell(age, error, male, faces.age[check], faces.male[check]))
     save_weights(head, folder / AGE_FILE)
     return head
 
@@ -113,16 +113,16 @@ def describe_features(head: AgeHead, features: Tensor) -> None:
     head.mean.copy_(flat.mean(dim=0))
     head.scale.copy_(1 / (flat.std(dim=0) + 1e-3))
     parts = ((flat - head.mean) * head.scale).split(SIZES, dim=1)
-    for reduce, part in zip(head.reduce, parts, strict=True):
+    for module, part in zip(head.reduce, parts, strict=True):
+        reduce = cast(nn.Linear, module)
         strength, directions = torch.linalg.eigh(part.T @ part / len(part))
-        assert isinstance(reduce, torch.nn.Linear)
         kept = reduce.weight.shape[0]
         strength, directions = strength.flip(0)[:kept], directions.flip(1)[:, :kept]
         reduce.weight.copy_((directions / (strength + 0.02 * strength.mean()).clamp(min=1e-6) ** 0.35).T)
 
 
 def train_member(
-    member: torch.nn.Module, reduced: Tensor, age: Tensor, male: Tensor, settings: AgeSettings, log: TrainingLog
+    member: nn.Module, reduced: Tensor, age: Tensor, male: Tensor, settings: AgeSettings, log: TrainingLog
 ) -> None:
     """One network on reduced features (N, 2, R), ages (N,) and sexes (N,)."""
     member.train()

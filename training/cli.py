@@ -185,22 +185,28 @@ def age_estimator(
 def ageing(
     drawn: Drawn,
     age: Annotated[Path | None, typer.Option(help="Folder of the age estimator; default: the shipped one.")] = None,
+    check: Annotated[int, typer.Option(min=0, help="Move so many held-back faces through ages, and judge them.")] = 20,
     out: Out = Path("runs/ageing"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Fit the age and sex model on drawn pairs, labelled by our own estimator."""
+    """Fit the age and sex model on drawn pairs, labelled by our own estimator; ends with a report in log.jsonl."""
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.identity import load_identity
     from core.loading import SHIPPED
-    from training.ageing import label_pairs, train_ageing
+    from core.preview import load_preview
+    from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
 
     _threads(threads)
     pairs = DrawnPairs.open(drawn)
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
-    train_ageing(load_generator(weights), pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
+    generator = load_generator(weights)
+    model = train_ageing(generator, pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
+    if check:
+        preview = load_preview(generator.synthesis, SHIPPED)
+        check_moves(model, generator, preview, estimator, pairs, out, count=check)
     typer.echo(out)
 
 

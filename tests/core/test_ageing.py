@@ -17,7 +17,7 @@ class StraightReader(nn.Module):
     """Reads growth from the first input and sex from the second, so that every answer can be worked out by hand."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs[:, :2]
+        return torch.cat([inputs[:, :2], torch.zeros(len(inputs), 1)], dim=1)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def face(model: AgeModel, *, age: float, male: float, own: float = 0.0) -> Tenso
 def test_the_reader_sees_the_age_and_sex_that_were_asked(model: AgeModel, age: float, male: bool) -> None:
     aged = Ager(model).solve(face(model, age=33, male=1.0), age=age, male=male)
     seen_age, seen_male = model.read(aged.latent)
-    assert seen_age.item() == pytest.approx(min(age, KNOTS[-1]), abs=0.6)
+    assert seen_age.item() == pytest.approx(age, abs=0.6)
     if age >= 3:
         assert (seen_male.item() > 0) == male
 

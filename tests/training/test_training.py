@@ -22,7 +22,7 @@ from core.loading import SHIPPED
 from core.preview import load_preview
 from core.second_look import LooksReader, SecondLook
 from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
-from training.ageing import AgeingSettings, label_pairs, train_ageing
+from training.ageing import AgeingSettings, check_moves, label_pairs, train_ageing
 from training.augment import spoil
 from training.draw import draw_pairs
 from training.drawn import DrawnPairs
@@ -175,6 +175,11 @@ def test_the_age_head_learns_and_the_ageing_model_is_fitted_on_what_it_says(
     assert model.curve.isfinite().all()
     age, _ = model.read(pairs.latent(torch.tensor([0])))
     assert 0 <= age.item() <= 100
+    preview = load_preview(generator.synthesis, SHIPPED)
+    few = AgeingSettings(held_back=2)
+    scores = check_moves(model, generator, preview, estimator, pairs, tmp_path, count=1, ages=(6, 12), settings=few)
+    assert 0 < scores["distance_6_12"] < 1.2
+    assert log_of(tmp_path)[-1]["mae_1_12"] == pytest.approx(scores["mae_1_12"], abs=1e-4)
 
 
 def test_a_tight_crop_is_aligned_like_the_whole_portrait(drawn: Path, faces: Path, weights_dir: Path) -> None:
