@@ -30,8 +30,9 @@ KNOTS = (0.0, 1.5, 4.0, 8.0, 13.0, 19.0, 30.0, 45.0, 60.0, 80.0)
 """Ages between which the curve is straight (in growth, see `to_growth`)."""
 
 OLDEST = 90.0
-CURVE_ENDS = (-3.5, 130.0)
-"""Years of the curve, continued straight beyond its knots, that may be tried for a face which hardly changes."""
+CURVE_ENDS = (0.0, 110.0)
+"""Years of the curve that may be tried: straight on beyond its last knot for a face which hardly grows old. Below the
+first, faces fall apart."""
 
 SURE = 2.2
 """Logit of 0.9: the sex is shown clearly."""
