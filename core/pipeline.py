@@ -126,16 +126,16 @@ class Models:
     def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
         """Converted weights from `weights`, our own from `shipped`; MissingWeights names the first that lacks."""
         generator, identity = load_generator(weights), load_identity(weights)
-        preview = load_preview(generator.synthesis, shipped)
+        preview, directions = load_preview(generator.synthesis, shipped), load_directions(shipped)
         return cls(
             finder=FaceFinder.load(weights),
             generator=generator,
             preview=preview,
             encoder=load_encoder(shipped),
-            second_look=SecondLook.load(preview, identity, shipped),
+            second_look=SecondLook.load(preview, identity, directions, shipped),
             identity=identity,
             ageing=load_ageing(shipped),
-            directions=load_directions(shipped),
+            directions=directions,
         )
 
 

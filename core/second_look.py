@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.device import has_bfloat16
+from core.directions import QUANTITIES, Directions
 from core.face_preview import FacePreview, paste
 from core.generator import WIDTH
 from core.identity import IdentityNetwork, identity_chip
@@ -28,12 +29,16 @@ COLOURS = 3
 COLOUR_WEIGHT = 0.5
 """A mean colour that is wrong by the whole range counts as much as this distance of descriptors."""
 
-DESCRIPTOR_TRUST, COLOUR_TRUST = 0.07, 0.02
+DESCRIPTOR_TRUST, COLOUR_TRUST = 0.08, 0.02
 """Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
 
 
-LOOKS = 2
-"""How often to look and move: a third look finds next to nothing."""
+LOOKS = 1
+"""How often to look and move. A second move brings the descriptor nearer still, but the face no more: heads turn, and
+glasses appear, because the descriptor cares little for either."""
+
+HELD_BACK = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background")
+"""Quantities of `core.directions` that a move leaves alone: the encoder saw them, the descriptor hardly does."""
 
 LONGEST = 0.7
 """The longest step, as its root mean square along W's principal directions, in units of W's spread."""
@@ -69,14 +74,17 @@ class LooksReader(nn.Module):
         """Coordinates (B, R) → looks (B, 131)."""
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
-    def step(self, style: Tensor, gap: Tensor) -> Tensor:
+    def step(self, style: Tensor, gap: Tensor, held: Tensor | None = None) -> Tensor:
         """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
 
         The most likely move when moves are spread as W is and the reader errs as far as it is trusted (Bishop 2006,
-        section 3.3).
+        section 3.3). What the rows of `held` (N, D) read of a style stays as it is.
         """
         at = self.coordinates(style[None])[0]
         slope = torch.func.jacrev(lambda x: self.read(x[None])[0])(at)
+        if held is not None:
+            free = torch.eye(len(at)) - torch.linalg.pinv(held @ self.basis) @ (held @ self.basis)
+            slope = slope @ free
         errors = torch.tensor([DESCRIPTOR_TRUST] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
         move = slope.T @ torch.linalg.solve(slope @ slope.T + errors.square().diag(), gap)
         return cast(Tensor, self.basis @ (move * (LONGEST / move.square().mean().sqrt()).clamp(max=1.0)))
@@ -86,20 +94,31 @@ class SecondLook:
     """The reader with what draws and describes for it."""
 
     def __init__(
-        self, reader: LooksReader, preview: PreviewGenerator, identity: IdentityNetwork, *, half: bool | None = None
+        self,
+        reader: LooksReader,
+        preview: PreviewGenerator,
+        identity: IdentityNetwork,
+        *,
+        held: Tensor | None = None,
+        half: bool | None = None,
     ) -> None:
         self.reader = reader
+        self.held = held
         self.half = has_bfloat16() if half is None else half
         self.face = FacePreview(preview).eval()
         self.identity = identity
         self.mask = face_mask(256, floor=0.0)
 
     @classmethod
-    def load(cls, preview: PreviewGenerator, identity: IdentityNetwork, weights: Path) -> SecondLook:
+    def load(
+        cls, preview: PreviewGenerator, identity: IdentityNetwork, directions: Directions, weights: Path
+    ) -> SecondLook:
         """Read the shipped reader; MissingWeights when it is absent or damaged."""
         reader = LooksReader()
         load_weights(reader, weights / SECOND_LOOK_FILE)
-        return cls(reader.eval().requires_grad_(False), preview, identity)
+        rows = [QUANTITIES.index(name) for name in HELD_BACK]
+        held = directions.readers[rows].sum(dim=1)
+        return cls(reader.eval().requires_grad_(False), preview, identity, held=held)
 
     @torch.no_grad()
     def looks(self, picture: Tensor) -> Tensor:
@@ -119,5 +138,5 @@ class SecondLook:
         """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
         for _ in range(looks):
             gap = (wanted - self.drawn_looks(latent))[0]
-            latent = latent + self.reader.step(latent[0].mean(dim=0), gap)
+            latent = latent + self.reader.step(latent[0].mean(dim=0), gap, self.held)
         return latent

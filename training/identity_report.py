@@ -3,6 +3,7 @@
 For every photo: encode, draw, find the face in the drawing anew, and compare. The distance is dlib's own, with dlib's
 own alignment of both faces; colours and pixels are compared inside the soft oval of the face. Then the latent is aged
 to six, drawn and compared with the photo again: a latent that is only near the photo, and not near W, fails there.
+Ordinary photos are judged by the whole generator's drawing; aged faces and the hard copies by the preview's.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from core.latents import Latent
 from core.losses import face_mask
 from core.photo import open_photo
 from core.pictures import resize_area
-from core.pipeline import ChildPipeline, to_tensor
+from core.pipeline import ChildPipeline, to_pixels, to_tensor
 from training.groups import Source, hard_copies, measured_groups, read_groups
 from training.perceptual import PerceptualNetwork, similarity
 from training.photos import SUFFIXES
@@ -111,10 +112,9 @@ class Judge:
             return None
 
     def compare(
-        self, descriptor: np.ndarray, crop: Pixels, latent: Latent, into: Measured, groups: Sequence[str] = ()
-    ) -> Pixels:
-        """Draw a latent and add its figures; `descriptor` is the photo's, `crop` its aligned face."""
-        drawn = self.draw(latent)
+        self, descriptor: np.ndarray, crop: Pixels, drawn: Pixels, into: Measured, groups: Sequence[str] = ()
+    ) -> None:
+        """Add the figures of a drawing; `descriptor` is the photo's, `crop` its aligned face."""
         distance = self.distance(drawn, descriptor)
         if distance is None:
             into.redrawn_no_face += 1
@@ -130,20 +130,22 @@ class Judge:
         if self.perceptual is not None:
             with torch.inference_mode():
                 into.lpips.append(self.perceptual.distance(to_tensor(crop), to_tensor(drawn)).item())
-        return drawn
 
-    def compare_aged(self, descriptor: np.ndarray, latent: Latent, into: Measured) -> Pixels:
-        """The same person as a child: how far from the photo, and how many years beside the age asked."""
-        drawn = self.draw(self.pipeline.age_face(latent, age=CHILDHOOD))
+    def compare_aged(self, descriptor: np.ndarray, drawn: Pixels, into: Measured) -> None:
+        """The same person drawn as a child: how far from the photo, and how many years beside the age asked."""
         distance = self.distance(drawn, descriptor)
         if distance is not None:
             into.aged_distance.append(distance)
         into.aged_years_off.append(abs(self.pipeline.estimator.estimate(to_tensor(drawn)).age - CHILDHOOD))
-        return drawn
 
     def draw(self, latent: Latent) -> Pixels:
         """A latent as a picture of 256 px."""
         return resize_area(self.pipeline.draw(latent, size=512), 256)
+
+    @torch.no_grad()
+    def preview(self, latent: Latent) -> Pixels:
+        """The same by the preview generator: much cheaper, and nearly the same."""
+        return to_pixels(self.pipeline.models.preview(latent.tensor()))
 
 
 def _mean_lab(rgb: Pixels, mask: np.ndarray) -> np.ndarray:
@@ -213,11 +215,13 @@ def _measure(judge: Judge, source: Source, ways: dict[str, Measured], settings: 
             seconds = time.perf_counter() - began
         if source.groups_are_made:
             copy = Measured(groups=measured.groups)  # a copy counts in its group and nowhere else
-            judge.compare(descriptor, parent.crop, latent, copy, groups)
+            judge.compare(descriptor, parent.crop, judge.preview(latent), copy, groups)
             continue
-        row.append(judge.compare(descriptor, parent.crop, latent, measured, groups))
+        row.append(judge.draw(latent))
+        judge.compare(descriptor, parent.crop, row[-1], measured, groups)
         measured.seconds.append(seconds)
-        aged = judge.compare_aged(descriptor, latent, measured)
+        aged = judge.preview(judge.pipeline.age_face(latent, age=CHILDHOOD))
+        judge.compare_aged(descriptor, aged, measured)
     return row if source.groups_are_made else [*row, aged]
 
 

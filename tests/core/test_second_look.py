@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.directions import QUANTITIES, load_directions
 from core.errors import MissingWeights
 from core.face_preview import SCALE, SIDE, FacePreview, paste
 from core.generator import STYLES, MobileStyleGAN
@@ -14,7 +15,7 @@ from core.generator_weights import load_generator
 from core.identity import load_identity
 from core.loading import SHIPPED
 from core.preview import PreviewGenerator, load_preview
-from core.second_look import DESCRIPTOR, LONGEST, LooksReader, SecondLook
+from core.second_look import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def preview(generator: MobileStyleGAN) -> PreviewGenerator:
 
 @pytest.fixture(scope="module")
 def eye(preview: PreviewGenerator, weights_dir: Path) -> SecondLook:
-    return SecondLook.load(preview, load_identity(weights_dir), SHIPPED)
+    return SecondLook.load(preview, load_identity(weights_dir), load_directions(SHIPPED), SHIPPED)
 
 
 @torch.inference_mode()
@@ -78,9 +79,19 @@ def test_every_style_input_moves_alike_and_never_far(generator: MobileStyleGAN, 
     assert along.square().mean().sqrt() <= LONGEST * 1.01
 
 
+def test_pose_smile_and_glasses_stay_what_the_encoder_saw(generator: MobileStyleGAN, eye: SecondLook) -> None:
+    directions = load_directions(SHIPPED)
+    latents = generator.sample(2, truncation=0.6, generator=torch.Generator().manual_seed(3))
+    moved = eye.correct(latents[:1], eye.drawn_looks(latents[1:]))
+    before, after = (directions.read(latent, limit=None)[0] for latent in (latents[:1], moved))
+    held = [QUANTITIES.index(name) for name in HELD_BACK]
+    torch.testing.assert_close(after[held], before[held], rtol=0, atol=0.02)
+    assert (after - before).abs().max() > 0.2
+
+
 def test_the_reader_that_is_not_there_is_named(preview: PreviewGenerator, eye: SecondLook, tmp_path: Path) -> None:
     with pytest.raises(MissingWeights, match="second_look"):
-        SecondLook.load(preview, eye.identity, tmp_path)
+        SecondLook.load(preview, eye.identity, load_directions(SHIPPED), tmp_path)
 
 
 def test_coordinates_are_the_inverse_of_the_basis() -> None:

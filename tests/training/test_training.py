@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.age_estimate import YEARS, AgeEstimator
+from core.directions import load_directions
 from core.encoder import load_encoder
 from core.generator import MobileStyleGAN
 from core.generator_weights import load_generator
@@ -124,7 +125,7 @@ def test_the_second_look_is_learnt_from_what_it_draws_and_goes_on(
     assert np.array_equal(looks[:2].numpy(), half), "what was drawn is not drawn again"
     train_second_look(generator, styles, looks, tmp_path, settings)
     assert log_of(tmp_path)[-1]["distance"] > 0
-    reader = SecondLook.load(preview, identity, tmp_path).reader
+    reader = SecondLook.load(preview, identity, load_directions(SHIPPED), tmp_path).reader
     at = reader.coordinates(styles)
     assert (reader.read(at[:3]) - looks[:3]).norm(dim=1).mean() < (looks[:3] - reader.mean).norm(dim=1).mean() * 1.5
 
