@@ -152,7 +152,9 @@ class Story:
         """Press a button under the picture of a job."""
         deed = self.jobs[job_id]
         child = deed.child
-        wish = {"age": child.age, "mix": child.mix, "sex": child.sex, "seed": child.seed, "tongue": child.tongue}
+        wish: dict[str, object] = {name: getattr(child, name) for name in ("age", "mix", "sex", "seed", "tongue")}
+        if child.smile:
+            wish["looks"] = {"smile": 1.0}
         source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes)
         return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
 

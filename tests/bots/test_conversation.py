@@ -302,6 +302,17 @@ def test_age_shows_the_same_child_at_that_age() -> None:
     )
 
 
+def test_the_same_child_smiles_and_is_grave_again() -> None:
+    story = Story()
+    first = story.first_child()
+    story.press_under(first, "smile")
+    smiling = story.last_drawing.child
+    assert smiling == replace(story.jobs[first].child, smile=True)
+    story.ready(story.last_job)
+    story.press_under(story.last_job, "smile")
+    assert story.last_drawing.child == story.jobs[first].child
+
+
 def test_a_sibling_has_everything_but_the_seed() -> None:
     story = Story()
     first = story.jobs[story.first_child()].child
