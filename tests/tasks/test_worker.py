@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from storage.clock import utc_now
-from storage.records import Job
+from storage.records import Job, Quality
 from storage.unit import Store
 from tasks.broker import create_celery
 from tasks.queue import CeleryQueue
@@ -54,9 +54,9 @@ class Deployment:
         self.workers.append(worker)
         return worker
 
-    def new_job(self) -> Job:
+    def new_job(self, quality: Quality = "fast", who: str = "1") -> Job:
         with self.store.unit() as unit:
-            user = unit.users.get_or_add("console", "1")
+            user = unit.users.get_or_add("console", who)
             photos = [unit.photos.add(user.id, photo_of(who), worker_process.LEASE * 1000).id for who in ("mom", "dad")]
             job = unit.jobs.add(
                 "child",
@@ -66,6 +66,7 @@ class Deployment:
                 mom_photo_id=photos[0],
                 dad_photo_id=photos[1],
                 wish={"age": 6.0, "size": 256},
+                quality=quality,
             )
             unit.commit()
         return job
@@ -129,6 +130,19 @@ def test_a_worker_process_deletes_what_has_outlived_its_time(sqlite_url: str, tm
         assert worker.wait(PATIENCE) == 0
     finally:
         deployment.close()
+
+
+def test_drawings_that_somebody_waits_for_go_before_refinements(deployment: Deployment) -> None:
+    refined = [deployment.new_job("refined", who) for who in ("1", "2")]
+    fast = [deployment.new_job("fast", who) for who in ("3", "4")]
+    for job in refined + fast:
+        deployment.queue.put(job)
+
+    deployment.start_worker()
+    wait_until(lambda: all(deployment.job(job).finished for job in refined + fast))
+
+    began = {job.id: deployment.job(job).started_at for job in refined + fast}
+    assert sorted(began, key=lambda job_id: str(began[job_id]))[:2] == [job.id for job in fast]
 
 
 def test_a_killed_child_of_the_worker_loses_nothing_and_doubles_nothing(deployment: Deployment) -> None:
