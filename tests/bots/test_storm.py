@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue
 from bots.quotas import Quotas
 from storage.unit import Store
@@ -50,9 +51,10 @@ async def test_a_flood_of_five_hundred_photos_in_a_group_drowns_nobody(
         await carl.sees_pictures(1)
         await anna.sees_pictures(2)
         await anna.sees("more photos than I can look at")
-        await flooder.says("/help@childface_bot")
-        await anna.sees("Send two photos")
-        await asyncio.sleep(0.2)
+        # What is left of the flood is let pass without being fetched, however long it is.
+        assert not dialogue.wants_photo(Who("telegram", str(GROUP_CHAT), "1", "en", group=True), addressed=True)
+        assert dialogue.wants_photo(Who("telegram", str(GROUP_CHAT), "2", "en", group=True), addressed=True)
+        await asyncio.sleep(0.5)
         assert len(anna.pictures) == 2
         assert sum("more photos than I can look at" in text for text in anna.texts) == 1
         assert api.count("download") == 20 + 1 + 6
