@@ -152,7 +152,7 @@ def test_a_picture_told_after_a_crash_still_has_its_buttons(desk: Desk) -> None:
     lines = desk.drawn(job)
     assert desk.dialogue.tell(job.id).lines == lines
     [say] = lines
-    assert isinstance(say, Say) and say.drawing == job.id and len(say.buttons) == 3
+    assert isinstance(say, Say) and say.drawing == job.id and say.buttons
 
 
 def test_a_deleted_job_cannot_be_told(desk: Desk) -> None:
