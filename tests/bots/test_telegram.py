@@ -43,7 +43,7 @@ class TestOnePerson:
         assert drawn(picture.picture)["age"] == 6.0
         assert picture.text == "Girl, 6 years · half mom, half dad"
         labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
-        assert picture.labels == [*labels, "Family card", "Watch it grow", "Who gave what?"]
+        assert picture.labels == [*labels, "Family card", "Watch it grow", "Smile on or off", "Who gave what?"]
 
     async def test_the_progress_message_becomes_the_picture(self, api: BotApi) -> None:
         anna = api.person(1)
