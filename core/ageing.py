@@ -30,7 +30,7 @@ KNOTS = (0.0, 1.5, 4.0, 8.0, 13.0, 19.0, 30.0, 45.0, 60.0, 80.0)
 """Ages between which the curve is straight (in growth, see `to_growth`)."""
 
 OLDEST = 90.0
-CURVE_ENDS = (0.0, 110.0)
+CURVE_ENDS = (0.0, 90.0)
 """Years of the curve that may be tried: straight on beyond its last knot for a face which hardly grows old. Below the
 first, faces fall apart."""
 
@@ -247,8 +247,10 @@ def next_growth(tried: Sequence[tuple[float, float]], wanted: float) -> float:
 def crossing(at: Tensor, values: Tensor, wanted: float) -> float:
     """Where a sampled curve first reaches `wanted` from below; its nearest sample where it never does."""
     above = (values >= wanted).nonzero()
-    if len(above) == 0 or int(above[0]) == 0:
+    if len(above) == 0:
         return float(at[(values - wanted).abs().argmin()])
+    if int(above[0]) == 0:
+        return float(at[0])  # a curve that comes down again at its far end would lead astray
     right = int(above[0])
     low, high = float(values[right - 1]), float(values[right])
     share = (wanted - low) / max(high - low, 1e-6)
