@@ -153,7 +153,7 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
 def _credentials(settings: Settings) -> Iterator[Finding]:
     """Whether pictures can be signed, where a certificate is named."""
     from childface.wiring import signature
-    from core.credentials import CredentialsFault
+    from core.errors import CredentialsFault
 
     try:
         if signature(settings) is None:

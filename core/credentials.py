@@ -17,15 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.errors import ChildFaceError
+from core.errors import CredentialsFault
 from core.pictures import MADE_BY_A_MODEL, MAKER
-
-
-class CredentialsFault(ChildFaceError):
-    """Pictures cannot be signed with what the settings name."""
-
-    def __init__(self, *, reason: str) -> None:
-        super().__init__(reason=reason)
 
 
 @dataclass(frozen=True)

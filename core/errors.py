@@ -155,5 +155,12 @@ class MissingWeights(ChildFaceError):
         super().__init__(name=name, path=path)
 
 
+class CredentialsFault(ChildFaceError):
+    """Pictures cannot be signed with what the settings name."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
 class Cancelled(ChildFaceError):
     """Somebody asked us to stop."""

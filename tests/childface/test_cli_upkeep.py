@@ -109,7 +109,7 @@ def test_db_purge_without_tables_says_what_to_do(terminal: Terminal) -> None:
 def test_weights_verify_ends_with_three_when_something_is_missing(terminal: Terminal) -> None:
     run = terminal.run("weights", "verify")
 
-    assert (run.code, run.out.count("missing")) == (3, len(["generator", "landmarks", "descriptor"]))
+    assert (run.code, run.out.count("missing")) == (3, len(["generator", "landmarks", "descriptor", "open-nsfw"]))
     assert "childface weights fetch" in run.err
 
 

@@ -157,7 +157,7 @@ async def test_a_refused_token_ends_the_bot_with_three(api: BotApi, redis_server
     _, said = await asyncio.wait_for(bot.communicate(), 60)
 
     assert bot.returncode == 3
-    assert said.decode().splitlines()[-1].startswith("childface: Telegram does not know this TELEGRAM_TOKEN")
+    assert said.decode().splitlines()[-1].startswith("childface: Telegram does not know this token")
 
 
 def environment_of(home: Path, api: BotApi, redis: RedisServer) -> dict[str, str]:
