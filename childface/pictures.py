@@ -132,7 +132,7 @@ def person(pipeline: Pipeline, photos: Sequence[Source], face: int | None, refin
     latent = found.latent
     if refine:
         with progress(f"Refining {photos[0].path.name}") as report:
-            latent = pipeline.refine(found.crop, latent, progress=report)
+            latent = pipeline.refine(found.crop, latent, progress=report, averaged=len(photos) > 1)
     facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
     return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)
 

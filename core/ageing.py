@@ -34,6 +34,9 @@ CURVE_ENDS = (0.0, 90.0)
 """Years of the curve that may be tried: straight on beyond its last knot for a face which hardly grows old. Below the
 first, faces fall apart."""
 
+TOO_MUCH = 0.35
+"""How far to step back across the curve, between the means of the sexes, from a face that grew too old by its sex."""
+
 SURE = 2.2
 """Logit of 0.9: the sex is shown clearly."""
 
@@ -171,7 +174,7 @@ class Ager:
             moved = self._along(latent, read_age, start_male, ages, curve_male)
             seen_growth, seen_male = self.model.read_growth(moved)
             curve_age = crossing(ages, seen_growth, growth_of(age))
-            sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / SURE
+            sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / sure_at(age)
             shown = float(_interpolate(ages, sure, curve_age)) * (1 if male else -1)
             if shown >= 1:
                 break
@@ -179,7 +182,7 @@ class Ager:
 
     @torch.no_grad()
     def correct(
-        self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen], looks: int = 2
+        self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen], looks: int = 4
     ) -> Aged:
         """Look at what was drawn and walk on by what is missing of the age and, from three years, of the sex.
 
@@ -206,6 +209,9 @@ class Ager:
                 curve_age = min(max(12 * math.expm1(next_growth(tried, wanted)), CURVE_ENDS[0]), CURVE_ENDS[1])
             if not right_sex:
                 curve_male += (0.9 - shown) * (1 if male else -1)
+            elif shown > 0.95 and found.age - age > max(4.0, 0.4 * age):
+                # Too much of a man is too old a boy.
+                curve_male -= TOO_MUCH * (1 if male else -1)
             aged = self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, curve_male)
         return best
 
@@ -229,19 +235,34 @@ class Ager:
         return Aged(latent=moved, curve_age=curve_age, curve_male=curve_male)
 
 
+def sure_at(age: float) -> float:
+    """The logit at which the sex is shown clearly enough: a child's sex shows less than a grown-up's."""
+    return SURE * min(1.0, max(0.35, age / 18))
+
+
 def growth_of(age: float) -> float:
     """`to_growth` of one number."""
     return float(to_growth(torch.tensor(age)))
 
 
 def next_growth(tried: Sequence[tuple[float, float]], wanted: float) -> float:
-    """Where on the curve to try next, given (curve, seen) growths so far: a careful first step, then a secant."""
+    """Where on the curve to try next, given (curve, seen) growths so far: a careful first step, then a secant.
+
+    Where one face was too young and another too old, the next one lies between them, however the estimate jumps.
+    """
     at, seen = tried[-1]
     if len(tried) == 1:
         return at + 0.8 * (wanted - seen)  # the estimate of one picture is uncertain itself
     before_at, before_seen = tried[-2]
     slope = (seen - before_seen) / (at - before_at) if abs(at - before_at) > 1e-3 else 1.0
-    return at + (wanted - seen) / min(2.0, max(0.7, slope))
+    step = at + (wanted - seen) / min(2.0, max(0.7, slope))
+    young = [where for where, looked in tried if looked < wanted]
+    old = [where for where, looked in tried if looked >= wanted]
+    if young and old and max(young) < min(old):
+        low, high = max(young), min(old)
+        edge = 0.15 * (high - low)
+        return step if low + edge < step < high - edge else (low + high) / 2
+    return step
 
 
 def crossing(at: Tensor, values: Tensor, wanted: float) -> float:

@@ -241,14 +241,23 @@ class ChildPipeline:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         seconds: float = 12.0,
+        averaged: bool = False,
     ) -> Latent:
-        """Bring a latent nearer to the aligned face (256×256×3) it was encoded from."""
+        """Bring a latent nearer to the aligned face (256×256×3) it was encoded from.
+
+        The search begins at the encoder's own answer unless the latent is one of several photos: from where the second
+        look moved it, it ends less near (docs/projection.md).
+        """
         model = self.models.encoder
         projector = Projector(self.models.preview, self.models.identity, w_mean=model.w_mean, w_scale=model.w_scale)
-        landmarks = self.models.finder.aligned_landmarks(crop)
+        landmarks, picture = self.models.finder.aligned_landmarks(crop), to_tensor(crop)
+        begin = start.require(self.generator_version).tensor()
+        if not averaged:
+            with torch.no_grad():
+                begin = model(picture)
         result = projector.project(
-            to_tensor(crop),
-            start.require(self.generator_version).tensor(),
+            picture,
+            begin,
             mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
             settings=ProjectionSettings(seconds=seconds, half=has_bfloat16()),
             progress=progress,

@@ -44,8 +44,9 @@ class Pipeline(Protocol):
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         seconds: float = 12.0,
+        averaged: bool = False,
     ) -> Latent:
-        """A latent that draws the crop better than `start`. Raises Cancelled."""
+        """A latent that draws the crop better than `start`, which is one of several photos or not. Raises Cancelled."""
         ...
 
     def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:

@@ -90,6 +90,7 @@ class FakePipeline:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         seconds: float = 12.0,
+        averaged: bool = False,
     ) -> Latent:
         self._called("refine")
         assert crop.shape == (256, 256, 3) and crop.dtype == np.uint8

@@ -52,8 +52,8 @@ def _losses(**weights: float) -> dict[str, object]:
 
 ROWS = (
     Row("start: mean face", start="mean"),
-    Row("start: encoder", start="encoder"),
-    Row("start: encoder and second look (default)"),
+    Row("start: encoder (what the program does)", start="encoder"),
+    Row("start: encoder and second look (as in all rows below)"),
     Row("start: oracle", start="oracle"),
     Row("optimiser: RMSprop", changes={"optimiser": "rmsprop", "rate": 0.02}),
     Row("optimiser: SGD with momentum", changes={"optimiser": "sgd", "rate": 2.0}),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import AgeEstimate, to_growth, to_years
-from core.ageing import KNOTS, AgeModel, Ager, crossing
+from core.ageing import KNOTS, AgeModel, Ager, crossing, growth_of, next_growth, sure_at
 from core.generator import STYLES, WIDTH
 
 
@@ -76,7 +76,7 @@ def after(first: float, then: float) -> Callable[[Tensor], AgeEstimate]:
 def test_an_estimate_that_jumps_does_not_lead_astray(model: AgeModel) -> None:
     ager, start = Ager(model), face(model, age=30, male=0.0)
     aged = ager.solve(start, age=20, male=False)
-    answers = iter([26.0, 45.0, 4.0])
+    answers = iter([26.0, 45.0, 4.0, 60.0])
     kept = ager.correct(
         start, aged, age=20, male=False, seen=lambda _: AgeEstimate(age=next(answers), error=1.0, male=0.0)
     )
@@ -89,6 +89,32 @@ def test_a_look_at_the_picture_walks_on_by_what_was_missing(model: AgeModel) -> 
     older = ager.correct(start, aged, age=6, male=False, seen=after(4.0, 6.0))
     younger = ager.correct(start, aged, age=6, male=False, seen=after(9.0, 6.0))
     assert younger.curve_age < aged.curve_age < older.curve_age
+
+
+def test_a_face_that_jumps_from_baby_to_man_is_found_between_the_two(model: AgeModel) -> None:
+    """As one real couple's boy did: solved for ten he looked forty, and two looks did not find the boy."""
+    ager, start = Ager(model), face(model, age=30, male=1.0)
+    aged = ager.solve(start, age=10, male=True)
+    jump = growth_of(4.0)  # what the reader takes for four is where this face grows up at once
+
+    def seen(latent: Tensor) -> AgeEstimate:
+        growth = float(latent[0, 0, 0])
+        shown = growth if growth < jump else growth + 2 * (growth - jump)
+        return AgeEstimate(age=float(to_years(torch.tensor(shown))), error=1.0, male=0.9)
+
+    assert seen(aged.latent).age > 20
+    found = ager.correct(start, aged, age=10, male=True, seen=seen)
+    assert abs(seen(found.latent).age - 10) < 3.5
+
+
+def test_a_childs_sex_need_not_show_as_a_grown_ups() -> None:
+    assert sure_at(4) < sure_at(10) < sure_at(18) == sure_at(60)
+
+
+def test_the_next_try_lies_between_too_young_and_too_old() -> None:
+    tried = [(0.6, 1.4), (0.0, 0.1)]
+    assert 0.0 < next_growth(tried, 0.6) < 0.6
+    assert next_growth([*tried, (0.5, 0.2)], 0.6) == pytest.approx(0.55, abs=0.04)
 
 
 def test_a_second_look_walks_further_where_the_curve_is_flat(model: AgeModel) -> None:
