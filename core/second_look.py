@@ -29,7 +29,7 @@ COLOURS = 3
 COLOUR_WEIGHT = 0.5
 """A mean colour that is wrong by the whole range counts as much as this distance of descriptors."""
 
-DESCRIPTOR_TRUST, COLOUR_TRUST = 0.07, 0.02
+DESCRIPTOR_TRUST, COLOUR_TRUST = 0.08, 0.02
 """Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
 
 
