@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import to_growth, to_years
+from core.age_estimate import along, to_growth, to_years
 from core.encoder import GROUPS
 from core.generator import STYLES, WIDTH
 from core.heredity import Basis
@@ -175,7 +175,7 @@ class Ager:
             seen_growth, seen_male = self.model.read_growth(moved)
             curve_age = crossing(ages, seen_growth, growth_of(age))
             sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / sure_at(age)
-            shown = float(_interpolate(ages, sure, curve_age)) * (1 if male else -1)
+            shown = along(ages, sure, torch.tensor([curve_age])).item() * (1 if male else -1)
             if shown >= 1:
                 break
         return self._aged(latent, read_age, start_male, curve_age, curve_male)
@@ -276,12 +276,6 @@ def crossing(at: Tensor, values: Tensor, wanted: float) -> float:
     low, high = float(values[right - 1]), float(values[right])
     share = (wanted - low) / max(high - low, 1e-6)
     return float(at[right - 1] + share * (at[right] - at[right - 1]))
-
-
-def _interpolate(at: Tensor, values: Tensor, where: float) -> Tensor:
-    right = int(torch.searchsorted(at, torch.tensor(where)).clamp(1, len(at) - 1))
-    share = (where - at[right - 1]) / (at[right] - at[right - 1])
-    return values[right - 1] + share * (values[right] - values[right - 1])
 
 
 def load_ageing(weights: Path) -> AgeModel:

@@ -32,7 +32,6 @@ COLOUR_WEIGHT = 0.5
 DESCRIPTOR_TRUST, COLOUR_TRUST = 0.08, 0.02
 """Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
 
-
 LOOKS = 1
 """How often to look and move. A second move brings the descriptor nearer still, but the face no more: heads turn, and
 glasses appear, because the descriptor cares little for either."""
@@ -74,16 +73,20 @@ class LooksReader(nn.Module):
         """Coordinates (B, R) → looks (B, 131)."""
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
-    def step(self, style: Tensor, gap: Tensor, held: Tensor | None = None) -> Tensor:
+    def free_of(self, held: Tensor) -> Tensor:
+        """The projection (R, R) of moves onto those that leave alone what the rows of `held` (N, D) read of a style."""
+        along = held @ self.basis
+        return cast(Tensor, torch.eye(along.shape[1]) - torch.linalg.pinv(along) @ along)
+
+    def step(self, style: Tensor, gap: Tensor, free: Tensor | None = None) -> Tensor:
         """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
 
         The most likely move when moves are spread as W is and the reader errs as far as it is trusted (Bishop 2006,
-        section 3.3). What the rows of `held` (N, D) read of a style stays as it is.
+        section 3.3). `free` (R, R) projects it onto what may move (see `free_of`).
         """
         at = self.coordinates(style[None])[0]
         slope = torch.func.jacrev(lambda x: self.read(x[None])[0])(at)
-        if held is not None:
-            free = torch.eye(len(at)) - torch.linalg.pinv(held @ self.basis) @ (held @ self.basis)
+        if free is not None:
             slope = slope @ free
         errors = torch.tensor([DESCRIPTOR_TRUST] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
         move = slope.T @ torch.linalg.solve(slope @ slope.T + errors.square().diag(), gap)
@@ -99,11 +102,11 @@ class SecondLook:
         preview: PreviewGenerator,
         identity: IdentityNetwork,
         *,
-        held: Tensor | None = None,
+        free: Tensor | None = None,
         half: bool | None = None,
     ) -> None:
         self.reader = reader
-        self.held = held
+        self.free = free
         self.half = has_bfloat16() if half is None else half
         self.face = FacePreview(preview).eval()
         self.identity = identity
@@ -117,8 +120,8 @@ class SecondLook:
         reader = LooksReader()
         load_weights(reader, weights / SECOND_LOOK_FILE)
         rows = [QUANTITIES.index(name) for name in HELD_BACK]
-        held = directions.readers[rows].sum(dim=1)
-        return cls(reader.eval().requires_grad_(False), preview, identity, held=held)
+        reader.eval().requires_grad_(False)
+        return cls(reader, preview, identity, free=reader.free_of(directions.readers[rows].sum(dim=1)))
 
     @torch.no_grad()
     def looks(self, picture: Tensor) -> Tensor:
@@ -138,5 +141,5 @@ class SecondLook:
         """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
         for _ in range(looks):
             gap = (wanted - self.drawn_looks(latent))[0]
-            latent = latent + self.reader.step(latent[0].mean(dim=0), gap, self.held)
+            latent = latent + self.reader.step(latent[0].mean(dim=0), gap, self.free)
         return latent

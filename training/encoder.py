@@ -179,9 +179,11 @@ def train_on_pictures(
 def photo_losses(batch: PictureBatch, weights: Mapping[str, float], identity: IdentityNetwork) -> list[PictureLoss]:
     """For each photo of a batch, how far a drawn cut around the face is from it."""
 
+    mask = face_mask(batch.targets.shape[-1])
+
     def loss_of(target: Tensor, detail: int) -> PictureLoss:
         def loss(cut: Tensor) -> Tensor:
-            wanted = weighted_loss(weights, target, face_mask(target.shape[-1]), identity)
+            wanted = weighted_loss(weights, target, mask, identity)
             return wanted(lose_detail(paste(cut, target), detail))[0]
 
         return loss
