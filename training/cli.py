@@ -17,24 +17,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from training import cli_reports
+from training.options import DEFAULT_WEIGHTS, Threads, Weights, use_threads
 
 app = typer.Typer(no_args_is_help=True, help="Train the weights that come with the program.", rich_markup_mode=None)
 
-Weights = Annotated[Path, typer.Option(help="Folder of the fetched weights.")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints, log and weights; a run found there goes on.")]
 Drawn = Annotated[Path, typer.Option(help="Folder of drawn pairs (made by `draw`).", exists=True, file_okay=False)]
-Threads = Annotated[int, typer.Option(help="Threads of torch; 0: as many as there are cores.")]
-
-DEFAULT_WEIGHTS = Path.home() / ".cache" / "childface"
 
 cli_reports.register(app)
-
-
-def _threads(count: int) -> None:
-    import torch
-
-    if count:
-        torch.set_num_threads(count)
 
 
 @app.command(epilog="Example: childface train draw --count 7000 --out runs/drawn")
@@ -49,7 +39,7 @@ def draw(
     from core.generator_weights import load_generator
     from training.draw import draw_pairs
 
-    _threads(threads)
+    use_threads(threads)
     with Progress(console=Console(file=sys.stderr)) as bars:
         bar = bars.add_task("drawing", total=1.0)
         draw_pairs(
@@ -73,7 +63,7 @@ def preview(
     from training.drawn import DrawnPairs
     from training.preview import PreviewSettings, train_preview
 
-    _threads(threads)
+    use_threads(threads)
     settings = PreviewSettings(steps=steps, learning_rate=rate)
     train_preview(load_generator(weights), DrawnPairs.open(drawn), out, settings, begin=start)
     typer.echo(out)
@@ -112,7 +102,7 @@ def encoder(
     from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
     from training.tight import TIGHT, TightAligner
 
-    _threads(threads)
+    use_threads(threads)
     generator, identity, pairs = load_generator(weights), load_identity(weights), DrawnPairs.open(drawn)
     if start is None:
         model = train_on_latents(identity, generator.w_mean, pairs, out, LatentStage(steps=latent_steps))
@@ -150,7 +140,7 @@ def second_look(
     from core.second_look import LooksReader, SecondLook
     from training.second_look import LookSettings, draw_looks, train_second_look
 
-    _threads(threads)
+    use_threads(threads)
     generator, settings = load_generator(weights), LookSettings(samples=samples)
     eye = SecondLook(LooksReader(), load_preview(generator.synthesis, SHIPPED), load_identity(weights))
     with Progress(console=Console(file=sys.stderr)) as bars:
@@ -175,7 +165,7 @@ def age_estimator(
     from training.age_estimator import AgeSettings, read_faces, train_age_head
     from training.tight import TightAligner
 
-    _threads(threads)
+    use_threads(threads)
     data = read_faces(faces, TightAligner(weights), load_identity(weights), out / "features.npz")
     train_age_head(data, out, AgeSettings(epochs=epochs))
     typer.echo(out)
@@ -199,7 +189,7 @@ def ageing(
     from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
 
-    _threads(threads)
+    use_threads(threads)
     pairs = DrawnPairs.open(drawn)
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     generator = load_generator(weights)
@@ -227,7 +217,7 @@ def directions(
     from training.drawn import DrawnPairs
     from training.traits import Landmarker, look_at, read_face
 
-    _threads(threads)
+    use_threads(threads)
     pairs, landmarker = DrawnPairs.open(drawn), Landmarker(weights)
     files, smile, glasses = read_labels(labelled)
     with Progress(console=Console(file=sys.stderr)) as bars:
@@ -266,7 +256,7 @@ def report_families(
     from training.family_report import Studio, family_report
     from training.traits import Landmarker
 
-    _threads(threads)
+    use_threads(threads)
     with Progress(console=Console(file=sys.stderr)) as bars:
         bar = bars.add_task("drawing families", total=1.0)
         found = family_report(

@@ -12,16 +12,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from training.options import DEFAULT_WEIGHTS, Threads, Weights, use_threads
+
 if TYPE_CHECKING:
     from training.bench_projection import Result
     from training.identity_report import Judge
 
-Weights = Annotated[Path, typer.Option(help="Folder of the fetched weights.")]
-Threads = Annotated[int, typer.Option(help="Threads of torch; 0: as many as there are cores.")]
 Photos = Annotated[Path, typer.Argument(help="Folder of photos, one face each.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-DEFAULT_WEIGHTS = Path.home() / ".cache" / "childface"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,15 +35,12 @@ def register(app: typer.Typer) -> None:
 
 def _judge(weights: Path, threads: int) -> Judge:
     """The pipeline with its judge; LPIPS where VGG16 was fetched."""
-    import torch
-
     from core.errors import MissingWeights
     from core.pipeline import ChildPipeline
     from training.identity_report import Judge
     from training.perceptual import PerceptualNetwork
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     try:
         perceptual = PerceptualNetwork.load(weights)
     except MissingWeights:
