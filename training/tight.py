@@ -13,6 +13,13 @@ TIGHT = (0.08, 0.14, 0.92, 0.98)
 """Where the detector's box would be in a crop that the face fills."""
 
 
+def box_around(points: np.ndarray) -> tuple[float, tuple[float, float, float, float]]:
+    """Landmarks (68, 2) → half the face's size, and where the detector's box would be: left, top, right, bottom."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    (x, y), half = (low + high) / 2, float((high - low).max()) / 2
+    return half, (x - 1.02 * half, y - 1.1 * half, x + 1.02 * half, y + 0.94 * half)
+
+
 class TightAligner:
     """Fits the 68 landmarks from a guessed box, once more from a box around what it found, and aligns."""
 
@@ -37,9 +44,7 @@ class TightAligner:
         for _ in range(2):
             shape = self._predictor(padded, self._dlib.rectangle(*(int(edge) for edge in edges)))
             points = np.array([[part.x, part.y] for part in shape.parts()], np.float64)
-            low, high = points.min(axis=0), points.max(axis=0)
-            (x, y), half = (low + high) / 2, float((high - low).max()) / 2
-            edges = (x - 1.02 * half, y - 1.1 * half, x + 1.02 * half, y + 0.94 * half)
+            half, edges = box_around(points)
         landmarks = points - [margin_x, margin_y]
         face = Face(box=(0, 0, width, height), landmarks=landmarks, size=2 * half, score=0.0, spread=0.0)
         return align_face(rgb, face, size=size).rgb

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.faces import LANDMARKS_FILE, Pixels
+from training.tight import box_around
 
 THUMB = 64
 """Side of the small copy in which colours are measured."""
@@ -41,13 +42,11 @@ class Landmarker:
     def points(self, face: Pixels) -> Floats:
         """uint8 (H, H, 3) → float32 (68, 2) as shares of the side: x to the right, y down."""
         side = face.shape[0]
-        edges = np.array(ALIGNED_BOX) * side
+        edges: tuple[float, ...] = tuple(share * side for share in ALIGNED_BOX)
         for _ in range(2):
             shape = self._predictor(face, self._dlib.rectangle(*(round(edge) for edge in edges)))
             points = np.array([(part.x, part.y) for part in shape.parts()], np.float32)
-            low, high = points.min(axis=0), points.max(axis=0)
-            (x, y), half = (low + high) / 2, float((high - low).max()) / 2
-            edges = np.array([x - 1.02 * half, y - 1.1 * half, x + 1.02 * half, y + 0.94 * half])
+            _, edges = box_around(points)
         return np.asarray(points / side, np.float32)
 
 
