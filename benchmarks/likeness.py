@@ -16,7 +16,8 @@ import torch
 from core.identity import identity_chip
 from core.latents import Latent
 from core.likeness import distance
-from core.pipeline import ChildPipeline, Pixels, to_tensor
+from core.pipeline import ChildPipeline, Pixels
+from core.tensors import to_tensor
 from core.wish import Wish
 from training.drawn import DrawnPairs
 from training.traits import read_face

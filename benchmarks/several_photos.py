@@ -15,7 +15,8 @@ import torch
 
 from core.errors import FaceError
 from core.pictures import encode_picture
-from core.pipeline import ChildPipeline, Parent, to_pixels
+from core.pipeline import ChildPipeline, Parent
+from core.tensors import to_pixels
 from training.augment import spoil
 from training.drawn import read_picture
 from training.identity_report import Judge

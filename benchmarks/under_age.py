@@ -25,7 +25,7 @@ from core.faces import FaceFinder, align_face
 from core.identity import load_identity
 from core.loading import SHIPPED
 from core.photo import open_photo
-from core.pipeline import to_tensor
+from core.tensors import to_tensor
 from core.under_age import LEAST_ERROR, MARGIN, require_grown_up
 from training.tight import TightAligner
 

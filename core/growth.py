@@ -17,6 +17,7 @@ from core.errors import Cancelled
 from core.films import Film, blend, captioned
 from core.generator import PICTURE_SIZES
 from core.pictures import Pixels, resize_area
+from core.tensors import to_pixels
 
 STEPS = 5
 """Frames that are drawn from one age to the next; blending makes twice as many of them."""
@@ -48,15 +49,15 @@ def growth_film(
     frames, lasting = [_frame(stages[0].drawn, stages[0].age, size)], [REST_MS]
     for i in range(len(stages) - 1):
         before, after = stages[i], stages[i + 1]
-        between, ages = [_pixels(before.drawn)], [before.age]
+        between, ages = [to_pixels(before.drawn)], [before.age]
         for step in range(1, STEPS):
             if cancelled is not None and cancelled():
                 raise Cancelled()
             at = _eased(step / STEPS)
             drawn = preview(torch.lerp(before.latent, after.latent, at)) + torch.lerp(errors[i], errors[i + 1], at)
-            between.append(_pixels(drawn))
+            between.append(to_pixels(drawn))
             ages.append(before.age + at * (after.age - before.age))
-        between.append(_pixels(after.drawn))
+        between.append(to_pixels(after.drawn))
         ages.append(after.age)
         smooth = blend(between)
         for n, pixels in enumerate(smooth[1:], start=1):
@@ -73,12 +74,8 @@ def _eased(at: float) -> float:
     return at * at * (3 - 2 * at)
 
 
-def _pixels(drawn: Tensor) -> Pixels:
-    return drawn[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
-
-
 def _frame(drawn: Tensor, age: float, size: int) -> Pixels:
-    return _captioned(_pixels(drawn), age, size)
+    return _captioned(to_pixels(drawn), age, size)
 
 
 def _captioned(pixels: Pixels, age: float, size: int) -> Pixels:

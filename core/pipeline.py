@@ -44,6 +44,7 @@ from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE, SecondLook
+from core.tensors import shrink, to_pixels, to_tensor
 from core.timing import Stopwatch
 from core.wish import ParentSex, Wish
 
@@ -431,21 +432,6 @@ class ChildPipeline:
 def sex_of(wish: Wish) -> str:
     """Girl or boy: as wished, else by the seed's own coin."""
     return draw_sex(wish.seed) if wish.sex == "surprise" else wish.sex
-
-
-def to_tensor(rgb: Pixels) -> Tensor:
-    """uint8 (H, W, 3) → (1, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float() / 127.5 - 1
-
-
-def to_pixels(picture: Tensor) -> Pixels:
-    """(1, 3, H, W) in about [-1, 1] → uint8 (H, W, 3)."""
-    return picture[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
-
-
-def shrink(picture: Tensor) -> Tensor:
-    """A drawn picture (1, 3, H, H) → 256 px in [-1, 1], as the networks that judge faces know them."""
-    return torch.nn.functional.adaptive_avg_pool2d(picture, 256).clamp(-1, 1)
 
 
 def _silent(_: float) -> None:

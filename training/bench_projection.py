@@ -21,8 +21,9 @@ from core.device import has_bfloat16
 from core.face_region import landmark_mask
 from core.faces import Pixels
 from core.losses import face_mask, weighted_loss
-from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent, to_tensor
+from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent
 from core.projection import Projection, ProjectionSettings, Projector
+from core.tensors import to_tensor
 from training.identity_report import CHILDHOOD, Judge, Measured
 from training.perceptual import research_losses
 from training.photos import SUFFIXES

@@ -23,7 +23,8 @@ from core.faces import Pixels
 from core.identity import identity_chip
 from core.likeness import distance
 from core.pictures import encode_picture, resize_area
-from core.pipeline import ChildPipeline, Parent, to_pixels
+from core.pipeline import ChildPipeline, Parent
+from core.tensors import to_pixels
 from core.wish import Sex, Wish
 from training.measures import measure
 from training.traits import Landmarker, Looks, look

@@ -25,7 +25,8 @@ from core.latents import Latent
 from core.losses import face_mask
 from core.photo import open_photo
 from core.pictures import resize_area
-from core.pipeline import ChildPipeline, to_pixels, to_tensor
+from core.pipeline import ChildPipeline
+from core.tensors import to_pixels, to_tensor
 from training.groups import Source, hard_copies, measured_groups, read_groups
 from training.perceptual import PerceptualNetwork, similarity
 from training.photos import SUFFIXES

@@ -1,0 +1,24 @@
+"""Pictures as the networks see them and as everybody else does."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.pictures import Pixels
+
+
+def to_tensor(rgb: Pixels) -> Tensor:
+    """uint8 (H, W, 3) → (1, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def to_pixels(picture: Tensor) -> Pixels:
+    """(1, 3, H, W) in about [-1, 1] → uint8 (H, W, 3)."""
+    return picture[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+def shrink(picture: Tensor) -> Tensor:
+    """A drawn picture (1, 3, H, H) → 256 px in [-1, 1], as the networks that judge faces know them."""
+    return torch.nn.functional.adaptive_avg_pool2d(picture, 256).clamp(-1, 1)
