@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from core.age_estimate import along, to_growth, to_years
 from core.encoder import GROUPS
 from core.generator import STYLES, WIDTH
-from core.heredity import Basis
 from core.loading import load_weights
 
 AGEING_FILE = "ageing.safetensors"
@@ -72,11 +71,6 @@ class AgeModel(nn.Module):
             nn.GELU(),
             nn.Linear(hidden, 3),
         )
-
-    @property
-    def basis(self) -> Basis:
-        """W's principal directions, for heredity."""
-        return Basis(directions=self.directions, mean=self.w_mean)
 
     def reader_inputs(self, latent: Tensor) -> Tensor:
         """W+ (B, L, D) → the mean of each group of styles along the strongest directions, scaled, (B, G·rank)."""

@@ -21,13 +21,13 @@ from torch import Tensor
 from core.age_estimate import AgeEstimator, pooled_features, to_growth
 from core.ageing import AGEING_FILE, KNOTS, AgeModel, Ager
 from core.generator import MobileStyleGAN
-from core.heredity import Basis
 from core.loading import save_weights
 from core.preview import PreviewGenerator
 from training.ageing_report import ASKED, ageing_report
 from training.drawn import DrawnPairs
 from training.face_measures import NAMES, face_measures
 from training.log import TrainingLog
+from training.styles import describe_w
 
 PROFILE = (1.0,) * 13 + (0.6,) * 3 + (0.35,) * 7
 """How much of the curve's step each style input takes: features up to 64 px carry shape and skin; the finest inputs
@@ -105,7 +105,10 @@ def train_ageing(
     torch.manual_seed(settings.seed)
     log = TrainingLog(folder, settings=asdict(settings), every=1000)
     model = AgeModel()
-    _describe_w(model, generator, settings)
+    basis, spread = describe_w(generator, samples=settings.samples, seed=settings.seed)
+    model.directions.copy_(basis.directions)
+    model.w_mean.copy_(generator.w_mean)
+    model.w_scale.copy_(spread)
     model.profile.copy_(torch.tensor(PROFILE))
     train, check = pairs.split(settings.held_back)
     _fit_curve(model, pairs.latent(train)[:, CURVE_INPUT], labels.of(train), settings)
@@ -113,17 +116,6 @@ def train_ageing(
     log.note(settings.epochs, **score_reader(model, pairs, labels, check))
     save_weights(model, folder / AGEING_FILE)
     return model
-
-
-def _describe_w(model: AgeModel, generator: MobileStyleGAN, settings: AgeingSettings) -> None:
-    """W's mean, principal directions and spread along them, from fresh draws."""
-    draws = torch.Generator().manual_seed(settings.seed)
-    with torch.inference_mode():
-        w = generator.mapping(torch.randn(settings.samples, generator.w_mean.shape[0], generator=draws))
-    basis = Basis.fit(w)
-    model.directions.copy_(basis.directions)
-    model.w_mean.copy_(generator.w_mean)
-    model.w_scale.copy_(((w - basis.mean) @ basis.directions).std(dim=0))
 
 
 def _fit_curve(model: AgeModel, styles: Tensor, labels: Labels, settings: AgeingSettings) -> None:

@@ -20,11 +20,11 @@ from core.age_estimate import to_growth
 from core.directions import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
 from core.encoder import GROUPS
 from core.generator import MobileStyleGAN
-from core.heredity import Basis
 from core.loading import save_weights
 from training.drawn import DrawnPairs
 from training.log import TrainingLog
 from training.measures import measure
+from training.styles import describe_w
 from training.traits import Floats, Looks
 
 SHAPES, COLOURS = (0, 1, 2, 3), (1, 2, 3, 4, 5, 6)
@@ -98,7 +98,10 @@ def train_directions(
     """Fit readers and writers on the first `len(looks)` pairs; leaves weights and a log in `folder`."""
     log = TrainingLog(folder, settings=asdict(settings))
     model = Directions()
-    _describe_w(model, generator, settings)
+    basis, spread = describe_w(generator, samples=settings.samples, seed=settings.seed)
+    model.basis.copy_(basis.directions)
+    model.mean.copy_(generator.w_mean)
+    model.spread.copy_(spread)
     rows = torch.arange(len(looks))
     values, weights = quantities_of(looks, labelled, pairs.age[rows].numpy(), pairs.male[rows].numpy())
     inputs = components(model, pairs.latent(rows), settings.rank)
@@ -112,16 +115,6 @@ def train_directions(
     model.neutral.copy_(_neutral(model, pairs, rows, values))
     save_weights(model, folder / DIRECTIONS_FILE)
     return model
-
-
-def _describe_w(model: Directions, generator: MobileStyleGAN, settings: DirectionSettings) -> None:
-    draws = torch.Generator().manual_seed(settings.seed)
-    with torch.inference_mode():
-        w = generator.mapping(torch.randn(settings.samples, generator.w_mean.shape[0], generator=draws))
-    basis = Basis.fit(w)
-    model.basis.copy_(basis.directions)
-    model.mean.copy_(generator.w_mean)
-    model.spread.copy_(((w - basis.mean) @ basis.directions).std(dim=0))
 
 
 def components(model: Directions, latent: Tensor, rank: int) -> Tensor:
