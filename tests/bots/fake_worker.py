@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+from storage.errors import NotFound, PhotoGone
 from storage.records import Job
 from storage.unit import Store
 
@@ -59,7 +60,15 @@ class FakeWorker:
             self.done.append(job_id)
 
     def work(self, job_id: str) -> None:
-        """Do one job."""
+        """Do one job. As with a real worker, its owner may delete what it needs at any moment."""
+        try:
+            self._take_and_do(job_id)
+        except (NotFound, PhotoGone):
+            with self.store.unit() as unit:
+                unit.jobs.cancel(job_id)
+                unit.commit()
+
+    def _take_and_do(self, job_id: str) -> None:
         with self.store.unit() as unit:
             job = unit.jobs.start(job_id, HOUR)
             unit.commit()
