@@ -81,8 +81,9 @@ def discreet_handler(secrets: Sequence[str] = (), stream: TextIO | None = None) 
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Tokens, and passwords in addresses."""
-    tokens = [token.get_secret_value() for token in (settings.telegram_token, settings.discord_token) if token]
+    """Tokens, and passwords, alone and in addresses."""
+    secrets = settings.telegram_token, settings.discord_token, settings.database_password, settings.broker_password
+    tokens = [secret.get_secret_value() for secret in secrets if secret]
     return tokens + [word for url in (settings.database_url, settings.broker_url) if (word := urlsplit(url).password)]
 
 

@@ -37,6 +37,7 @@ def explain(error: BaseException) -> Ending | None:
 def _explain_ours(error: BaseException) -> Ending | None:
     """The tree of `core.errors`, and settings that make no sense."""
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from core.errors import ChildFaceError, InputError, MissingWeights
 
@@ -53,6 +54,8 @@ def _explain_ours(error: BaseException) -> Ending | None:
     if isinstance(error, ValidationError):
         wrong = "; ".join(f"{'.'.join(map(str, part['loc'])) or error.title}: {part['msg']}" for part in error.errors())
         return Ending(f"settings: {wrong}", EXIT_BAD_INPUT)
+    if isinstance(error, SettingsError):
+        return Ending(f"settings: {error}", EXIT_BAD_INPUT)
     return None
 
 

@@ -1,7 +1,8 @@
 """Every setting of the program in one typed object.
 
 Built once in `main()` and handed down: nothing is read when a module is imported. Each field can be set by
-an environment variable (`CHILDFACE_` and the field's name in capitals) or in a file named `.env`.
+an environment variable (`CHILDFACE_` and the field's name in capitals), in a file named `.env`, or by a file of its
+own in a folder of secrets.
 docs/settings.md is written by `python -m childface.settings`; a test keeps it true.
 """
 
@@ -12,11 +13,22 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 PREFIX = "CHILDFACE_"
+
+SECRETS_FOLDERS = ("CREDENTIALS_DIRECTORY", f"{PREFIX}SECRETS_DIR")
+"""Variables that name a folder with one file a setting; systemd sets the first one. The last one wins."""
 
 
 def _seconds(value: object) -> object:
@@ -42,6 +54,25 @@ def _places(value: object) -> object:
 
 
 Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_places)]
+
+
+def _secrets_folders() -> list[Path]:
+    """Where files with settings lie. A folder that was named and is not there would leave out a password silently."""
+    folders = [Path(folder) for name in SECRETS_FOLDERS if (folder := os.environ.get(name))]
+    for folder in folders:
+        if not folder.is_dir():
+            raise SettingsError(f"{folder} is to hold secrets, but is no folder")
+    return folders
+
+
+def _with_password(url: str, password: SecretStr | None) -> str:
+    """The address with the password in it, unless it has one or names no server."""
+    parts = urlsplit(url)
+    if password is None or not password.get_secret_value() or not parts.netloc or parts.password is not None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    secret = quote(password.get_secret_value(), safe="")
+    return url.replace(f"//{parts.netloc}", f"//{user}:{secret}@{host}", 1)
 
 
 def _home(variable: str, fallback: str) -> Path:
@@ -72,6 +103,10 @@ class Settings(BaseSettings):
         "memory://",
         description="Celery broker such as `redis://...`. `memory://`: a worker thread in the same process.",
     )
+    database_password: SecretStr | None = Field(
+        None, description="Put into database_url where that has none, so that the address itself is no secret."
+    )
+    broker_password: SecretStr | None = Field(None, description="The same for broker_url.")
     blobs_dir: Path | None = Field(None, description="Folder of the encrypted pictures. Empty: `blobs` in data_dir.")
     key_file: Path | None = Field(
         None,
@@ -149,6 +184,19 @@ class Settings(BaseSettings):
         description="From your application's page, under Bot. Needed by `childface bot discord`.",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is said first wins: arguments, environment, `.env`, files of secrets. Raises SettingsError."""
+        files = SecretsSettingsSource(settings_cls, secrets_dir=_secrets_folders())
+        return init_settings, env_settings, dotenv_settings, files
+
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
         """Derive what follows from data_dir, and refuse limits that contradict each other."""
@@ -157,6 +205,8 @@ class Settings(BaseSettings):
         self.blobs_dir = self.blobs_dir or self.data_dir / "blobs"
         self.key_file = self.key_file or self.data_dir / "key"
         self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'childface.sqlite3'}"
+        self.database_url = _with_password(self.database_url, self.database_password)
+        self.broker_url = _with_password(self.broker_url, self.broker_password)
         if (self.c2pa_certificate is None) != (self.c2pa_key is None):
             raise ValueError("c2pa_certificate and c2pa_key belong together")
         if self.soft_limit >= self.hard_limit:
@@ -199,6 +249,10 @@ def settings_page() -> str:
         "",
         "Written by `python -m childface.settings > docs/settings.md`. Set them in the environment or in a",
         "file named `.env` where the program starts. Durations are seconds or ISO 8601 (`P30D`).",
+        "",
+        f"Or one file each, for passwords and tokens: `{SECRETS_FOLDERS[-1]}` names a folder where a file such as",
+        "`telegram_token` or `childface_database_password` (the variable's name, small) holds the value. systemd's",
+        "`LoadCredential=` works the same way. What stands in the environment or in `.env` goes before.",
         "",
         "| variable | default | what it does |",
         "|---|---|---|",

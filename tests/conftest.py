@@ -23,6 +23,7 @@ def no_settings_of_yours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if (name.startswith("CHILDFACE_") and name != "CHILDFACE_REQUIRE_SERVERS") or name.endswith("_TOKEN"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from childface.settings import Settings, settings_page, variable
 
@@ -78,3 +79,69 @@ def test_every_setting_has_a_variable_and_a_sentence() -> None:
 def test_a_certificate_without_its_key_is_refused() -> None:
     with pytest.raises(ValidationError, match="belong together"):
         Settings(_env_file=None, c2pa_certificate=Path("chain.pem"))
+
+
+def test_each_secret_can_stand_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "telegram_token").write_text("123:very-secret\n")
+    (tmp_path / "childface_database_url").write_text("postgresql+psycopg://me:pass@db/childface\n")
+    (tmp_path / "childface_key_file").write_text("/key/key\n")
+    monkeypatch.setenv("CHILDFACE_SECRETS_DIR", str(tmp_path))
+
+    settings = Settings()
+
+    assert settings.telegram_token is not None and settings.telegram_token.get_secret_value() == "123:very-secret"
+    assert settings.database_url == "postgresql+psycopg://me:pass@db/childface"
+    assert settings.key_path == Path("/key/key")
+
+
+def test_files_as_systemd_and_kubernetes_lay_them_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # `LoadCredential=childface:/folder` puts the name in front; Kubernetes makes every file a link to a dated folder.
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "childface_telegram_token").write_text("123:very-secret")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "childface_telegram_token").symlink_to("..data/childface_telegram_token")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    token = Settings().telegram_token
+
+    assert token is not None and token.get_secret_value() == "123:very-secret"
+
+
+def test_the_environment_goes_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "childface_broker_url").write_text("redis://from-file")
+    monkeypatch.setenv("CHILDFACE_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("CHILDFACE_BROKER_URL", "redis://from-environment")
+
+    assert Settings().broker_url == "redis://from-environment"
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHILDFACE_SECRETS_DIR", str(tmp_path / "nowhere"))
+
+    with pytest.raises(SettingsError, match="nowhere"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "completed"),
+    [
+        ("redis://redis:6379/0", "redis://:a%2F%3A%40b@redis:6379/0"),
+        ("rediss://worker@redis/1", "rediss://worker:a%2F%3A%40b@redis/1"),
+        ("redis://:own@redis", "redis://:own@redis"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_a_password_apart_is_put_into_an_address_that_has_none(url: str, completed: str) -> None:
+    settings = Settings(broker_url=url, broker_password=SecretStr("a/:@b"))
+
+    assert settings.broker_url == completed
+
+
+def test_the_password_of_the_database_may_stand_apart_too() -> None:
+    url = "postgresql+psycopg://childface@postgres:5432/childface"
+
+    assert Settings(database_url=url, database_password=SecretStr("p w")).database_url == (
+        "postgresql+psycopg://childface:p%20w@postgres:5432/childface"
+    )
+    assert Settings(database_url=url, database_password=SecretStr("")).database_url == url
+    assert Settings(database_password=SecretStr("idle")).database_url.startswith("sqlite:///")
