@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -38,19 +38,26 @@ class TokenRefused(Exception):
         self.service = service
 
 
-async def run_bots(bots: Sequence[Bot]) -> None:
-    """Start them, work until SIGINT or SIGTERM (or cancellation, or one ends), stop all in order."""
+async def run_bots(bots: Sequence[Bot], beat: Callable[[], object] = lambda: None, every: float = 5.0) -> None:
+    """Start them, work until SIGINT or SIGTERM (or cancellation, or one ends), stop all in order.
+
+    Once the first one listens, `beat` is called every so many seconds, as long as the loop turns.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
             loop.add_signal_handler(name, told.set)
-    waits: list[asyncio.Task[object]] = [asyncio.create_task(told.wait())]
     started: list[Bot] = []
+    listening = asyncio.Event()
+    waits: list[asyncio.Task[object]] = [
+        asyncio.create_task(told.wait()),
+        asyncio.create_task(_beat(beat, every, listening)),
+    ]
     try:
         for bot in bots:
             # A service that is away is waited for, but not by the others, and not when told to stop.
-            waits.append(asyncio.create_task(_work(bot, started)))
+            waits.append(asyncio.create_task(_work(bot, started, listening)))
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -63,7 +70,15 @@ async def run_bots(bots: Sequence[Bot]) -> None:
                 log.error("a bot did not stop in order: %s\n%s", type(fault).__name__, frames_of(fault))
 
 
-async def _work(bot: Bot, started: list[Bot]) -> None:
+async def _work(bot: Bot, started: list[Bot], listening: asyncio.Event) -> None:
     await bot.start()
     started.append(bot)
+    listening.set()
     await bot.ended()
+
+
+async def _beat(beat: Callable[[], object], every: float, listening: asyncio.Event) -> None:
+    await listening.wait()
+    while True:
+        beat()
+        await asyncio.sleep(every)

@@ -92,10 +92,12 @@ def bot(
     import asyncio
 
     from bots.running import TokenRefused, run_bots
+    from childface.heartbeat import BEAT_EVERY, Heartbeat
     from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
+    heartbeat = Heartbeat(settings.heartbeat_file)
     wanted = services(settings, platform)
     set_up_logging(settings)
     if settings.embedded:
@@ -103,7 +105,7 @@ def bot(
     with open_house(settings, environment.load_pipeline) as house:
 
         async def listen() -> None:
-            await run_bots(chat_bots(house, wanted))
+            await run_bots(chat_bots(house, wanted), heartbeat, BEAT_EVERY)
 
         _warm_up(house)
         note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
@@ -111,6 +113,8 @@ def bot(
             asyncio.run(listen())
         except TokenRefused as error:
             raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}", EXIT_MISSING) from error
+        finally:
+            heartbeat.stop()
 
 
 def worker(
@@ -120,6 +124,8 @@ def worker(
 ) -> None:
     """Start a Celery worker for a deployment with a broker."""
     from childface import wiring
+    from childface.heartbeat import BEAT_EVERY, Heartbeat
+    from tasks.pulse import pulse
     from tasks.queue import QUEUES
     from tasks.worker import run_worker
 
@@ -135,7 +141,18 @@ def worker(
     set_up_logging(settings)
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)
-    code = run_worker(config, workshop, queues=wanted, concurrency=concurrency, loglevel=settings.log_level)
+    heartbeat = Heartbeat(settings.heartbeat_file)
+    try:
+        code = run_worker(
+            config,
+            workshop,
+            queues=wanted,
+            concurrency=concurrency,
+            loglevel=settings.log_level,
+            pulse=pulse(heartbeat, BEAT_EVERY),
+        )
+    finally:
+        heartbeat.stop()
     if code:
         raise typer.Exit(code)
 

@@ -1,7 +1,8 @@
-"""`childface weights | db | doctor | train`: what keeps the house in order."""
+"""`childface weights | db | doctor | health | train`: what keeps the house in order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,8 @@ from childface.console import EXIT_MISSING, Refusal, note, notes, say, say_json
 
 if TYPE_CHECKING:
     from childface.settings import Settings
+    from storage.deletion import PurgeReport
+    from storage.unit import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(weights_app, name="weights", epilog="Example: childface weights fetch")
     app.add_typer(db_app, name="db", epilog="Example: childface db upgrade")
     app.command(epilog="Example: childface doctor --json")(doctor)
+    app.command(epilog="Example: childface health --servers")(health)
     app.command(
         epilog="Example: childface train encoder --help",
         add_help_option=False,
@@ -100,22 +104,46 @@ def db_upgrade(ctx: typer.Context) -> None:
 
 
 @db_app.command("purge", epilog="Example: childface db purge --json")
-def db_purge(ctx: typer.Context, as_json: Json = False) -> None:
-    """Delete photos, latents and pictures whose time is over. Run it from a timer, every hour or so."""
+def db_purge(
+    ctx: typer.Context,
+    every: Annotated[float | None, typer.Option(min=1, help="Run on, and do it again every so many seconds.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Delete photos, latents and pictures whose time is over. Run it from a timer, or with --every."""
     from childface.wiring import open_store, require_tables
     from storage.deletion import purge_expired
+
+    def report(purged: PurgeReport) -> None:
+        removed = asdict(purged)
+        if as_json:
+            say_json(removed)
+        else:
+            say("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
 
     settings = _settings(ctx)
     require_tables(settings)
     store = open_store(settings)
     try:
-        removed = asdict(purge_expired(store))
+        if every is None:
+            report(purge_expired(store))
+        else:
+            _purge_every(settings, store, every, report)
     finally:
         store.database.close()
-    if as_json:
-        say_json(removed)
-    else:
-        say("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
+
+
+def _purge_every(settings: Settings, store: Store, every: float, report: Callable[[PurgeReport], None]) -> None:
+    """Until SIGTERM."""
+    from childface.heartbeat import Heartbeat
+    from childface.logs import set_up_logging
+    from childface.purging import purge_again_and_again, told_to_stop
+
+    set_up_logging(settings)
+    heartbeat = Heartbeat(settings.heartbeat_file)
+    try:
+        purge_again_and_again(store, every, heartbeat, told_to_stop(), report)
+    finally:
+        heartbeat.stop()
 
 
 @db_app.command("rotate-key", epilog="Example: childface db rotate-key --json")
@@ -160,6 +188,29 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
             say(f"{finding.state:5} {finding.name}: {finding.says}{mend}")
     if bad:
         raise Refusal(f"{len(bad)} of {len(findings)} checks are bad", EXIT_MISSING)
+
+
+def health(
+    ctx: typer.Context,
+    servers: Annotated[bool, typer.Option("--servers", help="Also ask the database and the broker.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Whether the bot, worker or purge beside this command is alive; exit 3 when not. Quick enough for every minute.
+
+    It must see the same CHILDFACE_HEARTBEAT_FILE. In a container that is the same container.
+    """
+    from childface.health import ask_servers, listen
+
+    settings = _settings(ctx)
+    findings = [listen(settings), *(ask_servers(settings) if servers else ())]
+    bad = [finding for finding in findings if finding.state == "bad"]
+    if as_json:
+        say_json({"ok": not bad, "checks": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            say(f"{finding.state:5} {finding.name}: {finding.says}")
+    if bad:
+        raise Refusal("; ".join(f"{finding.name}: {finding.says}" for finding in bad), EXIT_MISSING)
 
 
 def train(ctx: typer.Context) -> None:

@@ -58,7 +58,7 @@ Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_places)]
 
 def _secrets_folders() -> list[Path]:
     """Where files with settings lie. A folder that was named and is not there would leave out a password silently."""
-    folders = [Path(folder) for name in SECRETS_FOLDERS if (folder := os.environ.get(name))]
+    folders = [Path(named) for name in SECRETS_FOLDERS if (named := os.environ.get(name))]
     for folder in folders:
         if not folder.is_dir():
             raise SettingsError(f"{folder} is to hold secrets, but is no folder")
@@ -169,6 +169,10 @@ class Settings(BaseSettings):
     blocked: Places = Field(frozenset(), description="Who may not, people or chats, in the same form.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much `childface bot` and `worker` write to stderr; nothing personal at any level."
+    )
+    heartbeat_file: Path | None = Field(
+        None,
+        description="File that `bot`, `worker` and `db purge --every` touch every few seconds, for `childface health`.",
     )
     telegram_token: SecretStr | None = Field(
         None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from celery.bootsteps import StartStopStep
 from celery.signals import worker_ready
 
 from tasks.app import register
@@ -32,10 +33,16 @@ def run_worker(
     concurrency: int = 1,
     loglevel: str = "INFO",
     look_every: float = LOOK_EVERY,
+    pulse: type[StartStopStep] | None = None,
 ) -> int:
-    """Serve the queues until SIGTERM or SIGINT; finishes what is being done first. Returns the exit code."""
+    """Serve the queues until SIGTERM or SIGINT; finishes what is being done first. Returns the exit code.
+
+    `pulse` is a step of the consumer (`tasks/pulse.py`), for those who watch whether this process is alive.
+    """
     app = create_celery(config)
     register(app, workshop)
+    if pulse is not None:
+        app.steps["consumer"].add(pulse)
     worker = app.Worker(
         pool="prefork",
         concurrency=concurrency,

@@ -43,6 +43,13 @@ class Run:
         for word in words:
             assert word in self.err
 
+    def refuses_with_findings(self, code: int, *words: str) -> None:
+        """What was found on stdout, and one line on stderr with these words."""
+        assert self.code == code and self.out
+        assert self.err.startswith("childface: ") and self.err.count("\n") == 1, self.err
+        for word in words:
+            assert word in self.err
+
 
 class Terminal:
     """Runs commands in a folder that holds mom.jpg and dad.jpg."""
