@@ -15,7 +15,6 @@ is sent, and the picture put into that. Works in the owner's lane: no picture ov
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -24,18 +23,20 @@ from datetime import timedelta
 from typing import Any
 
 from bots.dialogue import Answer, Dialogue
-from bots.faults import frames_of
+from bots.faults import fields_of
 from bots.lanes import Lanes
 from bots.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
 from bots.outcomes import reply_facts
 from bots.presenter import Place, Presenter
 from bots.steps import Line, Say
 from bots.texts import bar, render
+from observability.logs import about, get_logger
+from observability.metrics import DELIVERIES, DELIVERY_SECONDS
 from storage.errors import NotFound, StorageUnavailable
 from storage.records import Job
 from storage.unit import Store
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Lane = tuple[str, str]
 """Chat, and the platform's number of the round's owner, as the adapter has it too."""
@@ -154,7 +155,7 @@ class Courier:
         self._tasks.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
-            log.error("a courier's task failed: %s\n%s", type(fault).__name__, frames_of(fault))
+            log.error("a courier's task failed", **fields_of(fault))
 
     # Looking
 
@@ -265,19 +266,26 @@ class Courier:
     # Telling
 
     async def _deliver(self, job: Job, lane: Lane) -> None:
+        with about(job=job.id):
+            await self._deliver_in(lane, job)
+
+    async def _deliver_in(self, lane: Lane, job: Job) -> None:
         try:
             async with self._lanes.hold(lane):
                 if await self._dialogue.aside(self._claim, job.id):
                     async with self._claim_kept(job.id):
                         await self._tell(job.id, lane)
         except NotFound:
-            log.info("job %s: deleted before it was told", job.id)
+            log.info("deleted before it was told")
+            self._count("deleted")
         except (NotNow, StorageUnavailable) as fault:
-            log.warning("job %s: could not be told now: %s", job.id, type(fault).__name__)
+            log.warning("could not be told now", fault=type(fault).__name__)
+            self._count("put_off")
             await self._try_later(job.id, wait=fault.wait if isinstance(fault, NotNow) else None)
         except Exception as fault:
             # One broken job must not stop the others, nor be tried for ever.
-            log.error("job %s: could not be told: %s\n%s", job.id, type(fault).__name__, frames_of(fault))
+            log.error("could not be told", **fields_of(fault))
+            self._count("failed")
             await self._try_later(job.id, give_up=job.delivery_attempts + 1 >= MOST_REFUSALS)
         finally:
             self._telling.discard(job.id)
@@ -324,8 +332,12 @@ class Courier:
                 # A message that has become this line must not become the next one, not even after a crash.
                 used = {} if status is not None else {"message": None}
                 await self._dialogue.aside(self._note, job_id, told=index + 1, **used)
+            self._count("shown")
+            waited = (self._store.clock() - job.created_at).total_seconds()
+            DELIVERY_SECONDS.labels(self._platform, job.kind, job.quality).observe(max(waited, 0.0))
         except Unreachable:
-            log.info("job %s: its chat is not reachable any more", job_id)
+            log.info("its chat is not reachable any more")
+            self._count("unreachable")
             status = None
         await self._dialogue.aside(self._mark_delivered, job_id)
         await self._hand_on(job, lane, status, answer)
@@ -378,6 +390,9 @@ class Courier:
 
     async def _turn_into(self, place: Place, status: str, note: Note) -> bool:
         return await self._messenger.edit(place.chat_id, status, note)
+
+    def _count(self, end: str) -> None:
+        DELIVERIES.labels(self._platform, end).inc()
 
     # The store, in a thread
 

@@ -8,11 +8,11 @@ later one is simply taken again, which a pure machine allows. Calls block; adapt
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -42,12 +42,13 @@ from bots.rounds import OPEN_FOR, Desk, desk_from_json
 from bots.state import State
 from bots.steps import Line, Toast, line_from_json, line_to_json
 from bots.turn import Context, Habits, Keeping
+from observability.logs import get_logger
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound
 from storage.records import Job, User
 from storage.unit import Store, Unit
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -145,6 +146,8 @@ class Dialogue:
 
     async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make one of the blocking calls below (or another one on the store) without holding up the event loop."""
+        # With what log lines are about; threads do not inherit it.
+        call = partial(copy_context().run, call)
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
 
     # What people do
@@ -358,7 +361,7 @@ class Dialogue:
             self._queue.put(job)
         except Exception as fault:
             # The row is committed, and the search for lost jobs will find it.
-            log.warning("job %s: could not be queued now: %s", job.id, type(fault).__name__)
+            log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)
 
     def _delete(self, who: Who, owner: str, *, withdrawn: bool) -> list[Line]:
         """Delete a person, then say what that was; nothing of this conversation is saved any more."""

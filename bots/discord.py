@@ -26,18 +26,20 @@ from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.discord_commands import MenuWords, Person, register
 from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
-from bots.discord_patience import BROKEN, DiscordPatience
+from bots.discord_patience import BROKEN, DiscordPatience, counting_refusals
 from bots.discord_reading import PLATFORM, Asked, Interaction, PhotoRef, couple_of, is_picture, photo_in, who_of
 from bots.discretion import PRIVATE_COMMANDS
 from bots.events import CommandGiven, CoupleProposed, Offer, OfferedPhoto, OtherMessage, PhotoNotTaken, Role
-from bots.faults import frames_of
+from bots.faults import fields_of
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, Press
 from bots.presenter import Place, Presenter
 from bots.running import TokenRefused, run_bots
 from bots.texts import render
+from observability.logs import get_logger
+from observability.metrics import BOT_ERRORS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
@@ -142,7 +144,7 @@ class DiscordBot:
             self._client.http.connector = discord.utils.MISSING
             if refused:
                 raise TokenRefused("Discord")
-            log.warning("Discord cannot be reached, trying again in %.0f s", wait)
+            log.warning("Discord cannot be reached, trying again", seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60.0)
 
@@ -153,7 +155,7 @@ class DiscordBot:
             await self._patience.heard(self._tree.sync)
         except (MessengerError, app_commands.AppCommandError) as fault:
             # Those of the last start are still there; answering people matters more.
-            log.warning("the commands could not be set: %s", type(fault).__name__)
+            log.warning("the commands could not be set", fault=type(fault).__name__)
 
     # Handlers
 
@@ -227,7 +229,8 @@ class DiscordBot:
     async def _apologise(self, who: Who, key: str, fault: Exception) -> None:
         """What nobody expected becomes an apology with a number that the log knows, too."""
         number = uuid.uuid4().hex[:8]
-        log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
+        log.error("an unexpected fault", error=number, **fields_of(fault))
+        BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
         with suppress(Exception):  # it may be Discord itself that fails
             language = await self._dialogue.aside(self._dialogue.language_for, who)
             words = render("went_wrong", {"number": number}, language)
@@ -249,7 +252,7 @@ class DiscordBot:
                 status = await self._messenger.send(who.chat_id, Note(words, reply_to=key, progress=0.0))
         except MessengerError as fault:
             # The turn itself is saved; only these words are lost.
-            log.warning("an answer could not be sent: %s", type(fault).__name__)
+            log.warning("an answer could not be sent", fault=type(fault).__name__)
         for job in answer.jobs:
             self._courier.watch(job, status)
         if who.group:
@@ -345,6 +348,7 @@ class _Client(discord.Client):
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
             allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=counting_refusals(),
         )
         self._on_component = on_component
 
@@ -359,7 +363,7 @@ class _Client(discord.Client):
 
         fault = sys.exc_info()[1]
         if fault is not None:
-            log.error("%s failed: %s\n%s", event_method, type(fault).__name__, frames_of(fault))
+            log.error("an event of Discord's failed", event_name=event_method, **fields_of(fault))
 
 
 class _Tree(app_commands.CommandTree[_Client]):
@@ -367,7 +371,7 @@ class _Tree(app_commands.CommandTree[_Client]):
 
     async def on_error(self, interaction: Any, error: app_commands.AppCommandError, /) -> None:
         """A command that we no longer have, or one that was filled in as Discord should not have allowed."""
-        log.warning("a command could not be read: %s", type(error).__name__)
+        log.warning("a command could not be read", fault=type(error).__name__)
         with suppress(*BROKEN, discord.DiscordException):
             words = render("command_not_read", {}, interaction.locale.value)
             await interaction.response.send_message(words, ephemeral=True)

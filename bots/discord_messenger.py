@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -23,8 +22,9 @@ import discord
 from bots.discord_patience import DiscordPatience, MessageGone, TokenOver
 from bots.fitting import CannotFit, discord_limits, fit
 from bots.messenger import MessengerError, Note, NotNow, Picture, Refused
+from observability.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ANSWERABLE = 14.5 * 60.0
 """Seconds. Discord takes answers for 15 minutes; the rest is left for the request itself."""
@@ -94,7 +94,7 @@ class DiscordMessenger:
         except Refused:
             pass  # acknowledged by a try whose answer was lost
         except MessengerError as fault:
-            log.warning("an interaction could not be deferred: %s", type(fault).__name__)
+            log.warning("an interaction could not be deferred", fault=type(fault).__name__)
             answer.thinking = False
         self._answers[key] = answer
         if interaction.guild_id is None:

@@ -17,6 +17,7 @@ import aiohttp
 import discord
 
 from bots.messenger import MessengerError, NotNow, Refused, Unreachable
+from observability.metrics import RATE_LIMITS
 
 T = TypeVar("T")
 
@@ -65,6 +66,18 @@ class DiscordPatience:
                 async with asyncio.timeout(self._first_wait * 2 ** (failed - 1) * random.uniform(0.8, 1.2)):
                     await self._hurry.wait()
         raise AssertionError("unreachable")
+
+
+def counting_refusals() -> aiohttp.TraceConfig:
+    """Counts the 429s: the library waits for what they ask, without a word."""
+
+    async def look(_session: object, _context: object, ended: aiohttp.TraceRequestEndParams) -> None:
+        if ended.response.status == 429:
+            RATE_LIMITS.labels("discord").inc()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(look)
+    return trace
 
 
 def meaning_of(error: discord.RateLimited | discord.HTTPException) -> MessengerError:

@@ -19,3 +19,8 @@ def frames_of(fault: BaseException) -> str:
         told += [f"  {place.filename}:{place.lineno} in {place.name}" for place in places]
         seen = seen.__cause__
     return "\n".join(told)
+
+
+def fields_of(fault: BaseException) -> dict[str, str]:
+    """The same as fields of a line."""
+    return {"fault": type(fault).__name__, "where": frames_of(fault)}

@@ -20,6 +20,8 @@ from typing import Any
 from telegram.error import BadRequest, NetworkError, RetryAfter
 from telegram.ext import BaseRateLimiter
 
+from observability.metrics import RATE_LIMITS
+
 MINOR = "minor"
 """Rate-limit argument of requests that are dropped rather than waited for: progress, chat actions."""
 
@@ -67,6 +69,7 @@ class Patience(BaseRateLimiter[str]):
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as error:
+                RATE_LIMITS.labels("telegram").inc()
                 self._close(chat, seconds_of(error))
                 if minor:
                     raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 
 from bots.buttons import button_data
@@ -12,9 +11,10 @@ from bots.messenger import Messenger, Note, Picture, Press
 from bots.sharing import alt_text, show_card, show_wall
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from bots.texts import render
+from observability.logs import get_logger
 from storage.errors import StorageError
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ASKS_FOR_PHOTO = frozenset({
     "welcome", "welcome_group", "help", "send_two_photos", "send_other_parent", "send_mom", "send_dad", "named_mom",
@@ -111,7 +111,7 @@ class Presenter:
                     return None
                 data = unit.results.data(result.id)
         except StorageError as fault:
-            log.warning("job %s: its picture cannot be read: %s", job_id, fault.code)
+            log.warning("its picture cannot be read", job=job_id, code=fault.code)
             return None
         kind = ENDINGS.get(result.mime, "jpg")
         # A file name of its own, so that two pictures saved by hand do not overwrite each other.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from bots.faults import frames_of
+from bots.faults import fields_of
+from observability.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Bot(Protocol):
@@ -67,7 +67,7 @@ async def run_bots(bots: Sequence[Bot], beat: Callable[[], object] = lambda: Non
         await asyncio.gather(*waits, return_exceptions=True)
         for fault in await asyncio.gather(*(bot.stop() for bot in started), return_exceptions=True):
             if isinstance(fault, Exception):
-                log.error("a bot did not stop in order: %s\n%s", type(fault).__name__, frames_of(fault))
+                log.error("a bot did not stop in order", **fields_of(fault))
 
 
 async def _work(bot: Bot, started: list[Bot], listening: asyncio.Event) -> None:

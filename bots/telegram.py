@@ -50,7 +50,7 @@ from bots.events import (
     PhotoNotTaken,
     TextSaid,
 )
-from bots.faults import frames_of
+from bots.faults import fields_of
 from bots.lanes import Lanes
 from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.messenger import MessengerError, Note, Press
@@ -60,8 +60,10 @@ from bots.running import TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_reading import PLATFORM, Said, read_message, username_of
 from bots.texts import render
+from observability.logs import get_logger
+from observability.metrics import BOT_ERRORS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
@@ -170,7 +172,7 @@ class TelegramBot:
             if refused:
                 await self._bot.shutdown()
                 raise TokenRefused("Telegram")
-            log.warning("Telegram cannot be reached, trying again in %.0f s", wait)
+            log.warning("Telegram cannot be reached, trying again", seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60.0)
 
@@ -187,7 +189,7 @@ class TelegramBot:
                     await self._bot.set_my_commands(commands.menu(names, language), scope, code)
         except TelegramError as error:
             # The menus of the last start are still there; answering people matters more.
-            log.warning("the command menus could not be set: %s", type(error).__name__)
+            log.warning("the command menus could not be set", fault=type(error).__name__)
 
     # Handlers
 
@@ -270,7 +272,7 @@ class TelegramBot:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
         except MessengerError as fault:
             # The turn itself is saved; only these words are lost.
-            log.warning("an answer could not be sent: %s", type(fault).__name__)
+            log.warning("an answer could not be sent", fault=type(fault).__name__)
             sent = []
         for job in answer.jobs:
             self._courier.watch(job)
@@ -299,7 +301,8 @@ class TelegramBot:
         fault = context.error
         assert fault is not None
         number = uuid.uuid4().hex[:8]
-        log.error("error %s: %s\n%s", number, type(fault).__name__, frames_of(fault))
+        log.error("an unexpected fault", error=number, **fields_of(fault))
+        BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
         if not isinstance(update, Update) or update.effective_chat is None:
             return
         language = await self._language_for(update)

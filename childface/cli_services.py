@@ -12,7 +12,7 @@ import typer
 
 from childface.console import EXIT_MISSING, EXIT_OUR_FAULT, Refusal, note, say
 from childface.environment import Environment
-from childface.logs import set_up_logging
+from childface.logs import keep_celery_from_logging, set_up_logging
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -139,6 +139,7 @@ def worker(
     _require_weights(settings)
     wiring.require_tables(settings)
     set_up_logging(settings)
+    keep_celery_from_logging()
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)
     heartbeat = Heartbeat(settings.heartbeat_file)

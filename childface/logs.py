@@ -1,22 +1,30 @@
 """Logging for every process of ours. A log outlives what people asked us to delete, so nothing of theirs gets in.
 
-Three fences: libraries whose finer lines hold messages, addresses with the token or rows of tables are heard from a
-coarse level on only, whatever level is set; of an exception the kind and the places are written, never its message,
-which may quote what it was given; and what looks like a token is blotted out wherever it comes from.
+Four fences: libraries whose finer lines hold messages, addresses with the token or rows of tables are heard from a
+coarse level on only, whatever level is set; of the fields that a line carries only those in `observability.logs.FIELDS`
+are written; of an exception the kind and the places are written, never its message, which may quote what it was given;
+and what looks like a token is blotted out wherever it comes from.
+
+One pipe for everybody: our own lines and those of libraries are given time, level, logger and the job they are about,
+and then become a line for people or a JSON object for machines.
 """
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
+import structlog
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.typing import EventDict, Processor
+
 from bots.faults import frames_of
+from observability.logs import FIELDS
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -42,29 +50,66 @@ LEAST: Mapping[str, int] = {
 TOKEN = re.compile(r"\d{6,12}:[\w-]{12,}|[\w-]{20,}\.[\w-]{6}\.[\w-]{25,}")
 """Of Telegram, and of Discord."""
 
-Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+class Discreet(ProcessorFormatter):
+    """One line a record (an exception's places follow it, in text), without secrets."""
 
-class Discreet(logging.Formatter):
-    """One line a record, without secrets."""
-
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, secrets: Sequence[str] = (), *, as_json: bool = False, colours: bool = False) -> None:
         """`secrets` are blotted out wherever they stand, besides what looks like a token."""
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._secrets = [secret for secret in secrets if secret]
+        renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+        if not as_json:
+            renderer = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)
+        super().__init__(
+            processors=[*CHAIN, ProcessorFormatter.remove_processors_meta, renderer],
+            use_get_message=True,
+        )
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        own = copy.copy(record)
-        own.exc_text = None  # another handler's words about the exception, kept in the record for all
-        line = super().format(own)
+        line = super().format(record)
         for secret in self._secrets:
             line = line.replace(secret, "***")
         return TOKEN.sub("***", line)
 
-    def formatException(self, ei: Fault) -> str:
-        """Where it happened, and of what kind it was."""
-        return "" if ei[1] is None else frames_of(ei[1])
+
+def _add_time(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """When it was said, in UTC."""
+    moment = datetime.fromtimestamp(event["_record"].created, UTC)
+    return {"timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z", **event}
+
+
+def _add_job(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Celery's own lines about a task say its number, which begins with that of the job (`tasks.queue`)."""
+    data = getattr(event["_record"], "data", None)
+    if "job" not in event and isinstance(data, dict) and "id" in data:
+        event["job"] = str(data["id"]).partition(".")[0]
+    return event
+
+
+def _tell_places(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Where it happened and of what kind it was, instead of an exception and its message."""
+    fault = event.pop("exc_info", None)
+    error = fault[1] if isinstance(fault, tuple) else fault
+    event.pop("stack_info", None)
+    where = event.pop("where", None)
+    if isinstance(error, BaseException):
+        event.setdefault("fault", type(error).__name__)
+        where = frames_of(error)
+    if where:
+        event["exception"] = where
+    return event
+
+
+CHAIN: Sequence[Processor] = (
+    structlog.contextvars.merge_contextvars,
+    _add_time,
+    add_log_level,
+    add_logger_name,
+    ExtraAdder(allow=FIELDS),
+    _add_job,
+    _tell_places,
+)
 
 
 def heard(record: logging.LogRecord) -> bool:
@@ -72,10 +117,13 @@ def heard(record: logging.LogRecord) -> bool:
     return record.levelno >= LEAST.get(record.name.split(".")[0], logging.NOTSET)
 
 
-def discreet_handler(secrets: Sequence[str] = (), stream: TextIO | None = None) -> logging.Handler:
-    """Writes to stderr, or to another stream, what may be written."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(Discreet(secrets))
+def discreet_handler(
+    secrets: Sequence[str] = (), stream: TextIO | None = None, *, as_json: bool = False
+) -> logging.Handler:
+    """Writes to stderr, or to another stream, what may be written; with colours where somebody looks on."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Discreet(secrets, as_json=as_json, colours=stream.isatty()))
     handler.addFilter(heard)
     return handler
 
@@ -89,5 +137,16 @@ def secrets_of(settings: Settings) -> list[str]:
 
 def set_up_logging(settings: Settings, level: str | None = None) -> None:
     """Write to stderr from now on, in this process and in what it forks."""
-    handler = discreet_handler(secrets_of(settings))
+    handler = discreet_handler(secrets_of(settings), as_json=settings.log_format == "json")
     logging.basicConfig(handlers=[handler], level=level or settings.log_level)
+
+
+def keep_celery_from_logging() -> None:
+    """Celery would give some of its loggers handlers of their own, which know nothing of the fences above."""
+    from celery.signals import setup_logging
+
+    setup_logging.connect(_leave_it_to_us, weak=False)
+
+
+def _leave_it_to_us(**_: Any) -> None:
+    """That somebody listens to its question is enough for Celery."""

@@ -174,6 +174,18 @@ class Settings(BaseSettings):
         None,
         description="File that `bot`, `worker` and `db purge --every` touch every few seconds, for `childface health`.",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines for people, or one JSON object a line for whoever collects them."
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Where `bot` and `worker` answer `/metrics`, each on its own port. `0`: nowhere.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="The address they answer on. Numbers are not secret, but nobody else's business."
+    )
     telegram_token: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("TELEGRAM_TOKEN", f"{PREFIX}TELEGRAM_TOKEN"),

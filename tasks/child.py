@@ -8,15 +8,16 @@ card      like fast; mom, dad and child side by side, for whoever makes a family
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from observability.logs import get_logger
+from observability.metrics import observe_stages
 from storage.errors import PhotoGone
 from storage.records import Job, Photo
 from storage.unit import Unit
-from tasks import parents
+from tasks import metering, parents
 from tasks.encode import wants_refinement
 from tasks.reporter import Reporter
 from tasks.running import Again, run_job
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ON_CARD = 512
 """Pixels of each of the three pictures of a family card."""
@@ -47,13 +48,15 @@ def make_child(workshop: Workshop, job_id: str) -> Again | None:
     return run_job(workshop, job_id, lambda job, reporter: _make(workshop, job, reporter))
 
 
-def _make(workshop: Workshop, job: Job, reporter: Reporter) -> None:
+def _make(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
     refined = job.quality == "refined"
     latents = (_refined if refined else _fast)(workshop, job, reporter)
     drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
     drawn = _draw(workshop, job, latents, drawing, reporter.cancelled)
+    for child in drawn.children:
+        observe_stages(child.timings_ms)
     reporter.check_cancelled()
-    _store(workshop, job, drawn)
+    return _store(workshop, job, drawn)
 
 
 def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
@@ -77,6 +80,7 @@ def _refined(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
     for i, photo in enumerate(_photos(workshop, job)):
         progress = reporter.stage("refining", i * 0.45, (i + 1) * 0.45)
         latent = parents.cached(workshop, photo, "refined")
+        metering.looked_up("refined", latent)
         if latent is None:
             start = parents.cached(workshop, photo, "fast") or parents.encode(workshop, photo, keep_crop=True)
             photo = _photo(workshop, photo.id)
@@ -172,17 +176,21 @@ def wish_of(facts: Mapping[str, Any]) -> Wish:
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
-def _store(workshop: Workshop, job: Job, drawn: Drawn) -> None:
-    """Result, end of the job and the job that follows, in one transaction; the message for the follower after it."""
+def _store(workshop: Workshop, job: Job, drawn: Drawn) -> bool:
+    """Result, end of the job and the job that follows, in one transaction; the message for the follower after it.
+
+    False when the job had ended before: cancelled, or finished by another worker, while this one was drawing.
+    """
     follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
     with workshop.store.unit() as unit:
         if not unit.jobs.finish(job.id, facts_of(job, drawn.children)):
-            return  # cancelled, or finished by another worker, while this one was drawing
+            return False
         unit.results.add(job.id, drawn.data, drawn.mime, drawn.width, drawn.height, workshop.config.ttl_result)
         follower = _add_refinement(unit, job) if follow else None
         unit.commit()
     if follower is not None:
         _queue(workshop, follower)
+    return True
 
 
 def _add_refinement(unit: Unit, job: Job) -> Job | None:
@@ -213,7 +221,7 @@ def _queue(workshop: Workshop, job: Job) -> None:
         workshop.queue.put(job)
     except Exception as fault:
         # The first picture is safe; the search for lost jobs will queue this one again.
-        log.warning("job %s: could not be queued now: %s", job.id, type(fault).__name__)
+        log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)
 
 
 def facts_of(job: Job, children: Sequence[Child]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.records import Job
 from storage.unit import Unit
-from tasks import parents
+from tasks import metering, parents
 from tasks.reporter import Reporter
 from tasks.running import Again, run_job
 from tasks.workshop import Workshop
@@ -15,16 +15,20 @@ def encode_photo(workshop: Workshop, job_id: str) -> Again | None:
     return run_job(workshop, job_id, lambda job, reporter: _encode(workshop, job, reporter))
 
 
-def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> None:
+def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
     assert job.photo_id is not None
     with workshop.store.view() as unit:
         photo = unit.photos.get(job.photo_id)
     reporter.stage("encoding", 0.0, 0.9)
-    if photo.sex is None or parents.cached(workshop, photo, "fast") is None:
+    found = None if photo.sex is None else parents.cached(workshop, photo, "fast")
+    metering.looked_up("fast", found)
+    if found is None:
         parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job))
     with workshop.store.unit() as unit:
-        if unit.jobs.finish(job.id, facts_of(unit, photo.id)):
+        finished = unit.jobs.finish(job.id, facts_of(unit, photo.id))
+        if finished:
             unit.commit()
+    return finished
 
 
 def facts_of(unit: Unit, photo_id: str) -> dict[str, object]:

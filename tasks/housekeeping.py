@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from observability.logs import get_logger
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
 from tasks.recovery import requeue_lost
 from tasks.workshop import Workshop
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 LOOK_EVERY = 20.0
 """Seconds between two searches for lost jobs."""
@@ -69,7 +69,7 @@ class Housekeeping:
                     log.info("the store is away; the house is kept later")
                 except Exception as fault:
                     # A broker that is away must not keep what is to be deleted, nor end this thread.
-                    log.warning("the house could not be kept: %s", type(fault).__name__)
+                    log.warning("the house could not be kept", fault=type(fault).__name__)
             self._give_back()
             if self._done.wait(self._look_every):
                 return

@@ -11,8 +11,10 @@ from PIL import Image
 
 from core.errors import InputError, SeveralFaces
 from core.under_age import require_grown_up
+from observability.metrics import observe_stages
 from storage.records import Photo, Quality
 from storage.unit import Unit
+from tasks import metering
 from tasks.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ def cached(workshop: Workshop, photo: Photo, quality: Quality) -> Latent | None:
 
 def best_cached(workshop: Workshop, photo: Photo) -> Latent | None:
     """The refined latent where there is one, else the fast one, else None."""
-    return cached(workshop, photo, "refined") or cached(workshop, photo, "fast")
+    found = cached(workshop, photo, "refined") or cached(workshop, photo, "fast")
+    metering.looked_up("best", found)
+    return found
 
 
 def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
@@ -56,6 +60,7 @@ def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
         if not isinstance(answer, SeveralFaces):
             _forget(workshop, photo)
         raise
+    observe_stages(parent.timings_ms)
     with workshop.store.unit() as unit:
         _keep(workshop, unit, photo, parent, keep_crop=keep_crop)
         unit.commit()
@@ -76,9 +81,10 @@ def refine(
         if unit.photos.get(photo.id).kind != "crop":
             return start
         crop = _pixels(unit.photos.data(photo.id))
-    latent = workshop.pipeline().refine(
-        crop, start, progress=progress, cancelled=cancelled, seconds=workshop.config.refine_seconds
-    )
+    with metering.stage("refine"):
+        latent = workshop.pipeline().refine(
+            crop, start, progress=progress, cancelled=cancelled, seconds=workshop.config.refine_seconds
+        )
     with workshop.store.unit() as unit:
         _add_latent(workshop, unit, photo, latent, "refined")
         unit.photos.forget_data(photo.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Protocol
 
 from storage.records import Job
@@ -40,8 +41,16 @@ class CeleryQueue:
     def put(self, job: Job) -> None:
         """Queue it."""
         task, queue = route(job)
+        # Celery's own log lines tell the number of the task: it begins with that of the job.
+        task_id = f"{job.id}.{secrets.token_hex(4)}"
         # A short, bounded retry: the caller may be a chat that somebody is looking at.
         policy = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 0.5}
         self._app.send_task(
-            task, args=[job.id], queue=self._prefix + queue, ignore_result=True, retry=True, retry_policy=policy
+            task,
+            args=[job.id],
+            task_id=task_id,
+            queue=self._prefix + queue,
+            ignore_result=True,
+            retry=True,
+            retry_policy=policy,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
+from observability.logs import get_logger
+from observability.metrics import JOBS_REQUEUED
 from storage.unit import Store
 from tasks.queue import JobQueue
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def requeue_lost(store: Store, queue: JobQueue, older_than: timedelta) -> int:
@@ -26,5 +27,6 @@ def requeue_lost(store: Store, queue: JobQueue, older_than: timedelta) -> int:
         if mine:
             queue.put(job)
             found += 1
-            log.info("job %s: queued again", job.id)
+            JOBS_REQUEUED.inc()
+            log.info("queued again", job=job.id)
     return found

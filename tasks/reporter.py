@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from core.errors import Cancelled
+from observability.logs import get_logger
 from storage.errors import StorageUnavailable
 from tasks.workshop import Workshop
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of the same stage: a chat cannot show more, a database should not bear more."""
@@ -81,7 +81,7 @@ class Reporter:
             try:
                 self._write()
             except StorageUnavailable:
-                log.warning("job %s: the lease could not be renewed", self._job_id)
+                log.warning("the lease could not be renewed", job=self._job_id)
 
     def _look(self) -> bool:
         with self._workshop.store.view() as unit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +10,14 @@ from typing import Any
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from core.errors import Cancelled, ChildFaceError
+from observability.logs import about, get_logger
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job
+from tasks import metering
 from tasks.reporter import Reporter
 from tasks.workshop import Workshop
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 PASSING = (OSError,)
 """Faults that may be over in a minute: database or disk away, locked or full (`StorageUnavailable` is an OSError)."""
@@ -24,8 +25,8 @@ PASSING = (OSError,)
 ONE_AT_A_TIME = 1.0
 """Seconds between two looks at whether a person's drawing before this one is done."""
 
-Work = Callable[[Job, Reporter], Any]
-"""Does a job and writes its result. Raises what `core` and `storage` raise."""
+Work = Callable[[Job, Reporter], bool]
+"""Does a job and writes its result; False when it had ended before. Raises what `core` and `storage` raise."""
 
 
 @dataclass(frozen=True)
@@ -40,39 +41,47 @@ def run_job(workshop: Workshop, job_id: str, work: Work) -> Again | None:
 
     Raises nothing that passes or that somebody's photo can cause; such ends stand in the job's row.
     """
+    with about(job=job_id):
+        return _run(workshop, job_id, work)
+
+
+def _run(workshop: Workshop, job_id: str, work: Work) -> Again | None:
     try:
         job = _take(workshop, job_id)
     except PASSING as fault:
-        log.warning("job %s: cannot be taken now: %s", job_id, type(fault).__name__)
+        log.warning("cannot be taken now", fault=type(fault).__name__)
         return Again(workshop.config.retry_wait(3))
     if job is None:
         return _look_again(workshop, job_id)
     if job.attempts > workshop.config.max_attempts:
         # Whatever takes the whole process down with it is not tried for ever.
-        log.error("job %s: given up after %d attempts", job_id, job.attempts - 1)
+        log.error("given up", attempts=job.attempts - 1)
         return _end(workshop, job, "too_many_attempts", {})
     reporter = Reporter(workshop, job_id)
+    metering.taken(workshop, job)
     try:
-        with reporter.alive():
-            work(job, reporter)
+        with reporter.alive(), metering.timed(job):
+            finished = work(job, reporter)
     except Cancelled:
         return _stop(workshop, job)
     except ChildFaceError as answer:
-        log.info("job %s: answered %s", job_id, answer.code)
+        log.info("answered", code=answer.code)
         return _end(workshop, job, answer.code, answer.facts())
     except PhotoGone as answer:
         return _end(workshop, job, answer.code, answer.facts())
     except NotFound:
-        log.info("job %s: what it needs was deleted", job_id)
+        log.info("what it needs was deleted")
         return _end(workshop, job, None, {})
     except SoftTimeLimitExceeded:
-        log.warning("job %s: took too long", job_id)
+        log.warning("took too long", seconds=workshop.config.soft_limit)
         return _end(workshop, job, "timed_out", {"seconds": workshop.config.soft_limit})
     except PASSING as fault:
         return _try_later(workshop, job, fault)
     except Exception:
-        log.exception("job %s: failed", job_id)
+        log.exception("failed")
         return _end(workshop, job, "internal_error", {})
+    if finished:
+        metering.ended(job, "done")
     return None
 
 
@@ -108,9 +117,9 @@ def _stop(workshop: Workshop, job: Job) -> Again | None:
     with workshop.store.view() as unit:
         wanted = unit.jobs.is_cancel_requested(job.id)
     if wanted or not workshop.stopping.is_set():
-        log.info("job %s: cancelled", job.id)
+        log.info("cancelled")
         return _end(workshop, job, None, {})
-    log.info("job %s: handed back, this process ends", job.id)
+    log.info("handed back, this process ends")
     with workshop.store.unit() as unit:
         unit.jobs.retry_later(job.id)
         unit.commit()
@@ -128,12 +137,13 @@ def _end(workshop: Workshop, job: Job, code: str | None, facts: dict[str, Any]) 
             unit.commit()
     except PASSING as fault:
         return _try_later(workshop, job, fault)
+    metering.ended(job, "cancelled" if code is None else "failed", code)
     return None
 
 
 def _try_later(workshop: Workshop, job: Job, fault: BaseException) -> Again | None:
     """Hand the job back after a passing fault, or give up after the last attempt."""
-    log.warning("job %s: attempt %d met %s", job.id, job.attempts, type(fault).__name__)
+    log.warning("an attempt failed", attempts=job.attempts, fault=type(fault).__name__)
     last = job.attempts >= workshop.config.max_attempts
     try:
         with workshop.store.unit() as unit:
@@ -145,4 +155,5 @@ def _try_later(workshop: Workshop, job: Job, fault: BaseException) -> Again | No
     except PASSING:
         # Not even that could be written: the lease will run out and the job is free again.
         return Again(workshop.config.lease.total_seconds())
+    metering.ended(job, "failed", "service_down") if last else metering.handed_back(job, fault)
     return None if last else Again(workshop.config.retry_wait(job.attempts))

@@ -248,7 +248,7 @@ async def test_what_is_refused_again_and_again_is_given_up_and_others_are_told(
         post.ready(good)
         await post.until_delivered(good)
     assert len(post.paper.pictures) == 1
-    assert bad.id in caplog.text
+    assert {record.__dict__.get("job") for record in caplog.records if record.levelname == "ERROR"} == {bad.id}
     assert "our own mistake" not in caplog.text
 
 

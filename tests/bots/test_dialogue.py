@@ -13,6 +13,7 @@ from bots.deeds import Who
 from bots.dialogue import Dialogue, ReplyTo, SentPhoto
 from bots.events import CommandGiven, TextSaid
 from bots.steps import Line, Say, Toast
+from observability.logs import about, get_logger
 from storage.errors import NotFound
 from storage.records import Job
 from storage.unit import Store
@@ -366,3 +367,10 @@ def test_in_a_group_only_photos_meant_for_us_are_fetched(desk: Desk) -> None:
     assert wants(member("1"), addressed=False)
     assert wants(member("2"), addressed=False, role="dad")
     assert not wants(member("2"), addressed=False)
+
+
+async def test_a_call_aside_logs_about_the_same_job(dialogue: Dialogue, caplog: pytest.LogCaptureFixture) -> None:
+    with about(job="a1b2"):
+        await dialogue.aside(get_logger("bots.courier").warning, "seen from a thread")
+
+    assert [record.__dict__["job"] for record in caplog.records] == ["a1b2"]

@@ -434,7 +434,7 @@ class TestTroubleOnTheWay:
         await anna.says("/start secret words")
         told = await anna.sees("it is my fault")
         number = told.text.split("No. ")[1].rstrip(")")
-        assert number in caplog.text
+        assert [record.__dict__["error"] for record in caplog.records if record.levelname == "ERROR"] == [number]
         assert "secret" not in caplog.text and api.url not in caplog.text
 
     async def test_somebody_who_blocked_the_bot_does_not_stop_it(self, api: BotApi, bot: TelegramBot) -> None:

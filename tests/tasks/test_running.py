@@ -137,5 +137,5 @@ def test_log_lines_carry_the_jobs_id_and_nothing_personal(bench: Bench, caplog: 
 
     make_child(bench.workshop, job.id)
 
-    assert job.id in caplog.text
+    assert {record.__dict__["job"] for record in caplog.records} == {job.id}
     assert "4711" not in caplog.text
