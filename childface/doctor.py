@@ -166,6 +166,28 @@ def _credentials(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _photos(settings: Settings) -> Iterator[Finding]:
+    """Whether strangers' photos are opened behind fences, and behind which."""
+    from core.photo_processes import PhotoProcesses
+
+    if settings.photo_processes == 0:
+        yield Finding("photos", "note", "opened without a fence, as CHILDFACE_PHOTO_PROCESSES says")
+        return
+    processes = PhotoProcesses(1)
+    try:
+        fences = processes.fences()
+    except OSError as error:
+        yield Finding(
+            "photos", "bad", f"no process can be started to open them: {error}", "look at the machine's limits"
+        )
+        return
+    finally:
+        processes.close()
+    state: State = "good" if "seccomp" in fences else "note"
+    mend = "" if state == "good" else "on Linux, install libseccomp (Debian: libseccomp2)"
+    yield Finding("photos", state, f"opened in a process of their own behind: {', '.join(fences)}", mend)
+
+
 def _disk(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
     while not folder.exists():
@@ -193,6 +215,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "key": _key,
     "tokens": _tokens,
     "content credentials": _credentials,
+    "photos": _photos,
     "disk": _disk,
     "memory": _memory,
 }

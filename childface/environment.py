@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from childface.settings import Settings
+    from core.photo import Photo
     from tasks.pipeline_port import Pipeline
 
 
@@ -23,7 +24,21 @@ def load_pipeline(settings: Settings) -> Pipeline:
     from core.pipeline import ChildPipeline
 
     limit = settings.nsfw_limit if settings.nsfw_limit < 1 else None
-    return ChildPipeline.load(settings.weights_dir, threads=settings.threads, nsfw_limit=limit)
+    opened = photo_opener(settings)  # before the models: a helper gets ready while they load
+    return ChildPipeline.load(settings.weights_dir, threads=settings.threads, nsfw_limit=limit, open_photo=opened)
+
+
+def photo_opener(settings: Settings) -> Callable[[bytes], Photo]:
+    """How photos are opened: in processes of their own, unless the settings say otherwise."""
+    if settings.photo_processes == 0:
+        from core.photo import open_photo
+
+        return open_photo
+    from core.photo_processes import PhotoProcesses
+
+    processes = PhotoProcesses(settings.photo_processes)
+    processes.start()
+    return processes.open
 
 
 @dataclass

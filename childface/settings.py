@@ -138,6 +138,12 @@ class Settings(BaseSettings):
         le=60,
         description="Parents who look clearly younger, even if the estimate errs, are refused. `0`: nobody is.",
     )
+    photo_processes: int = Field(
+        2,
+        ge=0,
+        description="Confined processes in which a process with models opens photos, at most. "
+        "`0`: photos are opened without any fence (see security.md).",
+    )
     corner_mark: bool = Field(
         False, description='Draw a small, half transparent "AI" into the corner of every picture.'
     )

@@ -202,6 +202,8 @@ def _text_or_noise(data: bytes) -> PhotoError:
 # --- header -------------------------------------------------------------------------------------------------
 
 _PILLOW_NAMES = {name: name.upper() for name in ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif")}
+FORMATS = frozenset({*_PILLOW_NAMES, "heif"})
+"""What `Photo.format` can be."""
 
 
 def _open(data: bytes, format: str, max_pixels: int) -> Any:

@@ -39,7 +39,7 @@ from core.latents import Latent
 from core.likeness import likeness
 from core.loading import SHIPPED
 from core.memory import give_back
-from core.photo import open_photo
+from core.photo import Photo, open_photo
 from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
@@ -151,17 +151,29 @@ class ChildPipeline:
         generator_version: str,
         encoder_version: str,
         safety: SafetyCheck | None = None,
+        open_photo: Callable[[bytes], Photo] = open_photo,
     ) -> None:
-        """Without `safety` every photo is taken, whatever it shows."""
+        """Without `safety` every photo is taken, whatever it shows.
+
+        Photos are opened in this process, unless `open_photo` is `core.photo_processes.PhotoProcesses().open`.
+        """
         self.models = models
         self.estimator = estimator
         self.safety = safety
+        self.open_photo = open_photo
         self.generator_version = generator_version
         self.encoder_version = encoder_version
         self.ager = Ager(models.ageing)
 
     @classmethod
-    def load(cls, weights: Path, *, threads: int | None = None, nsfw_limit: float | None = None) -> ChildPipeline:
+    def load(
+        cls,
+        weights: Path,
+        *,
+        threads: int | None = None,
+        nsfw_limit: float | None = None,
+        open_photo: Callable[[bytes], Photo] = open_photo,
+    ) -> ChildPipeline:
         """Load everything once; `threads` limits torch's threads for the whole process.
 
         `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out.
@@ -175,6 +187,7 @@ class ChildPipeline:
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
             safety=None if nsfw_limit is None else SafetyCheck.load(weights, nsfw_limit),
+            open_photo=open_photo,
         )
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
@@ -182,7 +195,7 @@ class ChildPipeline:
     def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
         """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`."""
         watch = Stopwatch()
-        opened = open_photo(photo)
+        opened = self.open_photo(photo)
         watch.lap("open")
         if self.safety is not None:
             self.safety.require(opened.rgb)

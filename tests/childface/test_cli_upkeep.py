@@ -62,6 +62,14 @@ def test_doctor_sees_a_key_that_others_may_read_or_that_is_none(terminal: Termin
     assert states(terminal, "key") == {"key": "bad"}
 
 
+def test_doctor_says_behind_which_fences_photos_are_opened(terminal: Terminal) -> None:
+    assert (
+        "photos: opened in a process of their own behind: limits, no_new_privs, seccomp" in terminal.run("doctor").out
+    )
+    terminal.change(photo_processes=0)
+    assert states(terminal, "photos") == {"photos": "note"}
+
+
 def test_doctor_never_shows_a_token_or_password(terminal: Terminal) -> None:
     terminal.change(
         telegram_token="123:very-secret",

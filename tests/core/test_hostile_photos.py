@@ -5,7 +5,6 @@ A decoder that crashes would take this test process with it, so that passing mea
 
 from __future__ import annotations
 
-import io
 import random
 import struct
 import subprocess
@@ -13,10 +12,8 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pillow_heif
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -24,42 +21,9 @@ from PIL import Image
 
 from core.errors import PhotoError, PhotoTooLarge
 from core.photo import LONGEST_SIDE, MOST_PIXELS, open_photo
+from tests.core.good_photos import good_files, saved
 
 ROOT = Path(__file__).parent.parent.parent
-DRAWN = ROOT / "tests" / "data" / "drawn_man.jpg"
-
-
-def saved(picture: Image.Image, format: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, format, **options)
-    return file.getvalue()
-
-
-def good_files() -> dict[str, bytes]:
-    """A small good photo in each format, to be spoilt."""
-    with Image.open(DRAWN) as opened:
-        picture = opened.convert("RGB").resize((96, 96))
-    heif = io.BytesIO()
-    pillow_heif.from_pillow(picture).save(heif, quality=70)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return {
-        "jpeg": saved(picture, "JPEG", exif=exif),
-        "progressive": saved(picture, "JPEG", progressive=True),
-        "cmyk": saved(picture.convert("CMYK"), "JPEG"),
-        "png": saved(picture, "PNG", exif=exif),
-        "palette": saved(picture.convert("P"), "PNG"),
-        "grey16": saved(Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257), "PNG"),
-        "webp": saved(picture, "WEBP"),
-        "lossless": saved(picture.convert("RGBA"), "WEBP", lossless=True),
-        "animated": saved(picture, "WEBP", save_all=True, append_images=[picture.rotate(9)]),
-        "gif": saved(picture, "GIF", save_all=True, append_images=[picture.rotate(9)]),
-        "bmp": saved(picture, "BMP"),
-        "tiff": saved(picture, "TIFF", compression="tiff_lzw"),
-        "tiff-jpeg": saved(picture, "TIFF", compression="jpeg"),
-        "heif": heif.getvalue(),
-        "avif": saved(picture, "AVIF"),
-    }
 
 
 GOOD = good_files()
