@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from childface import cli_card, cli_pictures, cli_services, cli_upkeep
+from childface import cli_card, cli_pictures, cli_services, cli_status, cli_upkeep
 from childface.console import complain, notes
 from childface.environment import Environment
 from childface.refusals import EXIT_INTERRUPTED, explain
@@ -32,6 +32,7 @@ app = typer.Typer(
 cli_pictures.register(app)
 cli_card.register(app)
 cli_services.register(app)
+cli_status.register(app)
 cli_upkeep.register(app)
 
 

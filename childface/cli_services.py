@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -93,6 +94,7 @@ def bot(
 
     from bots.running import TokenRefused, run_bots
     from childface.heartbeat import BEAT_EVERY, Heartbeat
+    from childface.watching import watched
     from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
@@ -108,9 +110,10 @@ def bot(
             await run_bots(chat_bots(house, wanted), heartbeat, BEAT_EVERY)
 
         _warm_up(house)
-        note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
         try:
-            asyncio.run(listen())
+            with watched(settings, "bot"):
+                note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
+                asyncio.run(listen())
         except TokenRefused as error:
             raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}", EXIT_MISSING) from error
         finally:
@@ -124,10 +127,8 @@ def worker(
 ) -> None:
     """Start a Celery worker for a deployment with a broker."""
     from childface import wiring
-    from childface.heartbeat import BEAT_EVERY, Heartbeat
-    from tasks.pulse import pulse
+    from childface.watching import sharing
     from tasks.queue import QUEUES
-    from tasks.worker import run_worker
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
@@ -140,22 +141,34 @@ def worker(
     wiring.require_tables(settings)
     set_up_logging(settings)
     keep_celery_from_logging()
+    with sharing(settings):
+        code = _serve_queues(settings, environment, wanted, concurrency)
+    if code:
+        raise typer.Exit(code)
+
+
+def _serve_queues(settings: Settings, environment: Environment, queues: list[str], concurrency: int) -> int:
+    """Until a signal comes. What counts is imported here, when it is settled where to."""
+    from childface import wiring
+    from childface.heartbeat import BEAT_EVERY, Heartbeat
+    from childface.watching import watched
+    from tasks.pulse import pulse
+    from tasks.worker import run_worker
+
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)
     heartbeat = Heartbeat(settings.heartbeat_file)
-    try:
-        code = run_worker(
+    with ExitStack() as stack:
+        stack.callback(heartbeat.stop)
+        return run_worker(
             config,
             workshop,
-            queues=wanted,
+            queues=queues,
             concurrency=concurrency,
             loglevel=settings.log_level,
             pulse=pulse(heartbeat, BEAT_EVERY),
+            on_ready=lambda: stack.enter_context(watched(settings, "worker")),
         )
-    finally:
-        heartbeat.stop()
-    if code:
-        raise typer.Exit(code)
 
 
 def _require_weights(settings: Settings) -> None:

@@ -7,7 +7,9 @@ are stopped, or stand on machines that come and go. It needs neither broker nor 
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -29,12 +31,19 @@ def purge_again_and_again(
         heartbeat()
         try:
             report(purge_expired(store))
+            _give_sign(store, every)
         except StorageUnavailable:
             log.warning("the store is away; what is due is deleted later")
         finally:
             with suppress(StorageUnavailable):
                 store.database.close()  # nobody needs a connection until the next round
         _wait(every, heartbeat, told)
+
+
+def _give_sign(store: Store, every: float) -> None:
+    with store.unit() as unit:
+        unit.signs.give(f"{socket.gethostname()}:{os.getpid()}", "purge", every, {"purges_every": every})
+        unit.commit()
 
 
 def _wait(seconds: float, heartbeat: Heartbeat, told: threading.Event) -> None:

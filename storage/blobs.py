@@ -14,7 +14,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,10 @@ class BlobStore(Protocol):
 
     def keys(self, *, written_before: datetime | None = None) -> Iterator[str]:
         """The keys of all stored blobs, or of those written before a moment."""
+        ...
+
+    def usage(self) -> tuple[int, int]:
+        """How many files there are, and their bytes."""
         ...
 
     def delete_unfinished(self, *, written_before: datetime) -> int:
@@ -109,6 +113,15 @@ class DiskBlobs:
         for path in drafts:
             path.unlink(missing_ok=True)
         return len(drafts)
+
+    def usage(self) -> tuple[int, int]:
+        """How many files there are, and their bytes; what is deleted meanwhile does not count."""
+        count = size = 0
+        for path in self._files():
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+                count += 1
+        return count, size
 
     def reencrypt(self, key: str) -> bool:
         """Bring one blob under the newest key, in place and with its date; False if it is already there."""

@@ -28,6 +28,9 @@ GRACE = timedelta(hours=1)
 KEEP_STRANGERS = timedelta(days=1)
 """How long we remember somebody who wrote to us and never agreed; where their unanswered photos are goes with it."""
 
+PURGED = "purged"
+"""The mark that says when the last purge came to its end."""
+
 ATTEMPTS = 5
 """A worker may hold a job of the person and wait for the person, whom we hold while we wait for the job. PostgreSQL
 then breaks off one of the two; the worker's task is retried, and so are we."""
@@ -90,6 +93,9 @@ def purge_expired(
     )
     _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))
     store.database.scrub()
+    with store.unit() as unit:
+        unit.signs.mark(PURGED)
+        unit.commit()
     return report
 
 

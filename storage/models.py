@@ -118,6 +118,19 @@ class SwitchRow(Base):
     since: Mapped[datetime]
 
 
+class SignRow(Base):
+    """A sign of life of a worker or a purge; or, of kind "mark", when something was done last."""
+
+    __tablename__ = "signs"
+
+    source: Mapped[str] = mapped_column(String(128), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    again_in: Mapped[float]
+    facts: Mapped[dict[str, Any]]
+
+
 class ConversationRow(Base):
     """State of the dialogue of one person in one chat."""
 

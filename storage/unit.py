@@ -29,9 +29,11 @@ from storage.repositories.conversations import Conversations
 from storage.repositories.doors import Doors
 from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
+from storage.repositories.overview import Overview
 from storage.repositories.photos import Photos
 from storage.repositories.removal import Removal
 from storage.repositories.results import Results
+from storage.repositories.signs import Signs
 from storage.repositories.users import Users
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,16 @@ class Unit:
     def results(self) -> Results:
         """Pictures that were made."""
         return Results(self._tools)
+
+    @cached_property
+    def signs(self) -> Signs:
+        """Who lives."""
+        return Signs(self._tools)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """How the house stands, in numbers."""
+        return Overview(self._tools)
 
     @cached_property
     def removal(self) -> Removal:

@@ -53,7 +53,11 @@ class EmbeddedWorkers:
             for queues in LANES
         ]
         self._housekeeping = Housekeeping(
-            workshop, waited_too_long=WAITED_TOO_LONG, memory_is_lost=True, look_every=look_every
+            workshop,
+            waited_too_long=WAITED_TOO_LONG,
+            memory_is_lost=True,
+            look_every=look_every,
+            facts={"queues": [queue for queues in LANES for queue in queues], "processes": 1, "embedded": True},
         )
 
     def start(self) -> None:

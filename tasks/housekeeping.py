@@ -1,12 +1,16 @@
-"""What has to be done again and again where workers run: queue lost jobs again, delete what has outlived its time."""
+"""What has to be done again and again where workers run: say that they live, queue lost jobs again, delete what has
+outlived its time."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from observability.logs import get_logger
 from storage.deletion import purge_expired
@@ -34,8 +38,11 @@ class Housekeeping:
         memory_is_lost: bool = False,
         process_forks: bool = False,
         look_every: float = LOOK_EVERY,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """A job that was queued `waited_too_long` ago is queued again.
+        """`facts` stand beside the worker's sign of life: which queues it serves, with how many processes.
+
+        A job that was queued `waited_too_long` ago is queued again.
 
         `memory_is_lost`: the queue forgets everything with the process, so the first search takes every waiting job.
         `process_forks`: give connections back after each round, because children must not inherit open ones.
@@ -45,6 +52,8 @@ class Housekeeping:
         self._memory_is_lost = memory_is_lost
         self._process_forks = process_forks
         self._look_every = look_every
+        self._source = f"{socket.gethostname()}:{os.getpid()}"
+        self._facts = {**(facts or {}), "purges_every": look_every * PURGE_EVERY}
         self._purge_at = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -58,11 +67,18 @@ class Housekeeping:
         self._done.set()
         if self._thread.ident is not None:
             self._thread.join(patience)
+            self._say_goodbye()
         return not self._thread.is_alive()
+
+    def _say_goodbye(self) -> None:
+        with contextlib.suppress(Exception), self._workshop().store.unit() as unit:
+            unit.signs.withdraw(self._source)
+            unit.commit()
+        self._give_back()
 
     def _run(self) -> None:
         for number in itertools.count():
-            for work in (self._purge, self._requeue):
+            for work in (self._give_sign, self._purge, self._requeue):
                 try:
                     work(number)
                 except StorageUnavailable:
@@ -73,6 +89,11 @@ class Housekeeping:
             self._give_back()
             if self._done.wait(self._look_every):
                 return
+
+    def _give_sign(self, number: int) -> None:
+        with self._workshop().store.unit() as unit:
+            unit.signs.give(self._source, "worker", self._look_every, self._facts)
+            unit.commit()
 
     def _purge(self, number: int) -> None:
         if number >= self._purge_at:

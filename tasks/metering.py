@@ -9,7 +9,7 @@ from typing import Literal
 
 from observability import metrics
 from storage.records import Job
-from tasks.queue import route
+from tasks.queue import queue_of
 from tasks.workshop import Workshop
 
 End = Literal["done", "failed", "cancelled"]
@@ -19,7 +19,7 @@ def taken(workshop: Workshop, job: Job) -> None:
     """A worker has it; the first one to have it ends the waiting."""
     if job.attempts == 1:
         waited = (workshop.store.clock() - job.created_at).total_seconds()
-        metrics.JOB_WAIT.labels(route(job)[1]).observe(max(waited, 0.0))
+        metrics.JOB_WAIT.labels(queue_of(job.kind, job.quality)).observe(max(waited, 0.0))
 
 
 @contextmanager

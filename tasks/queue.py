@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Protocol
 
-from storage.records import Job
+from storage.records import Job, JobKind, Quality
 
 ENCODE_TASK = "tasks.encode_photo"
 MAKE_TASK = "tasks.make_child"
@@ -25,9 +25,14 @@ class JobQueue(Protocol):
 
 def route(job: Job) -> tuple[str, str]:
     """The task's name and the queue of a job."""
-    if job.kind == "encode":
-        return ENCODE_TASK, ENCODE
-    return MAKE_TASK, REFINE if job.quality == "refined" else DRAW
+    return ENCODE_TASK if job.kind == "encode" else MAKE_TASK, queue_of(job.kind, job.quality)
+
+
+def queue_of(kind: JobKind, quality: Quality) -> str:
+    """Where jobs of a sort wait."""
+    if kind == "encode":
+        return ENCODE
+    return REFINE if quality == "refined" else DRAW
 
 
 class CeleryQueue:

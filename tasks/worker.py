@@ -7,7 +7,7 @@ house (`housekeeping.py`): it deletes what has outlived its time and queues lost
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from celery.bootsteps import StartStopStep
@@ -34,10 +34,12 @@ def run_worker(
     loglevel: str = "INFO",
     look_every: float = LOOK_EVERY,
     pulse: type[StartStopStep] | None = None,
+    on_ready: Callable[[], object] = lambda: None,
 ) -> int:
     """Serve the queues until SIGTERM or SIGINT; finishes what is being done first. Returns the exit code.
 
-    `pulse` is a step of the consumer (`tasks/pulse.py`), for those who watch whether this process is alive.
+    `pulse` is a step of the consumer (`tasks/pulse.py`), for those who watch whether this process is alive; `on_ready`
+    is called in the parent when the children have been forked: from then on it may have threads.
     """
     app = create_celery(config)
     register(app, workshop)
@@ -53,9 +55,16 @@ def run_worker(
         optimization="fair",
         quiet=True,
     )
-    keeper = Housekeeping(workshop, waited_too_long=WAITED_TOO_LONG, process_forks=True, look_every=look_every)
+    keeper = Housekeeping(
+        workshop,
+        waited_too_long=WAITED_TOO_LONG,
+        process_forks=True,
+        look_every=look_every,
+        facts={"queues": list(queues), "processes": concurrency},
+    )
     # Not before the children have been forked: a thread that holds a lock at that moment would leave it closed there.
     worker_ready.connect(lambda **_: keeper.start(), weak=False)
+    worker_ready.connect(lambda **_: on_ready(), weak=False)
     try:
         worker.start()
     finally:

@@ -23,7 +23,7 @@ from storage.models import Base
 from tests.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = {"users", "conversations", "photos", "latents", "jobs", "results", "doors", "switches"}
+TABLES = {"users", "conversations", "photos", "latents", "jobs", "results", "doors", "switches", "signs"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])

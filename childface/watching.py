@@ -1,0 +1,51 @@
+"""Lets Prometheus look into a bot or a worker, where the settings name a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from childface.console import EXIT_MISSING, Refusal
+from observability import serving
+
+if TYPE_CHECKING:
+    from childface.settings import Settings
+
+
+@contextmanager
+def sharing(settings: Settings) -> Iterator[None]:
+    """Around a worker, before anything that counts is imported. Refusal when the port cannot be had."""
+    if not settings.metrics_port:
+        yield
+        return
+    with _refusing(settings):
+        serving.require_free(settings.metrics_host, settings.metrics_port)
+    with serving.share_numbers():
+        yield
+
+
+@contextmanager
+def watched(settings: Settings, role: Literal["bot", "worker"]) -> Iterator[None]:
+    """Answer /metrics while the block lasts. Refusal when the port cannot be had."""
+    if not settings.metrics_port:
+        yield
+        return
+    from childface.samples import Samples
+
+    with ExitStack() as stack:
+        with _refusing(settings):
+            stack.enter_context(serving.served(settings.metrics_host, settings.metrics_port, [Samples(settings, role)]))
+        yield
+
+
+@contextmanager
+def _refusing(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise Refusal(
+            f"/metrics cannot be served on {where} ({error.strerror or error}); another CHILDFACE_METRICS_PORT?",
+            EXIT_MISSING,
+        ) from error
