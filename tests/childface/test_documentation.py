@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from childface.cli import app
+from tests.commands import require_command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,16 +31,7 @@ def typed(program: str) -> list[str]:
 
 @pytest.mark.parametrize("line", typed("childface"))
 def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
-    words = shlex.split(line.replace("…", " ").replace("...", " "))[1:]
-    command = get_command(app)
-    while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
-    assert not hasattr(command, "commands") or not words, f"no such command: {line}"
-    if command.name == "train":
-        return
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
-
-    assert {word.split("=")[0] for word in words if word.startswith("-")} <= known
+    require_command(line)
 
 
 @pytest.mark.parametrize("line", typed("make"))
