@@ -62,11 +62,12 @@ RUN --mount=type=cache,target=/fetched \
 # ---- what runs
 
 FROM python:${PYTHON} AS runtime
-# FriBiDi: Pillow looks for it when it writes Arabic and Hindi. pip and its friends have nothing to do here.
+# FriBiDi: Pillow looks for it when it writes Arabic and Hindi. libseccomp: photos are opened behind a filter.
+# pip and its friends have nothing to do here.
 # No version: Debian keeps only the newest of a release, which is the one with the security fixes.
 # hadolint ignore=DL3008
 RUN apt-get update && \
-    apt-get install --yes --no-install-recommends libfribidi0 && \
+    apt-get install --yes --no-install-recommends libfribidi0 libseccomp2 && \
     rm -rf /var/lib/apt/lists/* && \
     pip uninstall --yes --quiet setuptools wheel pip && \
     groupadd --system --gid 10001 childface && \

@@ -161,6 +161,8 @@ class Courier:
 
     async def _look(self) -> None:
         """One look at the store: what is finished is told, what runs is shown."""
+        if self._dialogue.behind:
+            await self._dialogue.aside(self._dialogue.catch_up)
         # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
         finished, running, lost, places = await self._dialogue.aside(self._read, list(self._watched))
         for job, reply in finished:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,8 @@ from bots.events import (
 )
 from bots.outcomes import wall_of
 from bots.quotas import Quotas
-from bots.state import State, state_from_json
+from bots.receipts import Receipt
+from bots.state import State, offer_from_json, state_from_json
 from bots.steps import (
     AskConsent,
     CancelDrawing,
@@ -47,6 +48,8 @@ from bots.steps import (
     SaveSettings,
     SetMaintenance,
     SplitPhoto,
+    line_from_json,
+    line_to_json,
 )
 from bots.turn import Context
 from storage.errors import NotFound, PhotoGone
@@ -74,6 +77,8 @@ class Who:
     """Whether the person may change what holds for the group; adapters look only where it matters."""
     username: str | None = None
     """In lower case, where the platform has such names; not kept."""
+    receipt: Receipt | None = field(default=None, compare=False)
+    """Of the update in which this was said, where the adapter writes updates down."""
 
 
 def desk_name(who: Who) -> str:
@@ -129,6 +134,30 @@ class TurnRun:
                 if brought is not None:
                     events.append(brought)
         unit.conversations.save(who.platform, who.chat_id, self._owner, state.to_json(), version)
+
+    def to_json(self) -> dict[str, Any]:
+        """What this turn answers, so that it can be answered again after a crash."""
+        return {
+            "language": self.language,
+            "lines": [line_to_json(line) for line in self.lines],
+            "jobs": [job.id for job in self.jobs],
+            "avatars": list(self.avatars),
+            "fetch": [asdict(offer) for offer in self.fetch],
+            "deletes": None if self.deletes is None else self.deletes.withdrawn,
+            "asks": self.asks,
+        }
+
+    def recall(self, unit: Unit, data: dict[str, Any]) -> None:
+        """The turn was taken before: take over what it answered."""
+        self.language = data["language"]
+        self.lines = [line_from_json(line) for line in data["lines"]]
+        self.avatars = tuple(data["avatars"])
+        self.fetch = [offer_from_json(offer) for offer in data["fetch"]]
+        self.deletes = None if data["deletes"] is None else DeleteData(withdrawn=data["deletes"])
+        self.asks = data["asks"]
+        for job_id in data["jobs"]:
+            with suppress(NotFound):
+                self.jobs.append(unit.jobs.get(job_id))
 
     def _do(self, unit: Unit, deed: Deed) -> Event | None:
         """Perform one deed; some bring about an event."""

@@ -18,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from bots.breaker import Breaker
 from bots.buttons import read_button
 from bots.consent import version_of
 from bots.conversation import step
@@ -40,11 +41,11 @@ from bots.queue import JobQueue
 from bots.quotas import Full, Quotas
 from bots.rounds import OPEN_FOR, Desk, desk_from_json
 from bots.state import State
-from bots.steps import Line, Toast, line_from_json, line_to_json
+from bots.steps import Line, Say, Toast, line_from_json, line_to_json
 from bots.turn import Context, Habits, Keeping
 from observability.logs import get_logger
 from storage.deletion import delete_user
-from storage.errors import ConversationChanged, NotFound
+from storage.errors import ConversationChanged, NotFound, StorageUnavailable
 from storage.records import Job, User
 from storage.unit import Store, Unit
 
@@ -55,6 +56,9 @@ T = TypeVar("T")
 
 LARGEST_PHOTO = 20 * 2**20
 """Bytes. What the pipeline takes, and what Telegram lets a bot fetch."""
+
+CATCH_UP = 20
+"""Jobs that are queued at once when the broker is back."""
 
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
@@ -122,6 +126,10 @@ class _ToldBefore(Exception):
         self.lines = lines
 
 
+class _TakenBefore(Exception):
+    """This turn of an update was taken already, by a process that was killed or by another one."""
+
+
 class Dialogue:
     """The one door between chat adapters and conversation, store and queue."""
 
@@ -142,13 +150,31 @@ class Dialogue:
         # SQLite lets one write at a time, and whoever is late waits in growing naps. One thread that takes turn after
         # turn serves forty people a third faster than six that wake each other up.
         is_sqlite = store.database.engine.dialect.name == "sqlite"
+        self._database, self._broker = Breaker(), Breaker()
+        self._unsent: dict[str, Job] = {}
+        """Committed, but the broker was away."""
+        self._told_away: set[tuple[str, str]] = set()
+        """Chats that know that it is."""
         self._threads = ThreadPoolExecutor(1 if is_sqlite else 4, thread_name_prefix="dialogue")
 
     async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make one of the blocking calls below (or another one on the store) without holding up the event loop."""
+        """Make one of the blocking calls below (or another one on the store) without holding up the event loop.
+
+        Raises StorageUnavailable at once while the database is known to be away: threads that wait for it to answer
+        would make everybody wait for each other, too.
+        """
+        if not self._database.allows():
+            raise StorageUnavailable(what="ask a database that was away a moment ago")
         # With what log lines are about; threads do not inherit it.
         call = partial(copy_context().run, call)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+        except StorageUnavailable as fault:
+            if fault.database:
+                self._database.failed()
+            raise
+        self._database.succeeded()
+        return answer
 
     # What people do
 
@@ -332,6 +358,7 @@ class Dialogue:
         also: Callable[[Unit, list[Line]], None] | None = None,
     ) -> Answer:
         """Take the turn; take it again when another one of the same conversation came between."""
+        turn = who.receipt.next_turn() if who.receipt is not None else 0
         for tries_left in reversed(range(MOST_TRIES)):
             run = TurnRun(who, owner, self._photo_ttl, self._defaults.quotas, self._defaults.rules.operators)
             try:
@@ -340,13 +367,20 @@ class Dialogue:
                     run.take(unit, event, self._context(unit, who, unit.users.get(owner), unit.users.get(sender)))
                     if also is not None:
                         also(unit, run.lines)
+                    if who.receipt is not None and not who.receipt.take(unit, turn, run.to_json()):
+                        raise _TakenBefore
                     unit.commit()
+                break
+            except _TakenBefore:
+                run = self._recalled(who, owner, turn)
                 break
             except ConversationChanged:
                 if not tries_left:
                     raise
-        for job in run.jobs:
-            self._put(job)
+        sent = [self._put(job) for job in run.jobs]
+        if not all(sent) and (who.platform, who.chat_id) not in self._told_away:
+            self._told_away.add((who.platform, who.chat_id))
+            run.lines.append(Say("queue_away"))
         if run.deletes:
             run.lines += self._delete(who, owner, withdrawn=run.deletes.withdrawn)
         if who.group:
@@ -356,12 +390,39 @@ class Dialogue:
             return Answer([*run.lines, *asked.lines], asked.owner, language=asked.language)
         return Answer(run.lines, owner, run.jobs, run.avatars, run.language, run.fetch)
 
-    def _put(self, job: Job) -> None:
-        try:
-            self._queue.put(job)
-        except Exception as fault:
-            # The row is committed, and the search for lost jobs will find it.
-            log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)
+    def _recalled(self, who: Who, owner: str, turn: int) -> TurnRun:
+        """A turn that was taken before its bot was killed; nothing to say when it was heard to its end."""
+        run = TurnRun(who, owner, self._photo_ttl)
+        with self.store.view() as unit:
+            answer = who.receipt.recall(unit, turn) if who.receipt is not None else None
+            if answer is not None:
+                run.recall(unit, answer)
+        return run
+
+    def _put(self, job: Job) -> bool:
+        """Queue a job. False: later, by `catch_up`; or, if this process ends first, by the search for lost jobs."""
+        if self._broker.allows():
+            try:
+                self._queue.put(job)
+            except Exception as fault:
+                self._broker.failed()
+                log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)
+            else:
+                self._broker.succeeded()
+                self._unsent.pop(job.id, None)
+                return True
+        self._unsent[job.id] = job
+        return False
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are jobs that could not be queued."""
+        return bool(self._unsent)
+
+    def catch_up(self) -> None:
+        """Queue some of the jobs that could not be queued; the rest at the next call, so that nobody is run over."""
+        if all(self._put(job) for job in list(self._unsent.values())[:CATCH_UP]):
+            self._told_away.clear()
 
     def _delete(self, who: Who, owner: str, *, withdrawn: bool) -> list[Line]:
         """Delete a person, then say what that was; nothing of this conversation is saved any more."""

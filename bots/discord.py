@@ -38,6 +38,7 @@ from bots.running import TokenRefused, run_bots
 from bots.texts import render
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
+from storage.errors import StorageUnavailable
 
 log = get_logger(__name__)
 
@@ -232,8 +233,11 @@ class DiscordBot:
         log.error("an unexpected fault", error=number, **fields_of(fault))
         BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
         with suppress(Exception):  # it may be Discord itself that fails
-            language = await self._dialogue.aside(self._dialogue.language_for, who)
-            words = render("went_wrong", {"number": number}, language)
+            language = who.language
+            with suppress(StorageUnavailable):
+                language = await self._dialogue.aside(self._dialogue.language_for, who)
+            key_of_words = "store_away_try_again" if isinstance(fault, StorageUnavailable) else "went_wrong"
+            words = render(key_of_words, {"number": number}, language)
             await self._messenger.send(who.chat_id, Note(words, reply_to=key, private=who.group))
 
     async def _answer(self, who: Who, key: str, turn: Awaitable[Answer], press: Press | None = None) -> None:

@@ -187,7 +187,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         touched=data["touched"],
         proposal=_proposal(data.get("proposal")),
         names=tuple(data.get("names", ())),
-        parked=tuple(_offer(offer) for offer in data.get("parked", ())),
+        parked=tuple(offer_from_json(offer) for offer in data.get("parked", ())),
         wait_until=data.get("wait_until", 0.0),
         told=data.get("told", ""),
         told_at=data.get("told_at", 0.0),
@@ -198,7 +198,8 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From version n to n + 1, for states that were saved by an older program."""
 
 
-def _offer(data: dict[str, Any]) -> Offer:
+def offer_from_json(data: dict[str, Any]) -> Offer:
+    """The reverse of `asdict`."""
     return Offer(**{**data, "photos": tuple(OfferedPhoto(**photo) for photo in data["photos"])})
 
 

@@ -1,7 +1,8 @@
 """The Telegram bot: updates in, the conversation asked, notes out. Translation only.
 
-    Update ─▶ InOrder (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter ─▶ TelegramMessenger
-    finished jobs ─▶ Courier ───────────────────────────────────────────────────────▶ Presenter ─▶ TelegramMessenger
+    Update ─▶ Inbox ─▶ InOrder (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter
+    finished jobs ─▶ Courier ────────────────────────────────────────────────────────────────▶ Presenter
+    Presenter ─▶ TelegramMessenger
 
 Updates of different people run at the same time, those of one person in one chat one after the other, albums as one.
 """
@@ -51,11 +52,13 @@ from bots.events import (
     TextSaid,
 )
 from bots.faults import fields_of
+from bots.inbox import Inbox, WrittenQueue
 from bots.lanes import Lanes
 from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
+from bots.receipts import Receipt
 from bots.running import TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_reading import PLATFORM, Said, read_message, username_of
@@ -95,7 +98,8 @@ class TelegramBot:
         self._dialogue = dialogue
         self._patience = options.patience or Patience()
         self._lanes = Lanes()
-        self._albums: Albums[Message] = Albums(options.album_quiet)
+        self._albums: Albums[Update] = Albums(options.album_quiet)
+        queue = WrittenQueue()
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self.application = (
             Application.builder()
@@ -103,6 +107,7 @@ class TelegramBot:
             .base_url(f"{options.api_root}/bot")
             .base_file_url(f"{options.api_root}/file/bot")
             .rate_limiter(self._patience)
+            .update_queue(queue)
             .concurrent_updates(InOrder(self._lanes, self._albums))
             .job_queue(None)
             .build()
@@ -110,6 +115,7 @@ class TelegramBot:
         self._bot: ExtBot[Any] = self.application.bot
         self._messenger = TelegramMessenger(self._bot)
         self._presenter = Presenter(dialogue)
+        self._inbox = Inbox(dialogue, queue, self._messenger, PLATFORM)
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace)
         self._background: list[asyncio.Task[None]] = []
         self._register()
@@ -134,6 +140,7 @@ class TelegramBot:
         """Connect, however long Telegram is away; then listen. Raises TokenRefused."""
         await self._connect()
         assert self.application.updater is not None
+        await self._inbox.open(self._bot, polls=True)
         # -1: a server that goes away between our two requests is waited for, too.
         await self.application.updater.start_polling(
             timeout=self._options.poll_seconds, bootstrap_retries=-1, allowed_updates=ALLOWED_UPDATES
@@ -148,6 +155,7 @@ class TelegramBot:
     async def stop(self) -> None:
         """Take in nothing new, finish what was begun, disconnect."""
         assert self.application.updater is not None
+        self._inbox.stop()
         end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
         if self.application.updater.running:
             await self.application.updater.stop()
@@ -196,11 +204,19 @@ class TelegramBot:
     async def _on_message(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Words, a command, a photo or an album."""
         assert update.message is not None
-        messages = [update.message]
+        updates = [update]
         if update.message.media_group_id is not None:
-            messages = await self._albums.complete(album_key(update.message))
-            messages.sort(key=lambda message: message.message_id)
-        said = [read for message in messages if (read := read_message(message, self._bot.bot)) is not None]
+            updates = await self._albums.complete(album_key(update.message))
+        messages = [each.message for each in updates if each.message is not None]
+        messages.sort(key=lambda message: message.message_id)
+        await self._inbox.heed(updates, lambda receipt: self._on_messages(messages, receipt))
+
+    async def _on_messages(self, messages: list[Message], receipt: Receipt) -> None:
+        said = [
+            replace(read, who=replace(read.who, receipt=receipt))
+            for message in messages
+            if (read := read_message(message, self._bot.bot)) is not None
+        ]
         photos = [one for one in said if one.photo is not None]
         if photos:
             await self._on_photos(photos)
@@ -253,12 +269,16 @@ class TelegramBot:
         query = update.callback_query
         assert query is not None
         press = TelegramPress(query)
-        try:
+
+        async def work(receipt: Receipt) -> None:
             who = who_pressed(query)
             if who is not None and query.message is not None:
-                number = str(query.message.message_id)
+                who, number = replace(who, receipt=receipt), str(query.message.message_id)
                 pressed = self._dialogue.aside(self._dialogue.press, who, query.data or "", number)
                 await self._answer(who, pressed, press)
+
+        try:
+            await self._inbox.heed([update], work)
         finally:
             await press.finish()
 
@@ -411,7 +431,7 @@ def album_key(message: Message) -> tuple[int, str | None]:
 class InOrder(BaseUpdateProcessor):
     """Everybody at the same time, each person in order; the further photos of an album join the first."""
 
-    def __init__(self, lanes: Lanes, albums: Albums[Message]) -> None:
+    def __init__(self, lanes: Lanes, albums: Albums[Update]) -> None:
         # The lanes keep order and DOWNLOADS bounds memory; waiting itself costs next to nothing.
         super().__init__(max_concurrent_updates=10_000)
         self._lanes = lanes
@@ -423,7 +443,7 @@ class InOrder(BaseUpdateProcessor):
         message = update.message
         in_album = message is not None and message.media_group_id is not None
         # Before the lane: the first photo holds it while it waits for the others.
-        if in_album and message is not None and self._albums.join(album_key(message), message):
+        if in_album and message is not None and self._albums.join(album_key(message), update):
             if isinstance(coroutine, Coroutine):
                 coroutine.close()
             return

@@ -265,6 +265,14 @@ EN: dict[str, str] = {
     "failed_quota_user": "You have had many pictures in a short time, so let others have a turn. I go on in {wait}.",
     "failed_quota_chat": "This chat has had many pictures in a short time. I go on drawing here in {wait}.",
     "failed": "Something went wrong, and it is my fault. /child tries again. (No. {job_id})",
+    "store_away": (
+        "I cannot get at my notes just now. What you sent is kept, and I will answer by myself as soon as I can."
+    ),
+    "store_away_try_again": "I cannot get at my notes just now. Please try again in a minute.",
+    "queue_away": (
+        "My drawing desk does not answer just now. "
+        "Your wish is written down, and I go on by myself as soon as it is back."
+    ),
     "went_wrong": "Something went wrong, and it is my fault. Please try again. (No. {number})",
     # settings, cancel, privacy, deleting
     "settings": "When you say nothing else I draw: {sex}, {age}, {mix}.\nA closer picture after the first: {refine}.",

@@ -58,6 +58,14 @@ class BlobStore(Protocol):
         """Remove what a crash in the middle of `put` left behind; returns how many."""
         ...
 
+    def seal(self, name: str, data: bytes) -> bytes:
+        """Encrypt a few bytes that are kept elsewhere, bound to `name`."""
+        ...
+
+    def unseal(self, name: str, sealed: bytes) -> bytes:
+        """The reverse of `seal`. Raises `BlobDamaged`, `WrongKey`."""
+        ...
+
 
 class DiskBlobs:
     """Blobs as files of mode 600 in 256 folders of mode 700 below `folder`."""
@@ -122,6 +130,14 @@ class DiskBlobs:
                 size += path.stat().st_size
                 count += 1
         return count, size
+
+    def seal(self, name: str, data: bytes) -> bytes:
+        """Encrypt a few bytes that are kept elsewhere, bound to `name`."""
+        return self._current().seal(name, data)
+
+    def unseal(self, name: str, sealed: bytes) -> bytes:
+        """The reverse of `seal`."""
+        return self._current().open(name, sealed)
 
     def reencrypt(self, key: str) -> bool:
         """Bring one blob under the newest key, in place and with its date; False if it is already there."""

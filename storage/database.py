@@ -107,12 +107,12 @@ def database_faults() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise StorageUnavailable(what="get a connection") from error
+        raise StorageUnavailable(what="get a connection", database=True) from error
     except (OperationalError, InterfaceError) as error:
         if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_READONLY":
             raise  # writing in a view is our own mistake, not a fault that passes
         deadlock = getattr(error.orig, "sqlstate", None) == DEADLOCK
-        raise StorageUnavailable(what="use the database", deadlock=deadlock) from error
+        raise StorageUnavailable(what="use the database", deadlock=deadlock, database=not deadlock) from error
 
 
 def normal_url(url: str) -> URL:

@@ -31,6 +31,9 @@ KEEP_STRANGERS = timedelta(days=1)
 PURGED = "purged"
 """The mark that says when the last purge came to its end."""
 
+KEEP_UPDATES = timedelta(hours=25)
+"""A service hands out an update for a day; after that neither it nor its number is of use."""
+
 ATTEMPTS = 5
 """A worker may hold a job of the person and wait for the person, whom we hold while we wait for the job. PostgreSQL
 then breaks off one of the two; the worker's task is retried, and so are we."""
@@ -47,6 +50,8 @@ class PurgeReport:
     conversations: int = 0
     strangers: int = 0
     """People who never agreed and left nothing."""
+    updates: int = 0
+    """Of a chat service, answered or not."""
     orphans: int = 0
     """Files that no row named: remains of crashes."""
 
@@ -89,6 +94,7 @@ def purge_expired(
         jobs=_in_batches(store, lambda removal: removal.remove_jobs(now - keep_handled, BATCH)),
         conversations=_in_batches(store, lambda removal: removal.remove_conversations(now - keep_handled, BATCH)),
         strangers=_in_batches(store, lambda removal: removal.remove_strangers(now - KEEP_STRANGERS, BATCH)),
+        updates=_remove_updates(store, now - KEEP_UPDATES),
         orphans=_remove_orphans(store, now - grace),
     )
     _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))
@@ -108,6 +114,13 @@ def _in_batches(store: Store, remove: Callable[[Removal], int]) -> int:
         total += removed
         if removed < BATCH:
             return total
+
+
+def _remove_updates(store: Store, received_before: datetime) -> int:
+    with store.unit() as unit:
+        removed = unit.inbox.remove(received_before)
+        unit.commit()
+    return removed
 
 
 def _remove_orphans(store: Store, written_before: datetime) -> int:

@@ -97,6 +97,8 @@ class UnsupportedDatabase(StorageError):
 class StorageUnavailable(StorageError, OSError):
     """Database or disk cannot serve just now; the cause is attached."""
 
-    def __init__(self, *, what: str, deadlock: bool = False) -> None:
+    def __init__(self, *, what: str, deadlock: bool = False, database: bool = False) -> None:
         super().__init__(what=what)
         self.deadlock = deadlock
+        self.database = database
+        """Whether it is the database that did not answer."""

@@ -11,11 +11,13 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
     ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     String,
     UniqueConstraint,
@@ -239,6 +241,40 @@ Index(
     sqlite_where=JobRow.delivered_at.is_(None),
     postgresql_where=JobRow.delivered_at.is_(None),
 )
+
+
+class InboxRow(Base):
+    """An update that a chat service handed over: sealed until it is answered, then only its number."""
+
+    __tablename__ = "inbox"
+
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    turns: Mapped[int]
+    tries: Mapped[int]
+    received_at: Mapped[datetime] = mapped_column(index=True)
+
+
+# Numbers stay for a day; a bot that starts looks for those few that were not answered.
+Index(
+    "ix_inbox_unanswered",
+    InboxRow.source,
+    InboxRow.number,
+    sqlite_where=InboxRow.sealed.is_not(None),
+    postgresql_where=InboxRow.sealed.is_not(None),
+)
+
+
+class InboxAnswerRow(Base):
+    """What one turn of an update answered, sealed, until it was shown."""
+
+    __tablename__ = "inbox_answers"
+
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    turn: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class ResultRow(Base):

@@ -27,6 +27,7 @@ from storage.errors import StorageUnavailable
 from storage.repositories.base import Tools
 from storage.repositories.conversations import Conversations
 from storage.repositories.doors import Doors
+from storage.repositories.inbox import Inbox
 from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
 from storage.repositories.overview import Overview
@@ -123,6 +124,11 @@ class Unit:
         return Overview(self._tools)
 
     @cached_property
+    def inbox(self) -> Inbox:
+        """What chat services handed over."""
+        return Inbox(self._tools)
+
+    @cached_property
     def removal(self) -> Removal:
         """What is to go; `deletion.py` is the way to it."""
         return Removal(self._tools)
@@ -167,6 +173,14 @@ class UnitBlobs:
     def delete(self, key: str) -> None:
         """Delete when the unit commits."""
         self._doomed.append(key)
+
+    def seal(self, name: str, data: bytes) -> bytes:
+        """Encrypt for a column."""
+        return self._blobs.seal(name, data)
+
+    def unseal(self, name: str, sealed: bytes) -> bytes:
+        """The reverse of `seal`."""
+        return self._blobs.unseal(name, sealed)
 
     def settle(self) -> None:
         """The transaction is through."""

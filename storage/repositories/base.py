@@ -35,6 +35,14 @@ class BlobPort(Protocol):
         """Remove, once the transaction is through."""
         ...
 
+    def seal(self, name: str, data: bytes) -> bytes:
+        """Encrypt for a column."""
+        ...
+
+    def unseal(self, name: str, sealed: bytes) -> bytes:
+        """The reverse of `seal`."""
+        ...
+
 
 class _Record(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -81,6 +81,8 @@ class BotApi:
         """Whether the storm also takes the answer to what was sent anew, which no sender can tell from a lost one."""
         self._numbers = itertools.count(1000)
         self._updates: list[dict[str, Any]] = []
+        self.given: list[dict[str, Any]] = []
+        """Every update there was."""
         self._news = asyncio.Condition()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -122,8 +124,13 @@ class BotApi:
         """An update for the bot, unless privacy mode keeps it away."""
         if self.privacy_mode and "message" in update and not _is_meant_for_bot(update["message"]):
             return
+        self.given.append({"update_id": next(self._numbers), **update})
+        await self.push_again(self.given[-1])
+
+    async def push_again(self, update: dict[str, Any]) -> None:
+        """Hand an update out (again), as it is."""
         async with self._news:
-            self._updates.append({"update_id": next(self._numbers), **update})
+            self._updates.append(update)
             self._news.notify_all()
 
     def number(self) -> int:

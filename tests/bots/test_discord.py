@@ -452,19 +452,36 @@ class TestTroubleOnTheWay:
             assert picture.info["xmp"] == b"<made by a machine/>"
 
     async def test_a_fault_of_ours_ends_in_an_apology_with_a_number(
-        self, discord_api: Discord, discord_bot: DiscordBot, store: Store, caplog: pytest.LogCaptureFixture
+        self,
+        discord_api: Discord,
+        discord_bot: DiscordBot,
+        dialogue: Dialogue,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        def stumble(*_: object) -> None:
+            raise RuntimeError("our own mistake")
+
         anna = discord_api.person(1, CHANNEL)
-        store.database.close()
-        with store.database.engine.connect() as connection:
-            connection.exec_driver_sql("ALTER TABLE conversations RENAME TO elsewhere")
-            connection.commit()
+        monkeypatch.setattr(dialogue, "hear", stumble)
         await anna.uses("start")
         told = await anna.sees("it is my fault")
         assert told.whisper == 1
         number = told.text.split("No. ")[1].rstrip(")")
         assert number in [record.__dict__.get("error") for record in caplog.records]
         assert discord_api.url not in caplog.text
+
+    async def test_while_the_store_is_away_people_are_asked_to_try_again(
+        self, discord_api: Discord, discord_bot: DiscordBot, store: Store
+    ) -> None:
+        anna = discord_api.person(1, CHANNEL)
+        store.database.close()
+        with store.database.engine.connect() as connection:
+            connection.exec_driver_sql("ALTER TABLE users RENAME TO elsewhere")
+            connection.commit()
+        await anna.uses("start")
+        told = await anna.sees("Please try again in a minute")
+        assert told.whisper == 1
 
     async def test_a_refused_token_is_said_so(self, discord_api: Discord, dialogue: Dialogue) -> None:
         bot = DiscordBot("another.token.here", dialogue)

@@ -423,14 +423,19 @@ class TestTroubleOnTheWay:
         worker.resume()
         await anna.sees_pictures(2)
 
-    async def test_words_that_cannot_be_stored_end_in_an_apology_with_a_number(
-        self, api: BotApi, bot: TelegramBot, store: Store, caplog: pytest.LogCaptureFixture
+    async def test_our_own_mistake_ends_in_an_apology_with_a_number(
+        self,
+        api: BotApi,
+        bot: TelegramBot,
+        dialogue: Dialogue,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        def stumble(*_: object) -> None:
+            raise RuntimeError("over secret words")
+
         anna = api.person(1)
-        store.database.close()
-        with store.database.engine.connect() as connection:
-            connection.exec_driver_sql("ALTER TABLE conversations RENAME TO elsewhere")
-            connection.commit()
+        monkeypatch.setattr(dialogue, "hear", stumble)
         await anna.says("/start secret words")
         told = await anna.sees("it is my fault")
         number = told.text.split("No. ")[1].rstrip(")")

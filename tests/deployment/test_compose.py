@@ -156,7 +156,7 @@ def test_every_variable_of_ours_is_a_setting() -> None:
     named = {word for file in files for word in re.findall(r"\bCHILDFACE_[A-Z_]+\b", file.read_text())}
     known = {variable(field) for field in Settings.model_fields} | {"CHILDFACE_SECRETS_DIR", "CHILDFACE_VERSION"}
 
-    assert named - known <= {"CHILDFACE_METRICS_PORT", "CHILDFACE_METRICS_HOST"}
+    assert named <= known
 
 
 def test_every_file_that_is_mounted_or_copied_exists() -> None:
@@ -211,6 +211,15 @@ def test_prometheus_asks_services_that_are_there() -> None:
     }
 
     assert named == told
+
+
+def test_alerts_ask_for_numbers_that_are_told() -> None:
+    from observability.metrics import names
+
+    rules = [rule for group in read_yaml(ROOT / "deploy" / "alerts.yml")["groups"] for rule in group["rules"]]
+    asked = {name for rule in rules for name in re.findall(r"childface_\w+", rule["expr"])}
+
+    assert asked and asked <= set(names())
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (apt-get install prometheus)")

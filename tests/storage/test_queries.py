@@ -38,6 +38,11 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "handles to purge": lambda unit, now: unit.removal.remove_photo_handles(now, 100),
     "jobs to purge": lambda unit, now: unit.removal.remove_jobs(now, 100),
     "conversations to purge": lambda unit, now: unit.removal.remove_conversations(now, 100),
+    "an update": lambda unit, now: unit.inbox.take("telegram:1", 1, 0, b"words"),
+    "updates to answer": lambda unit, now: unit.inbox.waiting("telegram:1"),
+    "an answer": lambda unit, now: unit.inbox.answer("telegram:1", 1, 0),
+    "an update to settle": lambda unit, now: unit.inbox.settle("telegram:1", [1, 2]),
+    "updates to purge": lambda unit, now: unit.inbox.remove(now),
     "names of blobs": lambda unit, now: unit.removal.unnamed([NOBODY]),
 }
 

@@ -1,0 +1,216 @@
+"""No update is lost: written down before Telegram forgets it, answered to its end, tried again where the store is away.
+
+    getUpdates / webhook ─▶ WrittenQueue.put: a row ─▶ (Telegram forgets) ─▶ heed: turns ─▶ shown ─▶ row settled
+
+Telegram hands an update out again until we ask for those after it. PTB asks after it has put the update on its queue,
+so that is where the row is written. While the store is away nothing is put, and Telegram keeps everything; people are
+told so once. A bot that was killed finds its rows when it starts, and goes on with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from telegram import Update
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
+
+from bots.dialogue import Dialogue
+from bots.messenger import Messenger, MessengerError, Note
+from bots.receipts import Receipt
+from bots.texts import render
+from observability.logs import get_logger
+from storage.errors import StorageUnavailable
+from storage.repositories.inbox import Letter
+
+log = get_logger(__name__)
+
+MOST_TRIES = 5
+"""How many starts of a bot an update may see; one that takes the process down with it is not tried for ever."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
+"""Seconds between two tries while the store is away."""
+
+
+class Away:
+    """Tells people, once in each outage, that what they sent is kept."""
+
+    def __init__(self, messenger: Messenger) -> None:
+        self._messenger = messenger
+        self._told: set[int] = set()
+
+    async def tell(self, update: Update) -> None:
+        """A sentence for the chat of an update, unless it was said, or nobody there spoke to us."""
+        chat = update.effective_chat
+        if chat is None or chat.id in self._told or not _is_for_us(update):
+            return
+        self._told.add(chat.id)
+        language = update.effective_user.language_code if update.effective_user is not None else None
+        with suppress(MessengerError):
+            await self._messenger.send(str(chat.id), Note(render("store_away", {}, language)))
+
+    def over(self) -> None:
+        """The store is back."""
+        self._told.clear()
+
+
+class WrittenQueue(asyncio.Queue[object]):
+    """PTB's queue of updates; `put` returns when the update is written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.write: Callable[[Update], Awaitable[bool]] | None = None
+
+    async def put(self, item: object) -> None:
+        """Write down, then queue; an update that was written down before is answered already, or will be."""
+        if isinstance(item, Update) and self.write is not None and not await self.write(item):
+            return
+        await super().put(item)
+
+    async def put_again(self, update: Update) -> None:
+        """Queue an update that is written down."""
+        await super().put(update)
+
+
+class Inbox:
+    """The rows of one bot, and patience with the store."""
+
+    def __init__(self, dialogue: Dialogue, queue: WrittenQueue, messenger: Messenger, platform: str) -> None:
+        self._dialogue = dialogue
+        self._queue = queue
+        self._away = Away(messenger)
+        self._platform = platform
+        self._bot: ExtBot[Any] | None = None
+        self._polls = False
+        self._stopping = asyncio.Event()
+        queue.write = self._write
+
+    async def open(self, bot: ExtBot[Any], *, polls: bool) -> None:
+        """Take up what an earlier process left. `polls`: updates are fetched, so others can be looked at meanwhile."""
+        self._bot, self._polls = bot, polls
+        letters: list[Letter] = []
+
+        async def read() -> None:
+            letters.extend(await self._dialogue.aside(self._waiting))
+
+        await self._patiently(read)
+        for letter in letters:
+            update = _update_of(letter, bot)
+            if update is None or letter.tries > MOST_TRIES:
+                log.error("an update is given up", count=letter.tries)
+                await self._patiently(partial(self._settle, [letter.number]))
+            else:
+                await self._queue.put_again(update)
+        if letters:
+            log.info("updates of an earlier process are answered now", count=len(letters))
+
+    def stop(self) -> None:
+        """Wait for no store any more: what is not answered stays written down."""
+        self._stopping.set()
+
+    async def heed(self, updates: Sequence[Update], work: Callable[[Receipt], Awaitable[None]]) -> None:
+        """Do the work of an update (or an album's), again whenever the store was away; then settle it."""
+        receipt = Receipt(self._source, updates[0].update_id)
+        receipt.numbers = [update.update_id for update in updates]
+
+        async def begin() -> None:
+            receipt.rewind()
+            await work(receipt)
+
+        try:
+            done = await self._patiently(begin, updates[0])
+        except Exception:
+            # Said with an apology; tried again it would fail again.
+            await self._patiently(partial(self._settle, receipt.numbers))
+            raise
+        if done:
+            await self._patiently(partial(self._settle, receipt.numbers))
+
+    async def _write(self, update: Update) -> bool:
+        """Whether the update is new."""
+        fresh: list[bool] = []
+
+        async def write() -> None:
+            fresh.append(await self._dialogue.aside(self._keep, update.update_id, update.to_json().encode()))
+
+        await self._patiently(write, update, look_around=self._polls)
+        return bool(fresh and fresh[0])
+
+    async def _patiently(
+        self, work: Callable[[], Awaitable[None]], update: Update | None = None, *, look_around: bool = False
+    ) -> bool:
+        """Try until the store is there; False when told to stop first."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await work()
+            except StorageUnavailable as fault:
+                log.warning("the store is away", fault=str(fault.facts()["what"]))
+            else:
+                self._away.over()
+                return True
+            if update is not None:
+                await self._away.tell(update)
+                if look_around:
+                    await self._tell_the_next(update.update_id)
+            with suppress(TimeoutError):
+                # A little chance: those who wait do not all come back in the same instant.
+                async with asyncio.timeout(wait * random.uniform(0.7, 1.3)):
+                    await self._stopping.wait()
+            if self._stopping.is_set():
+                return False
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _tell_the_next(self, number: int) -> None:
+        """Others write meanwhile, too: look at what Telegram holds, without taking it."""
+        assert self._bot is not None
+        with suppress(TelegramError):
+            for update in await self._bot.get_updates(offset=number, timeout=0):
+                await self._away.tell(update)
+
+    @property
+    def _source(self) -> str:
+        assert self._bot is not None
+        return f"{self._platform}:{self._bot.id}"
+
+    # The store, in a thread
+
+    def _keep(self, number: int, data: bytes) -> bool:
+        with self._dialogue.store.unit() as unit:
+            fresh = unit.inbox.keep(self._source, number, data)
+            unit.commit()
+        return fresh
+
+    def _waiting(self) -> list[Letter]:
+        with self._dialogue.store.unit() as unit:
+            letters = unit.inbox.waiting(self._source)
+            unit.commit()
+        return letters
+
+    async def _settle(self, numbers: Sequence[int]) -> None:
+        await self._dialogue.aside(self._settled, numbers)
+
+    def _settled(self, numbers: Sequence[int]) -> None:
+        with self._dialogue.store.unit() as unit:
+            unit.inbox.settle(self._source, numbers)
+            unit.commit()
+
+
+def _is_for_us(update: Update) -> bool:
+    """In a group people mostly speak to each other."""
+    chat, message = update.effective_chat, update.message
+    if chat is None or chat.type == "private" or update.callback_query is not None:
+        return True
+    return message is not None and (message.text or message.caption or "").startswith("/")
+
+
+def _update_of(letter: Letter, bot: ExtBot[Any]) -> Update | None:
+    if letter.data is None:
+        return None
+    return Update.de_json(json.loads(letter.data), bot)

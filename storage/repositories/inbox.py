@@ -1,0 +1,99 @@
+"""What a chat service handed over and nobody has answered yet. The service forgets an update once we say that we have
+it, so it is written down before.
+
+    keep ──▶ take (once for each turn that it causes, with what was answered) ──▶ settle
+
+Taking is part of the unit that does the turn: an update that comes twice (a killed bot, a broken connection, two bots
+at once) changes things once, and what was answered can be said again. A settled update leaves its number behind for a
+while, so that it is known if the service hands it over again. What it says is sealed with the key of the blobs: nobody
+reads messages in the database. A change of that key while a bot is down makes what it had not answered unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, tuple_, update
+
+from storage.errors import BlobDamaged, WrongKey
+from storage.models import InboxAnswerRow, InboxRow
+from storage.repositories.base import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An update that was not settled. `data` is None when none of the keys opens it any more."""
+
+    number: int
+    data: bytes | None
+    tries: int
+
+
+class Inbox:
+    """Repository of updates, by `source` (service and bot) and the service's own number."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def keep(self, source: str, number: int, data: bytes) -> bool:
+        """Write an update down. False when it was written down before."""
+        return self._tools.insert_unless_there(
+            InboxRow,
+            source=source,
+            number=number,
+            sealed=self._tools.blobs.seal(_name(source, number), data),
+            turns=0,
+            tries=0,
+            received_at=self._tools.now(),
+        )
+
+    def waiting(self, source: str) -> list[Letter]:
+        """Updates that were not settled, in the order of their numbers; notes that each is tried once more."""
+        open_ones = InboxRow.source == source, InboxRow.sealed.is_not(None)
+        self._tools.change(update(InboxRow).where(*open_ones).values(tries=InboxRow.tries + 1))
+        rows = self._tools.rows(select(InboxRow).where(*open_ones).order_by(InboxRow.number))
+        return [Letter(row.number, self._opened(_name(source, row.number), row.sealed), row.tries) for row in rows]
+
+    def take(self, source: str, number: int, turn: int, answer: bytes) -> bool:
+        """Note that this unit does the update's turn (0, 1, …) and what it answers. False when it was done before."""
+        here = InboxRow.source == source, InboxRow.number == number
+        free = InboxRow.turns == turn, InboxRow.sealed.is_not(None)
+        if self._tools.change(update(InboxRow).where(*here, *free).values(turns=turn + 1)) == 0:
+            return False
+        sealed = self._tools.blobs.seal(_name(source, number, turn), answer)
+        self._tools.change(insert(InboxAnswerRow).values(source=source, number=number, turn=turn, sealed=sealed))
+        return True
+
+    def answer(self, source: str, number: int, turn: int) -> bytes | None:
+        """What a turn answered when it was taken; None when it was not, or when all is settled."""
+        here = InboxAnswerRow.source == source, InboxAnswerRow.number == number, InboxAnswerRow.turn == turn
+        row = self._tools.row(select(InboxAnswerRow).where(*here))
+        return None if row is None else self._opened(_name(source, number, turn), row.sealed)
+
+    def settle(self, source: str, numbers: Sequence[int]) -> None:
+        """All is done: forget what these said and what was answered, remember their numbers."""
+        answers = InboxAnswerRow.source == source, InboxAnswerRow.number.in_(numbers)
+        self._tools.change(delete(InboxAnswerRow).where(*answers))
+        self._tools.change(
+            update(InboxRow).where(InboxRow.source == source, InboxRow.number.in_(numbers)).values(sealed=None)
+        )
+
+    def remove(self, received_before: datetime) -> int:
+        """Forget updates, settled or not, that came before a moment; returns how many."""
+        old = select(InboxRow.source, InboxRow.number).where(InboxRow.received_at <= received_before)
+        update_of = tuple_(InboxAnswerRow.source, InboxAnswerRow.number)
+        self._tools.change(delete(InboxAnswerRow).where(update_of.in_(old)))
+        return self._tools.change(delete(InboxRow).where(InboxRow.received_at <= received_before))
+
+    def _opened(self, name: str, sealed: bytes | None) -> bytes | None:
+        try:
+            return None if sealed is None else self._tools.blobs.unseal(name, sealed)
+        except (WrongKey, BlobDamaged):
+            return None
+
+
+def _name(source: str, number: int, turn: int | None = None) -> str:
+    """Bound to what is sealed, so that nothing opens in another's place."""
+    return f"inbox {source} {number} {'' if turn is None else turn}"
