@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,21 +31,31 @@ _PATIENCE = 60.0
 
 
 class PostgresServer:
-    """One PostgreSQL, reached through a Unix socket; everyone on this machine may enter as postgres."""
+    """One PostgreSQL, reached through a Unix socket; everyone on this machine may enter as its owner.
 
-    def __init__(self, programs: Path, home: Path) -> None:
+    With a `password` also through TCP, by those who know it.
+    """
+
+    def __init__(self, programs: Path, home: Path, *, owner: str = "postgres", password: str | None = None) -> None:
         self._programs = programs
         self.home = home
         self._data = home / "data"
+        self._owner = owner
+        self._password = password
+        self.port = free_port() if password else 5432
         self._process: subprocess.Popen[bytes] | None = None
         # The server refuses to run as root.
         self._account = _account_for_servers() if os.geteuid() == 0 else None
 
-    def create(self) -> None:
-        """Make an empty cluster."""
+    def create(self, more: Sequence[str] = ()) -> None:
+        """Make an empty cluster. `more` are further arguments of initdb."""
         if self._account is not None:
             os.chown(self.home, self._account.pw_uid, self._account.pw_gid)
-        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        options = [f"--username={self._owner}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", *more]
+        if self._password:
+            secret = self.home / "password"
+            secret.write_text(self._password)
+            options.append(f"--pwfile={secret}")
         subprocess.run(
             [self._programs / "initdb", "--pgdata", self._data, *options],
             check=True,
@@ -53,10 +63,11 @@ class PostgresServer:
             **self._identity(),
         )
 
-    def start(self) -> None:
+    def start(self, more: Sequence[str] = ()) -> None:
         """Start, and wait until it answers. Data survives a killed process, not a power cut."""
         settings = {
-            "listen_addresses": "",
+            "listen_addresses": "127.0.0.1" if self._password else "",
+            "port": str(self.port),
             "unix_socket_directories": str(self.home),
             "fsync": "off",  # but commits stay synchronous: without, a killed server forgets the last ones
             "full_page_writes": "off",
@@ -65,27 +76,28 @@ class PostgresServer:
         }
         with open(self.home / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, *(f"--{k}={v}" for k, v in settings.items())],
+                [self._programs / "postgres", "-D", self._data, *(f"--{k}={v}" for k, v in settings.items()), *more],
                 stdout=log,
                 stderr=log,
                 **self._identity(),
             )
         _wait_until(self._answers, self._process, self.home / "log")
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop: SIGINT breaks off connections and closes properly, SIGQUIT is as good as a crash."""
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(_PATIENCE)
-            self._process = None
+    def stop(self, how: signal.Signals = signal.SIGINT) -> int | None:
+        """Stop: SIGINT breaks off connections and closes properly, SIGQUIT is as good as a crash. The exit code."""
+        if self._process is None:
+            return None
+        self._process.send_signal(how)
+        code, self._process = self._process.wait(_PATIENCE), None
+        return code
 
     def url(self, database: str = "postgres") -> str:
         """Address for SQLAlchemy."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.home}"
+        return f"postgresql+psycopg://{self._owner}@/{database}?host={self.home}&port={self.port}"
 
-    def create_database(self, *, template: str = "template0") -> str:
+    def create_database(self, *, template: str = "template0", name: str | None = None) -> str:
         """A fresh database, a copy of `template`; returns its name."""
-        name = f"test_{uuid.uuid4().hex}"
+        name = name or f"test_{uuid.uuid4().hex}"
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return name
 
@@ -94,15 +106,20 @@ class PostgresServer:
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def _execute(self, statement: str, *names: str) -> None:
-        with psycopg.connect(host=str(self.home), user="postgres", dbname="postgres", autocommit=True) as connection:
+        with self._connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(host=str(self.home), user="postgres", dbname="postgres").close()
+            self._connect().close()
         except psycopg.OperationalError:
             return False
         return True
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(
+            host=str(self.home), port=self.port, user=self._owner, dbname="postgres", autocommit=True
+        )
 
     def _identity(self) -> dict[str, Any]:
         """Arguments of subprocess that drop root, and a folder that the account may enter."""

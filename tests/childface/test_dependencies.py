@@ -35,8 +35,12 @@ def pins() -> dict[str, str]:
 
 def all_needed() -> set[str]:
     """Everything that the direct ones need in this environment, directly or not."""
+    return closure_of(direct(EXTRAS))
+
+
+def closure_of(waiting: list[Requirement]) -> set[str]:
+    """These distributions and everything that they need in this environment, directly or not."""
     needed: set[str] = set()
-    waiting = direct(EXTRAS)
     while waiting:
         wanted = waiting.pop()
         name = canonicalize_name(wanted.name)

@@ -1,0 +1,268 @@
+"""What docker-compose.yml describes, run: each command as a process, until its health check agrees and SIGTERM ends it.
+
+PostgreSQL and Redis are real and ask for the passwords that deploy/make-secrets.sh made; Telegram and Discord are the
+servers of tests/bots. Only Docker itself is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from storage import migrate
+from storage.errors import StorageUnavailable
+from tests.bots import fake_discord, fake_telegram
+from tests.bots.fake_discord import Discord
+from tests.bots.fake_telegram import BotApi
+from tests.deployment.compose import ROOT, command_of, services
+from tests.deployment.house import PATIENCE, House, Process, wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, weights_dir: Path) -> Iterator[House]:
+    """PostgreSQL, Redis and the tables: what every other service depends on, started in that order."""
+    tokens = {"TELEGRAM_TOKEN": fake_telegram.TOKEN, "DISCORD_TOKEN": fake_discord.TOKEN}
+    house = House(tmp_path_factory.mktemp("house"), weights_dir, tokens)
+    try:
+        house.start_postgres()
+        house.run("redis").wait_until_healthy()
+        migrated = house.run("migrate")
+        assert migrated.process.wait(PATIENCE) == 0, migrated.said()
+        yield house
+    finally:
+        house.stop()
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[BotApi]:
+    server = BotApi()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[Discord]:
+    server = Discord()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def ends_in_order(process: Process) -> None:
+    code, took = await asyncio.to_thread(process.stop)
+
+    assert code == 0, process.said()
+    assert took < PATIENCE
+    assert "Traceback" not in process.said()
+
+
+def numbers(process: Process) -> str:
+    """What Prometheus would be told."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{process.metrics_port}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def test_the_first_start_made_tables_and_a_key_that_only_its_owner_reads(house: House) -> None:
+    key = house.home / "volumes" / "key" / "key"
+
+    assert key.stat().st_mode & 0o777 == 0o600
+    again = house.run("migrate")  # as after every update
+    assert again.process.wait(PATIENCE) == 0, again.said()
+    assert "tables of" in again.said()
+
+
+def test_the_servers_want_the_password(house: House) -> None:
+    with redis.Redis(port=house.broker_port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    for password in ("", ":wrong"):
+        with pytest.raises(StorageUnavailable):
+            migrate.current(f"postgresql+psycopg://childface{password}@127.0.0.1:{house.postgres.port}/childface")
+
+
+async def test_a_purge_says_that_it_is_alive_and_ends_when_told_so(house: House) -> None:
+    purge = house.run("purge")
+    await asyncio.to_thread(purge.wait_until_healthy)
+    assert "removed: 0 photos" in purge.said()
+
+    await ends_in_order(purge)
+    assert not purge.healthy()
+
+
+@pytest.mark.parametrize("name", ["worker-draw", "worker-refine", "worker-gpu"])
+async def test_a_worker_says_that_it_is_alive_and_ends_when_told_so(house: House, name: str) -> None:
+    worker = house.run(name)
+    await asyncio.to_thread(worker.wait_until_healthy)
+    assert "childface_jobs_waiting" in await asyncio.to_thread(numbers, worker)
+    for secret in ("childface_database_password", "childface_broker_password"):
+        assert house.secret(secret) not in worker.words() + worker.said()
+
+    await ends_in_order(worker)
+    assert not worker.healthy()
+
+
+async def test_two_photos_go_in_at_telegram_and_a_child_comes_out(house: House, telegram: BotApi) -> None:
+    """Through every container: bot, database, blobs, broker, worker, and back."""
+    bot = house.run("telegram", CHILDFACE_TELEGRAM_API_ROOT=telegram.url, CHILDFACE_REFINE="false")
+    worker = house.run("worker-draw", CHILDFACE_REFINE="false")
+    await asyncio.to_thread(bot.wait_until_healthy)
+    await asyncio.to_thread(worker.wait_until_healthy)
+
+    anna = telegram.person(7)
+    await anna.sends_photo((EXAMPLES / "mom.jpg").read_bytes())
+    await telegram.until(lambda: any("I agree" in label for m in telegram.shown(7) for label in m.labels), "a question")
+    await anna.presses("I agree")
+    await anna.sends_photo((EXAMPLES / "dad.jpg").read_bytes())
+    await telegram.until(lambda: telegram.pictures(7), f"a picture\n{bot.said()}\n{worker.said()}")
+
+    told = await asyncio.to_thread(numbers, worker)
+    assert "childface_jobs_ended_total{" in told and 'end="done"' in told
+    assert 'end="shown"' in await asyncio.to_thread(numbers, bot)
+    assert fake_telegram.TOKEN not in bot.words() + bot.said() + worker.said()
+    await ends_in_order(worker)
+    await ends_in_order(bot)
+    assert not bot.healthy()
+
+
+async def test_the_discord_bot_says_that_it_is_alive_and_ends_when_told_so(
+    house: House, discord: Discord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # discord.py has no setting for another server, so this one process is told by a module of the tests.
+    elsewhere = [sys.executable, "-m", "tests.deployment.discord_elsewhere", discord.url]
+    monkeypatch.setattr(Process, "_program", lambda self, command: [*elsewhere, *command[1:]])
+    bot = house.run("discord")
+    await asyncio.to_thread(bot.wait_until_healthy)
+
+    assert discord.identified == 1
+    assert fake_discord.TOKEN not in bot.words() + bot.said()
+    await ends_in_order(bot)
+
+
+def test_a_bot_without_its_token_says_which_one(house: House) -> None:
+    (house.home / "deploy" / "secrets" / "telegram_token").rename(house.home / "token")
+    (house.home / "deploy" / "secrets" / "telegram_token").touch()  # as make-secrets.sh leaves it
+    try:
+        bot = house.run("telegram")
+        assert bot.process.wait(PATIENCE) == 3
+    finally:
+        (house.home / "token").replace(house.home / "deploy" / "secrets" / "telegram_token")
+    assert "TELEGRAM_TOKEN is not set" in bot.said()
+
+
+async def test_a_process_that_hangs_is_not_healthy(house: House) -> None:
+    worker = house.run("worker-refine")
+    await asyncio.to_thread(worker.wait_until_healthy)
+    beat = Path(worker.environment["CHILDFACE_HEARTBEAT_FILE"])
+
+    os.killpg(worker.process.pid, signal.SIGSTOP)
+    os.utime(beat, (0, 0))  # an hour later
+    assert not worker.healthy()
+
+    os.killpg(worker.process.pid, signal.SIGCONT)
+    await asyncio.to_thread(wait_until, worker.healthy, "it beats again")
+    await ends_in_order(worker)
+
+
+def test_redis_keeps_its_messages_over_a_restart(house: House) -> None:
+    """A Redis of its own, so that the others' is left alone."""
+    assert "appendonly yes" in (ROOT / "deploy" / "redis.conf").read_text()
+    port, house.broker_port = house.broker_port, house.postgres.port + 1
+    try:
+        first = house.run("redis")
+        first.wait_until_healthy()
+        password = house.secret("childface_broker_password")
+        assert password not in first.words()
+        redis.Redis(port=house.broker_port, password=password).lpush("draw", "a job's number")
+        assert first.stop()[0] == 0
+
+        again = subprocess.Popen(first.process.args, env=first.environment, cwd=first.home, start_new_session=True)
+        first.process = again
+        first.wait_until_healthy()
+        assert redis.Redis(port=house.broker_port, password=password).lrange("draw", 0, -1) == [b"a job's number"]
+        assert first.stop()[0] == 0
+    finally:
+        house.broker_port = port
+
+
+LIGHT = """
+import sys
+from importlib import metadata
+from importlib.abc import MetaPathFinder
+
+class Hidden(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}: the image does not hold it", name=name)
+
+hidden = set(sys.argv[1].split(","))
+sys.meta_path.insert(0, Hidden())
+from childface.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+async def test_what_a_bot_runs_needs_only_what_its_image_holds(
+    house: House, telegram: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = ",".join(sorted(modules_without(light_distributions())))
+    assert {"torch", "numpy", "pytest"} <= set(hidden.split(","))
+    program = [sys.executable, "-c", LIGHT, hidden]
+    monkeypatch.setattr(
+        Process, "_program", lambda self, command: [*program, *command[1:]] if command[0] == "childface" else command
+    )
+    bot = house.run("telegram", CHILDFACE_TELEGRAM_API_ROOT=telegram.url)
+    purge = house.run("purge")
+    await asyncio.to_thread(bot.wait_until_healthy)
+    await asyncio.to_thread(purge.wait_until_healthy)
+    await telegram.person(8).says("/start")
+    await telegram.until(lambda: telegram.shown(8), "an answer")
+    checked = subprocess.run([*program, "health", "--servers"], env=bot.environment, capture_output=True, text=True)
+
+    assert checked.returncode == 0, checked.stderr
+    await ends_in_order(bot)
+    await ends_in_order(purge)
+
+
+def light_distributions() -> set[str]:
+    """What the image of a bot holds: the light dependencies and all that they bring along."""
+    from packaging.requirements import Requirement
+
+    from requirements.wanted import wanted
+    from tests.childface.test_dependencies import closure_of
+
+    return closure_of([Requirement(line) for line in wanted(models=False)])
+
+
+def modules_without(kept: set[str]) -> set[str]:
+    """Top-level modules of every other distribution that is installed here."""
+    from importlib import metadata
+
+    from packaging.utils import canonicalize_name
+
+    ours = kept | {"childface"}
+    return {
+        module
+        for module, names in metadata.packages_distributions().items()
+        if not {canonicalize_name(name) for name in names} & ours
+    }
+
+
+def test_every_service_of_ours_was_run() -> None:
+    text = Path(__file__).read_text()
+    missing = [name for name, service in services().items() if "build" in service and f'"{name}"' not in text]
+
+    assert missing == []
+    assert command_of(services()["postgres"])[0] == "postgres"
