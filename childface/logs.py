@@ -149,4 +149,7 @@ def keep_celery_from_logging() -> None:
 
 
 def _leave_it_to_us(**_: Any) -> None:
-    """That somebody listens to its question is enough for Celery."""
+    """That somebody listens to its question is enough for Celery; its pool keeps its lines to itself unless told."""
+    from billiard.util import get_logger
+
+    get_logger().propagate = True
