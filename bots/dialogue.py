@@ -44,6 +44,7 @@ from bots.state import State
 from bots.steps import Line, Say, Toast, line_from_json, line_to_json
 from bots.turn import Context, Habits, Keeping
 from observability.logs import get_logger
+from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable
 from storage.records import Job, User
@@ -151,6 +152,8 @@ class Dialogue:
         # turn serves forty people a third faster than six that wake each other up.
         is_sqlite = store.database.engine.dialect.name == "sqlite"
         self._database, self._broker = Breaker(), Breaker()
+        for name, breaker in (("database", self._database), ("broker", self._broker)):
+            BREAKER_OPEN.labels(name).set_function(partial(getattr, breaker, "open"))
         self._unsent: dict[str, Job] = {}
         """Committed, but the broker was away."""
         self._told_away: set[tuple[str, str]] = set()

@@ -14,7 +14,8 @@ from bots.dialogue import Dialogue, ReplyTo, SentPhoto
 from bots.events import CommandGiven, TextSaid
 from bots.steps import Line, Say, Toast
 from observability.logs import about, get_logger
-from storage.errors import NotFound
+from observability.metrics import BREAKER_OPEN
+from storage.errors import NotFound, StorageUnavailable
 from storage.records import Job
 from storage.unit import Store
 from tests.bots.agreement import agreed
@@ -374,3 +375,18 @@ async def test_a_call_aside_logs_about_the_same_job(dialogue: Dialogue, caplog: 
         await dialogue.aside(get_logger("bots.courier").warning, "seen from a thread")
 
     assert [record.__dict__["job"] for record in caplog.records] == ["a1b2"]
+
+
+async def test_a_breaker_that_opens_is_told(dialogue: Dialogue) -> None:
+    def is_open(service: str) -> float:
+        [sample] = [one for one in BREAKER_OPEN.collect()[0].samples if one.labels == {"service": service}]
+        return sample.value
+
+    def fail() -> None:
+        raise StorageUnavailable(what="use the database", database=True)
+
+    assert (is_open("database"), is_open("broker")) == (0.0, 0.0)
+    for _ in range(3):
+        with pytest.raises(StorageUnavailable):
+            await dialogue.aside(fail)
+    assert (is_open("database"), is_open("broker")) == (1.0, 0.0)

@@ -207,6 +207,7 @@ async def test_a_broker_that_goes_away_shows_and_the_rest_is_still_told(
     assert numbers.of("childface_service_up", service="database") == 1
     assert numbers.labels("childface_service_up", "service") == {"database", "broker"}
     assert numbers.of("childface_service_up", service="broker") == 0
+    assert numbers.labels("childface_breaker_open", "service") == {"database", "broker"}
 
 
 def test_without_a_port_nothing_listens(tmp_path: Path) -> None:
