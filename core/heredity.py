@@ -30,13 +30,13 @@ BLOCKS = 12
 CONCENTRATION = 0.8
 """Of the Beta law of the traits' shares: below 2 its mass lies at the ends."""
 
-LOCI_CONCENTRATION = 4.0
+LOCI_CONCENTRATION = 2.0
 """Of the loci's: many genes of small effect add up to something between the parents."""
 
 DOMINANCE = 0.25
 """How far the darker of two clearly different parents is preferred: at an even mix in three of four children."""
 
-MENDELIAN = 0.2
+MENDELIAN = 0.3
 """Spread of what parents carry and do not show, in spreads of W along each principal direction."""
 
 CARRIED = 64

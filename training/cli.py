@@ -9,8 +9,9 @@ hand, with its model card.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -252,15 +253,22 @@ def report_families(
     """Measure children against couples and real children: age, sex, likeness, siblings, colours."""
     import json
 
+    from core.errors import MissingWeights
     from core.pipeline import ChildPipeline
     from training.family_report import Studio, family_report
+    from training.second_judge import SecondJudge
     from training.traits import Landmarker
 
     use_threads(threads)
+    try:
+        second = SecondJudge.load(weights)
+    except MissingWeights:
+        typer.echo("note: no second judge of age (childface weights fetch --research)", err=True)
+        second = None
     with Progress(console=Console(file=sys.stderr)) as bars:
         bar = bars.add_task("drawing families", total=1.0)
         found = family_report(
-            Studio(ChildPipeline.load(weights), Landmarker(weights)),
+            Studio(ChildPipeline.load(weights), Landmarker(weights), second),
             folder,
             couples=couples,
             sheet=sheet,
@@ -269,13 +277,17 @@ def report_families(
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for name, figure in found.items():
-        if not isinstance(figure, dict):
-            typer.echo(f"{name:28} {figure}")
-            continue
-        for part, value in figure.items():
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-            typer.echo(f"{name + ' ' + part:40} {shown}")
+    for name, figure in flat(found):
+        typer.echo(f"{name:48} {figure}")
+
+
+def flat(figures: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested figures as lines: the keys one after another, and what stands there."""
+    for key, value in figures.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{head}{key} ")
+        else:
+            yield f"{head}{key}", value
 
 
 @app.command("map", epilog="Example: childface train map --drawn runs/drawn --out map.png")

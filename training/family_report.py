@@ -27,6 +27,7 @@ from core.pipeline import ChildPipeline, Parent
 from core.tensors import to_pixels
 from core.wish import Sex, Wish
 from training.measures import measure
+from training.second_judge import SecondJudge
 from training.traits import Landmarker, Looks, look
 
 Descriptor = npt.NDArray[np.float32]
@@ -66,6 +67,8 @@ class Shown:
     age: float
     male: float
     descriptor: Descriptor
+    second: tuple[float, float] | None = None
+    """Years and probability of male as the second judge sees them, where there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +104,12 @@ def read_triplets(folder: Path) -> list[Triplet]:
 class Studio:
     """Draws and measures the children of one couple after another."""
 
-    def __init__(self, pipeline: ChildPipeline, landmarker: Landmarker) -> None:
+    def __init__(
+        self, pipeline: ChildPipeline, landmarker: Landmarker, second_judge: SecondJudge | None = None
+    ) -> None:
         self.pipeline = pipeline
         self.landmarker = landmarker
+        self.second_judge = second_judge
 
     def family(self, triplet: Triplet, number: int) -> Family:
         """Draw everything of one family. Raises PhotoError or FaceError when one of the photos cannot be used."""
@@ -143,7 +149,9 @@ class Studio:
         picture = self.pipeline.models.preview(aged).clamp(-1, 1)
         looks = self.pipeline.estimator.estimate(picture)
         descriptor = self.pipeline.models.identity(identity_chip(picture))[0].numpy()
-        return Shown(to_pixels(picture), looks.age, looks.male, descriptor)
+        pixels = to_pixels(picture)
+        second = self.second_judge.judge(pixels) if self.second_judge else None
+        return Shown(pixels, looks.age, looks.male, descriptor, second)
 
     def _tones(self, faces: Sequence[Pixels]) -> dict[str, npt.NDArray[np.float32]]:
         """Colours of mom, dad and child, one row each."""
@@ -181,12 +189,13 @@ def family_report(
 def figures_of(families: Sequence[Family]) -> dict[str, Any]:
     """The report without its head."""
     return {
-        "age": {f"{low}-{high}": _age_errors(families, low, high) for low, high in BANDS},
-        "sex_right_from_4": _mean(
-            [(shown.male > 0.5) == (f.sex == "boy") for f in families for age, shown in f.at.items() if age >= 4]
-        ),
+        **(_judged(families, lambda shown: (shown.age, shown.male)) or {}),
+        "second_judge": _judged(families, lambda shown: shown.second),
         "same_child_6_and_12": _median([distance(f.at[6.0].descriptor, f.at[12.0].descriptor) for f in families]),
-        "right_couple_first": right_couple_first(families),
+        "right_couple_first": right_couple_first(families, [f.at[COMPARED_AT].descriptor for f in families]),
+        "right_couple_first_by_the_real_child": right_couple_first(
+            families, [f.real.latent.descriptor for f in families]
+        ),
         **_between_children(families),
         "to_own_parents": _mean(
             [distance(f.at[8.0].descriptor, p.latent.descriptor) for f in families for p in f.parents]
@@ -207,20 +216,36 @@ def figures_of(families: Sequence[Family]) -> dict[str, Any]:
     }
 
 
-def _age_errors(families: Sequence[Family], low: float, high: float) -> dict[str, float | None]:
-    told: dict[str, list[float]] = {"girl": [], "boy": []}
-    for family in families:
-        told[family.sex] += [shown.age - age for age, shown in family.at.items() if low <= age <= high]
-    errors = told["girl"] + told["boy"]
-    by_sex = {sex: _mean(np.abs(values)) for sex, values in told.items()}
-    return {"mean_absolute": _mean(np.abs(errors)), "bias": _mean(errors), **by_sex, "faces": len(errors)}
+def _judged(
+    families: Sequence[Family], opinion: Callable[[Shown], tuple[float, float] | None]
+) -> dict[str, Any] | None:
+    """Age errors by band, and how often the sex was seen as asked. None where the judge was not there."""
+    seen = [(f.sex, age, told) for f in families for age, shown in f.at.items() if (told := opinion(shown))]
+    if not seen:
+        return None
+    return {
+        "age": {
+            f"{low}-{high}": _age_errors([(sex, told[0] - age) for sex, age, told in seen if low <= age <= high])
+            for low, high in BANDS
+        },
+        "sex_right_from_4": _mean([(told[1] > 0.5) == (sex == "boy") for sex, age, told in seen if age >= 4]),
+    }
 
 
-def right_couple_first(families: Sequence[Family]) -> float | None:
-    """How often the nearest couple (mean of both distances) to a child of eight is its own."""
+def _age_errors(errors: Sequence[tuple[Sex, float]]) -> dict[str, float | None]:
+    """Of errors in years, each with the sex asked."""
+    every = [error for _, error in errors]
+    by_sex = {sex: _mean(np.abs([error for of, error in errors if of == sex])) for sex in ("girl", "boy")}
+    return {"mean_absolute": _mean(np.abs(every)), "bias": _mean(every), **by_sex, "faces": len(every)}
+
+
+def right_couple_first(families: Sequence[Family], children: Sequence[Descriptor]) -> float | None:
+    """How often the nearest couple (mean of both distances) to a family's child is its own.
+
+    Asked of the real children's photos it tells what this question is worth: how well people are found by it.
+    """
     right = []
-    for family in families:
-        child = family.at[COMPARED_AT].descriptor
+    for family, child in zip(families, children, strict=True):
         to_couples = [sum(distance(child, parent.latent.descriptor) for parent in f.parents) for f in families]
         right.append(families[int(np.argmin(to_couples))] is family)
     return _mean(right)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.errors import MissingWeights
+from core.faces import FaceFinder, align_face
 from core.latents import Latent
+from core.photo import open_photo
 from core.pipeline import ChildPipeline, Parent
-from training.family_report import Family, Shown, Studio, family_report, figures_of, read_triplets, save_families
+from training.family_report import (
+    Family,
+    Shown,
+    Studio,
+    family_report,
+    figures_of,
+    read_triplets,
+    right_couple_first,
+    save_families,
+)
+from training.second_judge import SecondJudge
 from training.traits import Landmarker
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -28,7 +42,7 @@ def person(*place: float) -> Parent:
 
 
 def shown(age: float, male: float, *place: float) -> Shown:
-    return Shown(GREY, age, male, at(*place))
+    return Shown(GREY, age, male, at(*place), (age + 2.0, 1 - male))
 
 
 def family(place: float, *, age_error: float = 1.0, male: float = 0.9, tone: float = 50.0) -> Family:
@@ -55,7 +69,10 @@ def test_figures_are_those_that_can_be_worked_out_by_hand() -> None:
     assert found["age"]["26-90"]["faces"] == 3
     assert found["sex_right_from_4"] == pytest.approx(8 / 12, abs=1e-3)
     assert found["same_child_6_and_12"] == 0.0
-    assert found["right_couple_first"] == 1.0
+    assert found["right_couple_first"] == found["right_couple_first_by_the_real_child"] == 1.0
+    second = found["second_judge"]
+    assert second["age"]["1-12"]["mean_absolute"] == 2.3333, "2 above ours: 3, -1 and 3 years off"
+    assert second["sex_right_from_4"] == pytest.approx(4 / 12, abs=1e-3), "its opinion, not ours"
     assert found["between_siblings"] == pytest.approx(0.3)
     assert found["siblings_0.25_apart"] == 1.0
     assert found["between_couples"] == pytest.approx(4 / 3, abs=1e-3)
@@ -70,6 +87,31 @@ def test_a_drawing_nearer_to_a_stranger_s_child_counts_against() -> None:
     swapped = {"child": shown(8, 0.9, 1.1)}
     families[0].guesses.update(swapped)
     assert figures_of(families)["nearer_to_the_real_child"]["child"] == 0.5
+
+
+def test_a_child_that_looks_like_another_couple_is_found_there() -> None:
+    families = [family(0.0), family(1.0), family(2.0)]
+    strangers = [at(1.0), at(1.0), at(2.0)]
+    assert right_couple_first(families, strangers) == pytest.approx(2 / 3, abs=1e-3)
+
+
+def test_without_a_second_judge_its_figures_are_empty() -> None:
+    alone = family(0.0)
+    silent = replace(alone, at={age: replace(seen, second=None) for age, seen in alone.at.items()})
+    assert figures_of([silent])["second_judge"] is None
+
+
+@pytest.mark.slow
+def test_the_second_judge_sees_the_example_parents_as_they_are(weights_dir: Path) -> None:
+    try:
+        judge = SecondJudge.load(weights_dir)
+    except MissingWeights:
+        pytest.skip("the second judge's weights were not fetched (childface weights fetch --research)")
+    finder = FaceFinder.load(weights_dir)
+    for name, male in (("mom", False), ("dad", True)):
+        photo = open_photo((EXAMPLES / f"{name}.jpg").read_bytes()).rgb
+        years, manly = judge.judge(align_face(photo, finder.one_face(photo)).rgb)
+        assert 18 < years < 60 and (manly > 0.5) is male
 
 
 @pytest.mark.slow
