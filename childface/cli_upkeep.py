@@ -106,6 +106,25 @@ def db_upgrade(ctx: typer.Context) -> None:
     say(f"tables of {migrate.current(settings.database_url)}")
 
 
+@db_app.command("downgrade", epilog="Example: childface db downgrade 0006")
+def db_downgrade(
+    ctx: typer.Context,
+    revision: Annotated[str, typer.Argument(help="The four digits that the older version's `db upgrade` prints.")],
+) -> None:
+    """Take the tables back to an older version's. Run it with the newer version, and make a backup first.
+
+    What only the newer tables can hold is lost.
+    """
+    from storage import migrate
+
+    settings = _settings(ctx)
+    now = migrate.current(settings.database_url)
+    if revision not in migrate.revisions() or now is None or revision > now:
+        raise Refusal(f"there is no way from tables of {now} down to {revision!r}")
+    migrate.downgrade(settings.database_url, revision)
+    say(f"tables of {migrate.current(settings.database_url)}")
+
+
 @db_app.command("purge", epilog="Example: childface db purge --json")
 def db_purge(
     ctx: typer.Context,

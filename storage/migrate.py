@@ -51,6 +51,11 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def revisions() -> list[str]:
+    """All revisions that this version of the program knows, newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
 def differences(url: str) -> list[Any]:
     """What the tables in the database have more or less than the models; empty when both agree."""
     engine = open_engine(url)

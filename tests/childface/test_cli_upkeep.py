@@ -162,3 +162,21 @@ def test_the_key_is_changed_and_what_was_kept_can_still_be_read(terminal: Termin
 def test_where_there_is_no_key_there_is_nothing_to_change(terminal: Terminal) -> None:
     terminal.settings.data_dir.mkdir()
     terminal.run("db", "rotate-key").refuses(3, "holds no key")
+
+
+def test_tables_go_back_to_what_an_older_version_wants_and_up_again(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    older = migrate.revisions()[1]
+
+    assert terminal.run("db", "downgrade", older).out == f"tables of {older}\n"
+    terminal.change(telegram_token="1:a", broker_url="redis://127.0.0.1:1")
+    terminal.run("bot", "telegram").refuses(3, f"tables of {older}", "childface db upgrade")
+    assert terminal.run("db", "upgrade").out == f"tables of {migrate.newest()}\n"
+
+
+@pytest.mark.parametrize("revision", ["base", "9999", "0003; DROP TABLE users"])
+def test_only_an_older_revision_can_be_gone_back_to(terminal: Terminal, revision: str) -> None:
+    terminal.run("db", "upgrade")
+
+    terminal.run("db", "downgrade", revision).refuses(2, "there is no way")
+    assert migrate.current(terminal.settings.database_url) == migrate.newest()

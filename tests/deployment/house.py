@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.deployment.compose import (
@@ -80,6 +81,15 @@ class House:
         self._running.append(process)
         return process
 
+    @contextmanager
+    def another_broker(self) -> Iterator[None]:
+        """Services that are started meanwhile look for Redis on a port of their own; the others' is left alone."""
+        shared, self.broker_port = self.broker_port, free_port()
+        try:
+            yield
+        finally:
+            self.broker_port = shared
+
     def stop(self) -> None:
         for process in self._running:
             process.kill()
@@ -100,9 +110,15 @@ class Process:
         self._lay_configs()
         self.environment = {**self._variables(), **more}
         self.log = self.home / "log"
-        with self.log.open("wb") as log:
+        self._command = [self._here(word) for word in self._program(command_of(service))]
+        self._health = [self._here(word) for word in health_of(service)] if "test" in service["healthcheck"] else []
+        self.start_again()
+
+    def start_again(self) -> None:
+        """With the folders that it had."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self._here(word) for word in self._program(command_of(service))],
+                self._command,
                 env=self.environment,
                 cwd=self._folder("cwd"),
                 stdout=log,
@@ -112,8 +128,7 @@ class Process:
 
     def healthy(self) -> bool:
         """What the health check says."""
-        command = [self._here(word) for word in health_of(self._service)]
-        ran = subprocess.run(command, env=self.environment, cwd=self._folder("cwd"), capture_output=True)
+        ran = subprocess.run(self._health, env=self.environment, cwd=self._folder("cwd"), capture_output=True)
         return ran.returncode == 0
 
     def wait_until_healthy(self) -> None:

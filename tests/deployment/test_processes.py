@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from childface.heartbeat import BEAT_EVERY
 from storage import migrate
 from storage.errors import StorageUnavailable
 from tests.bots import fake_discord, fake_telegram
@@ -176,25 +178,41 @@ async def test_a_process_that_hangs_is_not_healthy(house: House) -> None:
     await ends_in_order(worker)
 
 
-def test_redis_keeps_its_messages_over_a_restart(house: House) -> None:
-    """A Redis of its own, so that the others' is left alone."""
-    assert "appendonly yes" in (ROOT / "deploy" / "redis.conf").read_text()
-    port, house.broker_port = house.broker_port, house.postgres.port + 1
-    try:
-        first = house.run("redis")
-        first.wait_until_healthy()
-        password = house.secret("childface_broker_password")
-        assert password not in first.words()
-        redis.Redis(port=house.broker_port, password=password).lpush("draw", "a job's number")
-        assert first.stop()[0] == 0
+def test_a_worker_that_has_lost_its_broker_falls_silent_until_it_is_back(house: House) -> None:
+    with house.another_broker():
+        broker = house.run("redis")
+        broker.wait_until_healthy()
+        worker = house.run("worker-refine")
+        worker.wait_until_healthy()
+        beat = Path(worker.environment["CHILDFACE_HEARTBEAT_FILE"])
 
-        again = subprocess.Popen(first.process.args, env=first.environment, cwd=first.home, start_new_session=True)
-        first.process = again
-        first.wait_until_healthy()
-        assert redis.Redis(port=house.broker_port, password=password).lrange("draw", 0, -1) == [b"a job's number"]
-        assert first.stop()[0] == 0
-    finally:
-        house.broker_port = port
+        broker.kill()
+        wait_until(lambda: "Connection" in worker.said(), "the worker notices")
+        os.utime(beat, (0, 0))
+        time.sleep(BEAT_EVERY * 2)
+        assert not worker.healthy()
+
+        broker.start_again()
+        wait_until(worker.healthy, "it listens again")
+        assert worker.stop()[0] == 0
+        assert broker.stop()[0] == 0
+
+
+def test_redis_keeps_its_messages_over_a_restart(house: House) -> None:
+    with house.another_broker():
+        broker = house.run("redis")
+        broker.wait_until_healthy()
+        password = house.secret("childface_broker_password")
+        assert password not in broker.words()
+        with redis.Redis(port=house.broker_port, password=password) as client:
+            client.lpush("draw", "a job's number")
+        assert broker.stop()[0] == 0
+
+        broker.start_again()
+        broker.wait_until_healthy()
+        with redis.Redis(port=house.broker_port, password=password) as client:
+            assert client.lrange("draw", 0, -1) == [b"a job's number"]
+        assert broker.stop()[0] == 0
 
 
 LIGHT = """
