@@ -114,6 +114,11 @@ class Inbox:
         """Wait for no store any more: what is not answered stays written down."""
         self._stopping.set()
 
+    async def take(self, update: Update) -> bool:
+        """Write down and queue what was brought to us. False when told to stop: then it may not be written down."""
+        await self._queue.put(update)
+        return not self._stopping.is_set()
+
     async def heed(self, updates: Sequence[Update], work: Callable[[Receipt], Awaitable[None]]) -> None:
         """Do the work of an update (or an album's), again whenever the store was away; then settle it."""
         receipt = Receipt(self._source, updates[0].update_id)

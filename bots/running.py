@@ -18,7 +18,7 @@ class Bot(Protocol):
     """What listens to one chat service."""
 
     async def start(self) -> None:
-        """Connect and begin to listen. Raises TokenRefused."""
+        """Connect and begin to listen. Raises TokenRefused, CannotListen."""
         ...
 
     async def ended(self) -> None:
@@ -35,6 +35,14 @@ class TokenRefused(Exception):
 
     def __init__(self, service: str) -> None:
         super().__init__(f"{service} does not know this token")
+        self.service = service
+
+
+class CannotListen(Exception):
+    """A service cannot bring us what it has: our address is taken, or is not one that it takes."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service} cannot reach us: {reason}")
         self.service = service
 
 

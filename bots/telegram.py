@@ -59,9 +59,10 @@ from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
 from bots.receipts import Receipt
-from bots.running import TokenRefused, run_bots
+from bots.running import CannotListen, TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_reading import PLATFORM, Said, read_message, username_of
+from bots.telegram_webhook import Webhook, WebhookServer
 from bots.texts import render
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
@@ -84,6 +85,8 @@ class TelegramOptions:
     pace: Pace = field(default_factory=Pace)
     patience: Patience | None = None
     largest_photo: int = LARGEST_PHOTO
+    webhook: Webhook | None = None
+    """Where Telegram brings updates to; without it they are fetched."""
     grace: float = 8.0
     """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
 
@@ -116,6 +119,7 @@ class TelegramBot:
         self._messenger = TelegramMessenger(self._bot)
         self._presenter = Presenter(dialogue)
         self._inbox = Inbox(dialogue, queue, self._messenger, PLATFORM)
+        self._webhook = WebhookServer(options.webhook, self._bot, self._inbox.take) if options.webhook else None
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace)
         self._background: list[asyncio.Task[None]] = []
         self._register()
@@ -137,14 +141,13 @@ class TelegramBot:
         await asyncio.Event().wait()
 
     async def start(self) -> None:
-        """Connect, however long Telegram is away; then listen. Raises TokenRefused."""
+        """Connect, however long Telegram is away; then listen. Raises TokenRefused, CannotListen."""
         await self._connect()
-        assert self.application.updater is not None
-        await self._inbox.open(self._bot, polls=True)
-        # -1: a server that goes away between our two requests is waited for, too.
-        await self.application.updater.start_polling(
-            timeout=self._options.poll_seconds, bootstrap_retries=-1, allowed_updates=ALLOWED_UPDATES
-        )
+        await self._inbox.open(self._bot, polls=self._webhook is None)
+        if self._webhook is None:
+            await self._start_polling()
+        else:
+            await self._start_webhook(self._webhook)
         await self.application.start()
         self._background = [
             asyncio.create_task(self._courier.run(), name="courier"),
@@ -152,11 +155,30 @@ class TelegramBot:
         ]
         log.info("listening to Telegram")
 
+    async def _start_polling(self) -> None:
+        assert self.application.updater is not None
+        # -1: a server that goes away between our two requests is waited for, too.
+        await self.application.updater.start_polling(
+            timeout=self._options.poll_seconds, bootstrap_retries=-1, allowed_updates=ALLOWED_UPDATES
+        )
+
+    async def _start_webhook(self, webhook: WebhookServer) -> None:
+        try:
+            await webhook.open()
+            await webhook.announce(ALLOWED_UPDATES)
+        except CannotListen:
+            await webhook.close()
+            await self.application.shutdown()
+            raise
+
     async def stop(self) -> None:
         """Take in nothing new, finish what was begun, disconnect."""
         assert self.application.updater is not None
         self._inbox.stop()
         end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
+        if self._webhook is not None:
+            await self._webhook.withdraw()
+            await self._webhook.close()
         if self.application.updater.running:
             await self.application.updater.stop()
         if self.application.running:

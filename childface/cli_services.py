@@ -88,17 +88,25 @@ def _demo_lines() -> list[str]:
 def bot(
     ctx: typer.Context,
     platform: Annotated[Platform, typer.Argument(help="Where to listen; `all`: wherever a token is set.")],
+    webhook: Annotated[
+        bool | None,
+        typer.Option("--webhook/--no-webhook", help="Let Telegram bring updates instead of fetching them."),
+    ] = None,
 ) -> None:
     """Start a chat bot. On the embedded default everything runs in this one process."""
     import asyncio
 
-    from bots.running import TokenRefused, run_bots
+    from bots.running import CannotListen, TokenRefused, run_bots
     from childface.heartbeat import BEAT_EVERY, Heartbeat
     from childface.watching import watched
     from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
+    if webhook and not settings.webhook_url:
+        raise Refusal("--webhook needs the public address of this bot in CHILDFACE_WEBHOOK_URL", EXIT_MISSING)
+    if webhook is False:
+        settings = settings.model_copy(update={"webhook_url": ""})
     heartbeat = Heartbeat(settings.heartbeat_file)
     wanted = services(settings, platform)
     set_up_logging(settings)
@@ -116,6 +124,8 @@ def bot(
                 asyncio.run(listen())
         except TokenRefused as error:
             raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}", EXIT_MISSING) from error
+        except CannotListen as error:
+            raise Refusal(str(error), EXIT_MISSING) from error
         finally:
             heartbeat.stop()
 

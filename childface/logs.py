@@ -130,7 +130,8 @@ def discreet_handler(
 
 def secrets_of(settings: Settings) -> list[str]:
     """Tokens, and passwords, alone and in addresses."""
-    secrets = settings.telegram_token, settings.discord_token, settings.database_password, settings.broker_password
+    passwords = settings.database_password, settings.broker_password
+    secrets = settings.telegram_token, settings.discord_token, settings.webhook_secret, *passwords
     tokens = [secret.get_secret_value() for secret in secrets if secret]
     return tokens + [word for url in (settings.database_url, settings.broker_url) if (word := urlsplit(url).password)]
 

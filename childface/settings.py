@@ -201,6 +201,23 @@ class Settings(BaseSettings):
     telegram_api_root: str = Field(
         "https://api.telegram.org", description="Another Bot API server, for example one of your own."
     )
+    webhook_url: str = Field(
+        "",
+        description="Public address where Telegram brings updates to, such as `https://bot.example.org/telegram`. "
+        "Empty: they are fetched. See security.md.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What Telegram says with each update, 16 to 256 of `A-Za-z0-9_-`. Empty: a fresh one each start.",
+    )
+    webhook_host: str = Field("127.0.0.1", description="The address on which the bot waits for updates.")
+    webhook_port: int = Field(8443, ge=0, le=65535, description="The port.")
+    webhook_rate: float = Field(
+        100.0, gt=0, description="Updates a second that are let in; Telegram brings the others again."
+    )
+    webhook_behind_proxy: bool = Field(
+        False, description="Whether a proxy in front says in X-Forwarded-For who asked. Without one anybody could."
+    )
     discord_token: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DISCORD_TOKEN", f"{PREFIX}DISCORD_TOKEN"),
@@ -232,6 +249,13 @@ class Settings(BaseSettings):
         self.broker_url = _with_password(self.broker_url, self.broker_password)
         if (self.c2pa_certificate is None) != (self.c2pa_key is None):
             raise ValueError("c2pa_certificate and c2pa_key belong together")
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
+        if secret is not None and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret):
+            raise ValueError("webhook_secret must be 16 to 256 characters of A-Z, a-z, 0-9, _ and -")
+        # A Bot API server of one's own takes http, too.
+        plain = "api.telegram.org" not in self.telegram_api_root and self.webhook_url.startswith("http://")
+        if self.webhook_url and not plain and not self.webhook_url.startswith("https://"):
+            raise ValueError("webhook_url must begin with https://")
         if self.soft_limit >= self.hard_limit:
             raise ValueError("soft_limit must be below hard_limit")
         if self.visibility_timeout <= self.hard_limit:

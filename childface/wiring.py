@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bots.console import ConsoleChat
     from bots.dialogue import Dialogue
     from bots.running import Bot
+    from bots.telegram_webhook import Webhook
     from tasks.per_process import PerProcess
     from tasks.pipeline_port import Pipeline
     from tasks.workshop import Workshop
@@ -199,8 +200,25 @@ def chat_bots(house: House, wanted: Sequence[str]) -> list[Bot]:
 def _telegram_bot(house: House, dialogue: Dialogue) -> Bot:
     from bots.telegram import TelegramBot, TelegramOptions
 
-    options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"))
+    options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"), webhook=_webhook(house.settings))
     return TelegramBot(token_of(house.settings, "telegram"), dialogue, options)
+
+
+def _webhook(settings: Settings) -> Webhook | None:
+    """Where Telegram brings updates to, if the settings name an address."""
+    if not settings.webhook_url:
+        return None
+    from bots.telegram_webhook import Webhook
+
+    secret = {"secret": settings.webhook_secret.get_secret_value()} if settings.webhook_secret else {}
+    return Webhook(
+        settings.webhook_url,
+        host=settings.webhook_host,
+        port=settings.webhook_port,
+        rate=settings.webhook_rate,
+        behind_proxy=settings.webhook_behind_proxy,
+        **secret,
+    )
 
 
 def _discord_bot(house: House, dialogue: Dialogue) -> Bot:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 TOKEN = "123456:not-a-real-token"
 ME = {"id": 123456, "is_bot": True, "first_name": "ChildFace", "username": "childface_bot"}
@@ -86,6 +86,11 @@ class BotApi:
         self._news = asyncio.Condition()
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.webhook: dict[str, Any] = {}
+        """What the bot asked for; empty while it fetches."""
+        self.brought: list[int] = []
+        """What the bot answered to each update that was brought."""
+        self._bringing: asyncio.Task[None] | None = None
 
     # Life
 
@@ -102,6 +107,7 @@ class BotApi:
 
     async def stop(self) -> None:
         assert self._runner is not None
+        await self._bring_no_more()
         await self._runner.cleanup()
 
     def fail(self, method: str, kind: str, times: int = 1, *, retry_after: int = 1, chat_id: int | None = None) -> None:
@@ -230,7 +236,46 @@ class BotApi:
     async def _getMe(self, params: dict[str, Any]) -> Any:
         return ME
 
+    async def _setWebhook(self, params: dict[str, Any]) -> Any:
+        if not params["url"].startswith("http"):
+            raise ApiError(400, "Bad Request: bad webhook: HTTPS URL must be provided for webhook")
+        await self._bring_no_more()
+        self.webhook = params
+        self._bringing = asyncio.create_task(self._bring())
+        return True
+
+    async def _deleteWebhook(self, params: dict[str, Any]) -> Any:
+        await self._bring_no_more()
+        self.webhook = {}
+        return True
+
+    async def _bring(self) -> None:
+        """One update after the other, each again until the bot says that it has it."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
+        async with ClientSession(headers=headers, timeout=ClientTimeout(60)) as session:
+            while True:
+                async with self._news:
+                    await self._news.wait_for(lambda: bool(self._updates))
+                update = self._updates[0]
+                try:
+                    async with session.post(self.webhook["url"], json=update) as answer:
+                        self.brought.append(answer.status)
+                except ClientError:
+                    self.brought.append(0)
+                if self.brought[-1] == 200:
+                    self._updates = [one for one in self._updates if one is not update]
+                else:
+                    await asyncio.sleep(0.05)
+
+    async def _bring_no_more(self) -> None:
+        if self._bringing is not None:
+            self._bringing.cancel()
+            await asyncio.gather(self._bringing, return_exceptions=True)
+            self._bringing = None
+
     async def _getUpdates(self, params: dict[str, Any]) -> Any:
+        if self.webhook:
+            raise ApiError(409, "Conflict: can't use getUpdates method while webhook is active")
         offset, patience = int(params.get("offset", 0)), float(params.get("timeout", 0))
         self._updates = [update for update in self._updates if update["update_id"] >= offset]
         async with self._news:
