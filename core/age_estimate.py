@@ -9,6 +9,7 @@ of known age (`childface train age-estimator`), aligned exactly as our photos an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ from core.identity import IdentityNetwork, identity_chip
 from core.loading import load_weights
 
 AGE_FILE = "age_estimate.safetensors"
-_POOLS = ((1, 4), (2, 4), (3, 3), (4, 1))
+POOLS = ((1, 4), (2, 4), (3, 3), (4, 1))
 SIZES = (64 * 16, 128 * 16, 256 * 9, 256)
 """Pooled features of each depth."""
 
@@ -120,8 +121,12 @@ def to_years(growth: Tensor) -> Tensor:
 
 def pooled_features(network: IdentityNetwork, aligned: Tensor) -> Tensor:
     """FFHQ-aligned faces (B, 3, H, H) in [-1, 1] → what the head reads, (B, F)."""
-    stages = network.stages(identity_chip(aligned))
-    return torch.cat([F.adaptive_avg_pool2d(stages[i], pool).flatten(1) for i, pool in _POOLS], dim=1)
+    return pooled_stages(network.stages(identity_chip(aligned)))
+
+
+def pooled_stages(stages: Sequence[Tensor]) -> Tensor:
+    """Features of the face recognition network (see `IdentityNetwork.stages`) → what the head reads, (B, F)."""
+    return torch.cat([F.adaptive_avg_pool2d(stages[i], pool).flatten(1) for i, pool in POOLS], dim=1)
 
 
 class AgeEstimator:
@@ -141,8 +146,12 @@ class AgeEstimator:
     @torch.inference_mode()
     def estimate(self, aligned: Tensor) -> AgeEstimate:
         """One aligned face (1, 3, H, H) in [-1, 1], with its mirror image for a steadier answer."""
-        both = torch.cat([aligned, aligned.flip(3)])
-        age, error, male = self.head(pooled_features(self.network, both))
+        return self.read(pooled_features(self.network, torch.cat([aligned, aligned.flip(3)])))
+
+    @torch.inference_mode()
+    def read(self, pooled: Tensor) -> AgeEstimate:
+        """The same from pooled features (2, F) of a face and its mirror image."""
+        age, error, male = self.head(pooled)
         return AgeEstimate(
             age=cast(float, age.mean().item()), error=error.mean().item(), male=torch.sigmoid(male.mean()).item()
         )

@@ -28,7 +28,7 @@ CHIP_SQUARE = (41 / 256, 66 / 256, 176 / 256)
 """Where dlib's own cut lies in an FFHQ-aligned face (medians of 60): left, top, side as shares of the width."""
 
 _MEAN_RGB = (122.782, 117.001, 104.298)
-_STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """Channels, blocks, and whether the first block halves the size."""
 
 
@@ -82,7 +82,7 @@ class IdentityNetwork(nn.Module):
         self.stem = ScaledConvolution(3, 32, kernel=7, stride=2)
         blocks = []
         channels_in = 32
-        for channels, count, halves in _STAGES:
+        for channels, count, halves in STAGES:
             for i in range(count):
                 blocks.append(ResidualBlock(channels_in, channels, halve=halves and i == 0))
                 channels_in = channels
@@ -96,7 +96,7 @@ class IdentityNetwork(nn.Module):
         x = F.max_pool2d(F.relu(self.stem(x)), 3, 2)
         found = []
         start = 0
-        for _, count, _ in _STAGES:
+        for _, count, _ in STAGES:
             for block in list(self.blocks)[start : start + count]:
                 x = block(x)
             start += count

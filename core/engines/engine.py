@@ -1,0 +1,69 @@
+"""The interface behind which faces are drawn and looked at.
+
+Letters as in `core.generator`: B batch, L = 23 style inputs, D = 512 style width; faces are RGB in [-1, 1], float32.
+All engines draw the same faces: `tests/core/test_engines.py` holds them to a few levels of 255 from torch in float32.
+Calls of several threads may overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+Pictures = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Pictures as bytes (B, size, size, 3), and the same at 256 px (B, 3, 256, 256), as what judges faces wants them."""
+
+    pictures: Pictures
+    faces: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Descriptors (B, 128), and the pooled features (B, F) that `core.age_estimate` reads."""
+
+    descriptors: Tensor
+    pooled: Tensor
+
+
+class Engine(Protocol):
+    """Draws latents and looks at faces."""
+
+    @property
+    def name(self) -> str:
+        """As it is written in the settings."""
+        ...
+
+    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+        """Draw W+ (B, L, D) at 256, 512 or 1024 px."""
+        ...
+
+    def preview(self, latents: Tensor) -> Tensor:
+        """Draw W+ (B, L, D) by the preview head: (B, 3, 256, 256)."""
+        ...
+
+    def face(self, latents: Tensor) -> Tensor:
+        """The part of the preview around the face (see `core.face_preview`): (B, 3, 192, 192).
+
+        Who draws the same latents next, at whatever size, has half of it done.
+        """
+        ...
+
+    def encode(self, faces: Tensor) -> Tensor:
+        """Aligned faces (B, 3, 256, 256) → W+ (B, L, D), in one pass."""
+        ...
+
+    def judge(self, chips: Tensor) -> Judged:
+        """What `core.identity.identity_chip` cut out of faces (B, 3, 150, 150) → how they look."""
+        ...
+
+    def indecency(self, pictures: Tensor) -> Tensor:
+        """What `core.safety.network_input` made of photos (B, 3, 224, 224) → logits of harmless and indecent (B, 2)."""
+        ...

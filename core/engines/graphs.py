@@ -1,0 +1,413 @@
+"""Our torch modules as OpenVINO graphs, written node by node, so that they suit a CPU better than the modules do.
+
+What is changed, without changing the picture: a style's factor before an inverse Haar transform and the one after it are
+one factor; the transform is a grouped transposed convolution (or sums and a pixel shuffle, which suits bfloat16), for
+which the channels before it are put in order by reordering the weights that make them; the transform that ends in the
+picture is folded into the last 1×1 convolution; what comes out is bytes. Batch normalisations are folded.
+
+Letters as in `core.generator`; every graph takes any batch B. `Order`: how the channels of features stand, see `Writer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import openvino
+import torch
+import torch.nn.functional as F
+from openvino import opset13 as op
+from torch import Tensor, nn
+
+from core.age_estimate import POOLS
+from core.encoder import Encoder
+from core.face_preview import LEFT, SIDE, TOP
+from core.generator import STYLES, WIDTH, Block, FirstConvolution, Modulation, SeparableConvolution, SynthesisNetwork
+from core.half_size import HALF_SIZE_STYLES, HalfSizeHead
+from core.identity import STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution
+from core.preview import PREVIEW_FEATURES, PreviewHead, StyledConvolution
+from core.safety import Bottleneck, SafetyNetwork
+
+Node = Any
+TRUNK_BLOCKS = PREVIEW_FEATURES.bit_length() - 3
+"""Blocks up to the 128-px features, with which every drawing begins."""
+
+BUTTERFLY = torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) * 0.5
+"""The inverse Haar transform: bands (low, vertical, horizontal, diagonal) × corners (by rows)."""
+
+CORNERS = 12
+"""Bytes of four neighbouring pixels of a picture."""
+
+
+class Writer:
+    """Writes the generator's parts. `sums`: Haar transforms as sums, with channels in order of bands; else as transposed
+    convolutions, with the four bands of each channel side by side."""
+
+    def __init__(self, net: SynthesisNetwork, *, sums: bool) -> None:
+        self.net = net
+        self.sums = sums
+
+    def order(self, channels: int) -> Tensor:
+        """Where the channels before a transform into so many (C) stand in our modules, (4C)."""
+        low, detail = torch.arange(channels), channels + 3 * torch.arange(channels)
+        bands = torch.stack((low, detail, detail + 1, detail + 2))
+        return (bands if self.sums else bands.T).flatten()
+
+    def order_at(self, block: int) -> Tensor | None:
+        """The order of the features that enter a block; None: as in our modules (the last features)."""
+        if block == len(self.net.blocks):
+            return None
+        return self.order(len(self.block(block).conv1.depthwise))
+
+    def block(self, number: int) -> Block:
+        """A block, typed."""
+        return cast(Block, self.net.blocks[number])
+
+    def first(self, latent: Node) -> Node:
+        """W+ → features at 4 px."""
+        first: FirstConvolution = self.net.first
+        order = self.order_at(0)
+        x = op.multiply(constant(first.input), factor(latent, 0, first.modulation))
+        bias = (first.bias + first.noise)[:, order]
+        return leaky(op.add(convolve(x, first.weight[order], padding=1), constant(bias)))
+
+    def grow(self, x: Node, latent: Node, number: int) -> Node:
+        """Features → features of twice the size, through one block."""
+        block, style = self.block(number), 1 + 3 * number
+        x = self.haar(x, latent, number)
+        x = op.multiply(self.separable(x, block.conv1, None), factor(latent, style + 2, block.conv2.modulation))
+        return self.separable(x, block.conv2, self.order_at(number + 1))
+
+    def haar(self, x: Node, latent: Node, number: int) -> Node:
+        """Modulated, transformed to twice the size, and modulated for the first convolution."""
+        block, style = self.block(number), 1 + 3 * number
+        channels = len(block.conv1.depthwise)
+        own = torch.arange(channels)
+        after = own.repeat(4) if self.sums else own.repeat_interleave(4)
+        both = op.multiply(
+            factor(latent, style, block.up, self.order(channels)),
+            factor(latent, style + 1, block.conv1.modulation, after),
+        )
+        x = op.multiply(x, both)
+        if not self.sums:
+            kernel = BUTTERFLY.reshape(4, 2, 2)[None, :, None].repeat(channels, 1, 1, 1, 1)
+            return op.group_convolution_backprop_data(x, constant(kernel), [2, 2], None, [0, 0], [0, 0], [1, 1])
+        return sums_of_bands(x)
+
+    def separable(self, x: Node, module: SeparableConvolution, order: Tensor | None) -> Node:
+        """The modulated features → 3×3 depthwise, 1×1, noise, bias, leaky ReLU."""
+        kernel = constant(module.depthwise[:, None])
+        x = op.group_convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+        weight, bias = module.pointwise, module.bias
+        if order is not None:
+            weight, bias = weight[order], bias[:, order]
+        x = op.add(convolve(x, weight), constant(bias))
+        return leaky(op.add(x, constant(module.noise)))
+
+    def bands(self, x: Node, latent: Node, matrix: Tensor) -> Node:
+        """The last features → the picture's wavelet bands (low, vertical, … of all colours) times `matrix` (4, K)."""
+        order = torch.tensor([0, 1, 2, 3, 6, 9, 4, 7, 10, 5, 8, 11])
+        weight = self.net.to_bands.weight[order].reshape(4, 3, -1)
+        bias = cast(Tensor, self.net.to_bands.bias)[order].reshape(4, 3)
+        weight = torch.einsum("bk,bci->kci", matrix, weight).flatten(0, 1)[..., None, None]
+        bias = torch.einsum("bk,bc->kc", matrix, bias).flatten()
+        x = op.multiply(x, factor(latent, STYLES - 1, self.net.to_bands_modulation))
+        return op.add(convolve(x, weight), constant(bias[None, :, None, None]))
+
+
+def trunk(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
+    """W+ (B, L, D) → features (B, 256, 128, 128) in the order of `sums`."""
+    writer, latent = Writer(net, sums=sums), parameter(-1, STYLES, WIDTH)
+    x = writer.first(latent)
+    for number in range(TRUNK_BLOCKS):
+        x = writer.grow(x, latent, number)
+    return openvino.Model([x], [latent], "trunk")
+
+
+def whole(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → corners (B, 512, 512, 12) as bytes, and the picture at 256 px (B, 3, 256, 256)."""
+    writer, features, latent = Writer(net, sums=sums), trunk_features(), parameter(-1, STYLES, WIDTH)
+    x = features
+    for number in range(TRUNK_BLOCKS, len(net.blocks)):
+        x = writer.grow(x, latent, number)
+    # The low band beside the corners costs nothing: sixteen channels are computed for twelve.
+    matrix = torch.cat((BUTTERFLY, torch.tensor([[0.5], [0], [0], [0]])), dim=1)
+    corners, low = op.variadic_split(writer.bands(x, latent, matrix), 1, [CORNERS, 3]).outputs()
+    return openvino.Model([as_bytes(corners), halved(low)], [features, latent], "whole")
+
+
+def half(net: SynthesisNetwork, head: HalfSizeHead, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → corners (B, 256, 256, 12) of a 512-px picture, and the picture at 256 px."""
+    writer, features, latent = Writer(net, sums=sums), trunk_features(), parameter(-1, STYLES, WIDTH)
+    last = len(net.blocks) - 1
+    x = features
+    for number in range(TRUNK_BLOCKS, last):
+        x = writer.grow(x, latent, number)
+    styles = range(STYLES - HALF_SIZE_STYLES, STYLES)
+    bands = styled_head(x, latent, head, [styles[0:1], styles[0:2], styles[1:3], styles[2:4]], writer.order_at(last))
+    return openvino.Model([as_bytes(corners_of(bands)), low_of(bands)], [features, latent], "half")
+
+
+def preview(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → corners (B, 128, 128, 12) of a 256-px picture, and that picture (B, 3, 256, 256)."""
+    features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
+    bands = preview_bands(net, features, latent, head, sums=sums)
+    corners = corners_of(bands)
+    return openvino.Model([as_bytes(corners), unfold(corners)], [features, latent], "preview")
+
+
+def face(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → the part around the face of the 256-px picture (see `core.face_preview`)."""
+    features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
+    top, left, side = (PREVIEW_FEATURES // 64 * place for place in (TOP, LEFT, SIDE))
+    cut = slice_of(slice_of(features, 2, top, top + side), 3, left, left + side)
+    bands = preview_bands(net, cut, latent, head, sums=sums)
+    return openvino.Model([unfold(corners_of(bands))], [features, latent], "face")
+
+
+def preview_bands(net: SynthesisNetwork, x: Node, latent: Node, head: PreviewHead, *, sums: bool) -> Node:
+    """128-px features, or a part of them, → bands of the picture (B, 12, H, W)."""
+    styles = range(STYLES - 7, STYLES)
+    order = Writer(net, sums=sums).order_at(TRUNK_BLOCKS)
+    return styled_head(x, latent, head, [styles[0:1], styles[0:3], styles[3:6], styles[4:7]], order)
+
+
+def styled_head(
+    x: Node, latent: Node, head: PreviewHead | HalfSizeHead, styles: list[range], order: Tensor | None
+) -> Node:
+    """A head whose four convolutions read these styles; `order` of the features that it starts from."""
+    first, *middle, last = styles
+    x = leaky(styled(x, latent, head.enter, first, head.feature_scale, order))
+    for module, read in zip(head.middle, middle, strict=True):
+        x = op.add(x, leaky(styled(x, latent, cast(StyledConvolution, module), read)))
+    return styled(x, latent, head.leave, last)
+
+
+def styled(
+    x: Node,
+    latent: Node,
+    module: StyledConvolution,
+    styles: range,
+    scale: Tensor | None = None,
+    order: Tensor | None = None,
+) -> Node:
+    """A `StyledConvolution` that reads these styles, on features that stand in an order and are scaled before."""
+    channels = module.scale.out_features
+    order = torch.arange(channels) if order is None else order
+    factors, shifts = (linear(styles_of(latent, styles), read, order) for read in (module.scale, module.shift))
+    if scale is not None:
+        factors = op.multiply(factors, constant(scale.flatten()[None, order]))
+    x = op.add(op.multiply(x, as_channels(factors, channels)), as_channels(shifts, channels))
+    return convolution(x, module.convolution, order)
+
+
+# ---- networks that look at faces ------------------------------------------------------------------------------
+
+
+def judge(network: IdentityNetwork) -> openvino.Model:
+    """Chips (B, 3, 150, 150) → descriptors (B, 128) and what the age estimator reads (B, F)."""
+    faces = parameter(-1, 3, 150, 150)
+    stages = identity_stages(network, faces)
+    last = op.reduce_mean(stages[-1], constant_ints(2, 3), False)
+    descriptors = op.matmul(last, constant(network.head.weight), False, True)
+    pooled = op.concat([pool(stages[depth], size) for depth, size in POOLS], 1)
+    return openvino.Model([descriptors, pooled], [faces], "judge")
+
+
+def encoder(network: Encoder, size: int) -> openvino.Model:
+    """Faces (B, 3, size, size) → what the encoder's head reads (B, F)."""
+    faces = parameter(-1, 3, size, size)
+    stages = identity_stages(network.backbone, faces)[1:]
+    parts = [
+        pool(convolution(x, cast(nn.Conv2d, squeeze)), to)
+        for squeeze, x, to in zip(network.squeeze, stages, network.pools, strict=True)
+    ]
+    return openvino.Model([op.concat(parts, 1)], [faces], "encoder")
+
+
+def identity_stages(network: IdentityNetwork, faces: Node) -> list[Node]:
+    """The features after each group of blocks (see `IdentityNetwork.stages`)."""
+    x = op.multiply(op.add(faces, constant(torch.ones(1))), constant(torch.tensor([127.5])))
+    x = op.multiply(op.subtract(x, constant(network.mean[None])), constant(torch.tensor([1 / 256])))
+    x = max_pool(op.relu(scaled(x, network.stem)))
+    found: list[Node] = []
+    every = [cast(ResidualBlock, block) for block in network.blocks]
+    for number, (_, count, _) in enumerate(STAGES):
+        start = sum(blocks for _, blocks, _ in STAGES[:number])
+        for block in every[start : start + count]:
+            x = residual(x, block)
+        found.append(x)
+    return found
+
+
+def residual(x: Node, block: ResidualBlock) -> Node:
+    """One block; what the shorter side lacks counts as zero."""
+    y = scaled(op.relu(scaled(x, block.first)), block.second)
+    short = op.avg_pool(x, [2, 2], [0, 0], [0, 0], [2, 2], False) if block.halve else x
+    shapes = [shape_of(y), shape_of(short)]
+    target = [shapes[0][0], *(max(sides) for sides in zip(shapes[0][1:], shapes[1][1:], strict=True))]
+    grown = []
+    for node, shape in zip((y, short), shapes, strict=True):
+        missing = [want - have for want, have in zip(target, shape, strict=True)]
+        grown.append(op.pad(node, constant_ints(0, 0, 0, 0), constant_ints(0, *missing), "constant") if any(missing) else node)
+    return op.relu(op.add(*grown))
+
+
+def scaled(x: Node, module: ScaledConvolution) -> Node:
+    """A convolution with its factor and bias per channel folded in."""
+    inner = module.convolution
+    weight = inner.weight * module.scale[:, None, None, None]
+    bias = cast(Tensor, inner.bias) * module.scale + module.shift
+    x = convolve(x, weight, stride=inner.stride[0], padding=cast(int, inner.padding[0]))
+    return op.add(x, constant(bias[None, :, None, None]))
+
+
+def safety(network: SafetyNetwork) -> openvino.Model:
+    """What the safety check shows its network (B, 3, 224, 224) → logits (B, 2)."""
+    picture = parameter(-1, 3, 224, 224)
+    x = op.relu(convolution(picture, network.stem))
+    x = op.pad(x, constant_ints(0, 0, 0, 0), constant_ints(0, 0, 1, 1), "constant")
+    x = max_pool(x)
+    for module in network.blocks:
+        block = cast(Bottleneck, module)
+        inner = op.relu(convolution(op.relu(convolution(x, block.down)), block.middle))
+        around = convolution(x, block.around) if isinstance(block.around, nn.Conv2d) else x
+        x = op.relu(op.add(convolution(inner, block.up), around))
+    mean = op.reduce_mean(x, constant_ints(2, 3), False)
+    return openvino.Model([linear(mean, network.head)], [picture], "safety")
+
+
+# ---- small pieces ---------------------------------------------------------------------------------------------
+
+
+def parameter(*shape: int) -> Node:
+    """An input of float32; -1 is free."""
+    return op.parameter(list(shape), np.float32)
+
+
+def trunk_features() -> Node:
+    """The input that takes the trunk's output."""
+    return parameter(-1, 256, PREVIEW_FEATURES, PREVIEW_FEATURES)
+
+
+def constant(tensor: Tensor) -> Node:
+    """Numbers of ours, as float32."""
+    return op.constant(np.ascontiguousarray(tensor.detach().float().numpy()))
+
+
+def constant_ints(*numbers: int) -> Node:
+    """Axes, sizes, places."""
+    return op.constant(np.array(numbers, np.int64))
+
+
+def shape_of(x: Node) -> list[int]:
+    """Channels, height and width."""
+    output = x if isinstance(x, openvino.Output) else x.output(0)
+    return [int(side.get_length()) for side in list(output.partial_shape)[1:]]
+
+
+def leaky(x: Node) -> Node:
+    """Leaky ReLU as everywhere in the generator."""
+    return op.prelu(x, constant(torch.tensor([0.2])))
+
+
+def convolve(x: Node, weight: Tensor, *, stride: int = 1, padding: int = 0) -> Node:
+    """A convolution without bias."""
+    pads = [padding, padding]
+    return op.convolution(x, constant(weight), [stride, stride], pads, pads, [1, 1])
+
+
+def convolution(x: Node, module: nn.Conv2d, order: Tensor | None = None) -> Node:
+    """A `Conv2d` on inputs that stand in an order."""
+    weight = module.weight if order is None else module.weight[:, order]
+    x = convolve(x, weight, stride=module.stride[0], padding=cast(int, module.padding[0]))
+    return op.add(x, constant(cast(Tensor, module.bias)[None, :, None, None]))
+
+
+def linear(x: Node, module: nn.Linear, order: Tensor | None = None) -> Node:
+    """(B, I) → (B, O), the outputs in an order."""
+    rows = slice(None) if order is None else order
+    product = op.matmul(x, constant(module.weight[rows]), False, True)
+    return op.add(product, constant(cast(Tensor, module.bias)[None, rows]))
+
+
+def factor(latent: Node, style: int, module: Modulation, order: Tensor | None = None) -> Node:
+    """One style → a factor per channel (B, C, 1, 1), in an order."""
+    rows = torch.arange(module.linear.out_features) if order is None else order
+    product = op.matmul(styles_of(latent, range(style, style + 1)), constant((module.linear.weight * module.scale)[rows]), False, True)
+    return as_channels(op.add(product, constant((module.linear.bias * module.scale)[None, rows])), len(rows))
+
+
+def styles_of(latent: Node, styles: range) -> Node:
+    """Some of W+'s styles, side by side: (B, S·D)."""
+    picked = op.gather(latent, constant_ints(*styles), constant_ints(1))
+    return op.reshape(picked, constant_ints(-1, len(styles) * WIDTH), False)
+
+
+def as_channels(x: Node, channels: int) -> Node:
+    """(B, C) → (B, C, 1, 1)."""
+    return op.reshape(x, constant_ints(-1, channels, 1, 1), False)
+
+
+def slice_of(x: Node, axis: int, start: int, stop: int) -> Node:
+    """A part along one axis."""
+    return op.slice(x, *(constant_ints(number) for number in (start, stop, 1, axis)))
+
+
+def max_pool(x: Node) -> Node:
+    """3×3, every second pixel."""
+    return op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [3, 3]).output(0)
+
+
+def pool(x: Node, size: int) -> Node:
+    """What `adaptive_avg_pool2d` and flatten give, (B, C·size²): a product with the shares of the pixels."""
+    channels, height, width = shape_of(x)
+    places = torch.eye(height * width).reshape(-1, 1, height, width)
+    shares = F.adaptive_avg_pool2d(places, size).flatten(1)
+    flat = op.reshape(x, constant_ints(-1, channels, height * width), False)
+    return op.reshape(op.matmul(flat, constant(shares), False, False), constant_ints(-1, channels * size * size), False)
+
+
+def sums_of_bands(x: Node) -> Node:
+    """Bands (B, 4C, H, W), band after band → (B, C, 2H, 2W)."""
+    low, vertical, horizontal, diagonal = op.split(op.multiply(x, constant(torch.tensor([0.5]))), 1, 4).outputs()
+    top, bottom = op.add(low, vertical), op.subtract(low, vertical)
+    right, skew = op.add(horizontal, diagonal), op.subtract(horizontal, diagonal)
+    corners = [op.add(top, right), op.subtract(top, right), op.add(bottom, skew), op.subtract(bottom, skew)]
+    return op.depth_to_space(op.concat(corners, 1), "blocks_first", 2)
+
+
+def corners_of(bands: Node) -> Node:
+    """Bands of a picture (B, 12, H, W) as the heads give them → corners (B, 12, H, W)."""
+    order = torch.tensor([0, 1, 2, 3, 6, 9, 4, 7, 10, 5, 8, 11])
+    matrix = torch.zeros(CORNERS, CORNERS)
+    for corner in range(4):
+        for colour in range(3):
+            matrix[3 * corner + colour, order[colour::3]] = BUTTERFLY[:, corner]
+    return convolve(bands, matrix[..., None, None])
+
+
+def unfold(corners: Node) -> Node:
+    """Corners (B, 12, H, W) → the picture (B, 3, 2H, 2W), within [-1, 1]."""
+    return op.clamp(op.depth_to_space(corners, "blocks_first", 2), -1.0, 1.0)
+
+
+def low_of(bands: Node) -> Node:
+    """The picture at half its size: half of the low band, within [-1, 1]."""
+    return op.clamp(op.multiply(slice_of(bands, 1, 0, 3), constant(torch.tensor([0.5]))), -1.0, 1.0)
+
+
+def halved(picture: Node) -> Node:
+    """Half the size by means of four pixels, within [-1, 1]."""
+    return op.clamp(op.avg_pool(picture, [2, 2], [0, 0], [0, 0], [2, 2], False), -1.0, 1.0)
+
+
+def as_bytes(corners: Node) -> Node:
+    """Corners in about [-1, 1] → bytes (B, H, W, 12)."""
+    shifted = op.multiply(op.add(corners, constant(torch.ones(1))), constant(torch.tensor([127.5])))
+    whole_numbers = op.round(op.clamp(shifted, 0.0, 255.0), "half_to_even")
+    return op.transpose(op.convert(whole_numbers, "u8"), constant_ints(0, 2, 3, 1))
+
+
+Export = Callable[[], openvino.Model]

@@ -1,0 +1,28 @@
+"""The torch modules that every engine is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.encoder import Encoder
+from core.generator import SynthesisNetwork
+from core.half_size import HalfSizeHead
+from core.identity import IdentityNetwork
+from core.preview import PreviewGenerator
+from core.safety import SafetyNetwork
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Loaded, in float32, without gradients. Without `safety` no photo can be checked."""
+
+    preview: PreviewGenerator
+    half_size: HalfSizeHead
+    encoder: Encoder
+    identity: IdentityNetwork
+    safety: SafetyNetwork | None = None
+
+    @property
+    def synthesis(self) -> SynthesisNetwork:
+        """The generator."""
+        return self.preview.synthesis
