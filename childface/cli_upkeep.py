@@ -196,8 +196,17 @@ def db_rotate_key(ctx: typer.Context, as_json: Json = False) -> None:
         say(f"{begun}: {report.reencrypted} encrypted again, {report.unreadable} unreadable, the old key is destroyed")
 
 
-def doctor(ctx: typer.Context, as_json: Json = False) -> None:
+def doctor(
+    ctx: typer.Context,
+    as_json: Json = False,
+    bench: Annotated[
+        bool, typer.Option("--bench", help="Time the engines that draw, side by side, and use the best from now on.")
+    ] = False,
+) -> None:
     """Check weights, servers, tokens, key, disk and memory; exit 3 when something is missing."""
+    if bench:
+        _bench(ctx, as_json)
+        return
     from childface.doctor import examine, report
 
     findings = examine(_settings(ctx))
@@ -233,6 +242,18 @@ def health(
             say(f"{finding.state:5} {finding.name}: {finding.says}")
     if bad:
         raise Refusal("; ".join(f"{finding.name}: {finding.says}" for finding in bad), EXIT_MISSING)
+
+
+def _bench(ctx: typer.Context, as_json: bool) -> None:
+    from childface import engine_bench
+
+    settings = _settings(ctx)
+    measured = engine_bench.bench(settings.weights_dir, threads=settings.threads, note=note)
+    if as_json:
+        say_json(measured)
+    else:
+        for line in engine_bench.table(measured):
+            say(line)
 
 
 def train(ctx: typer.Context) -> None:

@@ -85,6 +85,20 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"weights {path.name}", "bad", f"damaged: {error}", "install ChildFace anew")
 
 
+def _engine(settings: Settings) -> Iterator[Finding]:
+    """What will draw here, told without loading torch."""
+    from core.engines.measured import recall
+
+    if settings.engine != "auto":
+        yield Finding("engine", "good", f"{settings.engine}, as CHILDFACE_ENGINE says")
+        return
+    best = recall(settings.weights_dir)
+    if best is None:
+        yield Finding("engine", "note", "not measured; the likeliest is used", "childface doctor --bench")
+    else:
+        yield Finding("engine", "good", f"{best}, as measured")
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     from storage import migrate
     from storage.database import normal_url
@@ -210,6 +224,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "python": _python,
     "weights": _weights,
     "weights of our own": _own_weights,
+    "engine": _engine,
     "database": _database,
     "broker": _broker,
     "key": _key,

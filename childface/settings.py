@@ -127,6 +127,10 @@ class Settings(BaseSettings):
     )
     refine_seconds: float = Field(12.0, gt=0, description="Longest refinement of one parent.")
     threads: int | None = Field(None, ge=1, description="Threads of one model. Empty: as many as there are cores.")
+    engine: Literal["auto", "torch", "compiled", "openvino"] = Field(
+        "auto",
+        description="What draws. `auto`: the one that `childface doctor --bench` found best, else the likeliest.",
+    )
     nsfw_limit: float = Field(
         0.8,
         ge=0,

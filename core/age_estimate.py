@@ -143,15 +143,16 @@ class AgeEstimator:
         load_weights(head, weights / AGE_FILE)
         return cls(network, head.eval().requires_grad_(False))
 
-    @torch.inference_mode()
     def estimate(self, aligned: Tensor) -> AgeEstimate:
         """One aligned face (1, 3, H, H) in [-1, 1], with its mirror image for a steadier answer."""
-        return self.read(pooled_features(self.network, torch.cat([aligned, aligned.flip(3)])))
+        with torch.inference_mode():
+            return read_age(self.head, pooled_features(self.network, torch.cat([aligned, aligned.flip(3)])))
 
-    @torch.inference_mode()
-    def read(self, pooled: Tensor) -> AgeEstimate:
-        """The same from pooled features (2, F) of a face and its mirror image."""
-        age, error, male = self.head(pooled)
-        return AgeEstimate(
-            age=cast(float, age.mean().item()), error=error.mean().item(), male=torch.sigmoid(male.mean()).item()
-        )
+
+@torch.inference_mode()
+def read_age(head: AgeHead, pooled: Tensor) -> AgeEstimate:
+    """Pooled features (B, F) of a face and its mirror image → what they say together."""
+    age, error, male = head(pooled)
+    return AgeEstimate(
+        age=cast(float, age.mean().item()), error=error.mean().item(), male=torch.sigmoid(male.mean()).item()
+    )

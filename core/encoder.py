@@ -78,10 +78,6 @@ class Encoder(nn.Module):
             ],
             dim=1,
         )
-        return self.from_pooled(flat)
-
-    def from_pooled(self, flat: Tensor) -> Tensor:
-        """The same from the pooled features (B, F)."""
         h = F.gelu(self.hidden(self.norm(flat)))
         h = h + F.gelu(self.hidden2(h))
         by_group = self.group_in(h).unflatten(1, self.group_out.shape[:2])

@@ -12,10 +12,11 @@ import xml.etree.ElementTree as ET  # nosec B405 # a file whose SHA-256 we know
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -191,8 +192,19 @@ def load_generator(weights: Path) -> MobileStyleGAN:
     path = weights / GENERATOR_FILE
     try:
         state = load_file(path)
-        model = MobileStyleGAN()
+        with torch.device("meta"):  # the file's own pages take the place of every tensor
+            model = MobileStyleGAN()
         model.load_state_dict(state, strict=True, assign=True)
     except (OSError, SafetensorError, RuntimeError) as cause:
         raise MissingWeights(name=GENERATOR_NAME, path=str(path)) from cause
     return model.eval().requires_grad_(False)
+
+
+def load_w_mean(weights: Path) -> Tensor:
+    """The generator's `w_mean` (D) alone; MissingWeights when it is absent or damaged."""
+    path = weights / GENERATOR_FILE
+    try:
+        with safe_open(path, "pt") as tensors:
+            return cast(Tensor, tensors.get_tensor("w_mean")).clone()
+    except (OSError, SafetensorError) as cause:
+        raise MissingWeights(name=GENERATOR_NAME, path=str(path)) from cause

@@ -11,6 +11,7 @@ Wrong: `PhotoError`, `FaceError`, `SettingError`, `LatentMismatch` (the sender c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,32 +20,31 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.age_estimate import AgeEstimator
-from core.ageing import Aged, AgeModel, Ager, load_ageing
+from core.ageing import Aged, Ager
 from core.child_code import code_of
 from core.device import has_bfloat16
-from core.directions import Directions, load_directions
-from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.encoder import ENCODER_FILE
+from core.engines.choice import load_engine
+from core.engines.engine import Engine
+from core.engines.eye import Eye
 from core.errors import Cancelled
 from core.face_region import landmark_mask
-from core.faces import FaceFinder, align_face
+from core.faces import Face, align_face
 from core.films import Film
-from core.generator import MobileStyleGAN
-from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256, load_generator
+from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256
 from core.genes import Source
 from core.growth import Stage, growth_film
 from core.heredity import dominance, draw_genes, draw_sex, mix_parents
-from core.identity import IdentityNetwork, identity_chip, load_identity
 from core.latents import Latent
 from core.likeness import likeness
 from core.loading import SHIPPED
 from core.memory import give_back
+from core.models import Models
 from core.photo import Photo, open_photo
-from core.preview import PreviewGenerator, load_preview
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
-from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE, SecondLook
-from core.tensors import shrink, to_pixels, to_tensor
+from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
+from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
 from core.wish import ParentSex, Wish
 
@@ -110,43 +110,13 @@ class Born:
     genes: dict[str, Source]
 
 
-@dataclass(frozen=True)
-class Models:
-    """Every network of the pipeline, loaded."""
-
-    finder: FaceFinder
-    generator: MobileStyleGAN
-    preview: PreviewGenerator
-    encoder: Encoder
-    second_look: SecondLook
-    identity: IdentityNetwork
-    ageing: AgeModel
-    directions: Directions
-
-    @classmethod
-    def load(cls, weights: Path, shipped: Path = SHIPPED) -> Models:
-        """Converted weights from `weights`, our own from `shipped`; MissingWeights names the first that lacks."""
-        generator, identity = load_generator(weights), load_identity(weights)
-        preview, directions = load_preview(generator.synthesis, shipped), load_directions(shipped)
-        return cls(
-            finder=FaceFinder.load(weights),
-            generator=generator,
-            preview=preview,
-            encoder=load_encoder(shipped),
-            second_look=SecondLook.load(preview, identity, directions, shipped),
-            identity=identity,
-            ageing=load_ageing(shipped),
-            directions=directions,
-        )
-
-
 class ChildPipeline:
     """Draws children. Holds nothing between calls but the models, so calls of several threads may overlap."""
 
     def __init__(
         self,
         models: Models,
-        estimator: AgeEstimator,
+        engine: Engine,
         *,
         generator_version: str,
         encoder_version: str,
@@ -158,12 +128,14 @@ class ChildPipeline:
         Photos are opened in this process, unless `open_photo` is `core.photo_processes.PhotoProcesses().open`.
         """
         self.models = models
-        self.estimator = estimator
+        self.engine = engine
+        self.estimator = Eye(engine, models.age_head)
         self.safety = safety
         self.open_photo = open_photo
         self.generator_version = generator_version
         self.encoder_version = encoder_version
         self.ager = Ager(models.ageing)
+        self.second_look = models.second_look(engine)
 
     @classmethod
     def load(
@@ -173,20 +145,24 @@ class ChildPipeline:
         threads: int | None = None,
         nsfw_limit: float | None = None,
         open_photo: Callable[[bytes], Photo] = open_photo,
+        engine: str = "auto",
     ) -> ChildPipeline:
         """Load everything once; `threads` limits torch's threads for the whole process.
 
-        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out.
+        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `engine` is one of
+        `core.engines.choice.ENGINES`. MissingWeights names the first that lacks.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        models = Models.load(weights)
+        models = Models(weights)
+        models.require_files(safety=nsfw_limit is not None)
+        running = load_engine(models, engine, threads=threads)
         return cls(
             models,
-            AgeEstimator.load(models.identity, SHIPPED),
+            running,
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
-            safety=None if nsfw_limit is None else SafetyCheck.load(weights, nsfw_limit),
+            safety=None if nsfw_limit is None else SafetyCheck(running.indecency, nsfw_limit),
             open_photo=open_photo,
         )
 
@@ -197,19 +173,15 @@ class ChildPipeline:
         watch = Stopwatch()
         opened = self.open_photo(photo)
         watch.lap("open")
-        if self.safety is not None:
-            self.safety.require(opened.rgb)
-            watch.lap("safety")
-        found = self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+        found = self._safe_face(opened, face)
         watch.lap("detect")
         aligned = align_face(opened.rgb, found)
         watch.lap("align")
         picture = to_tensor(aligned.rgb)
-        with torch.no_grad():
-            w = self.models.encoder(picture)
+        w = self.engine.encode(picture)
         watch.lap("encode")
-        wanted = self.models.second_look.looks(picture)
-        w = self.models.second_look.correct(w, wanted)
+        wanted = self.second_look.looks(picture)
+        w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
         seen = self.estimator.estimate(picture)
         watch.lap("estimate")
@@ -224,6 +196,16 @@ class ChildPipeline:
             age_error=seen.error,
         )
 
+    def _safe_face(self, opened: Photo, face: int | None) -> Face:
+        """The face that a photo is about. Meanwhile the photo is checked: what is unsafe is refused as such."""
+        with ThreadPoolExecutor(1) as beside:
+            checked = None if self.safety is None else beside.submit(self.safety.require, opened.rgb)
+            try:
+                return self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+            finally:
+                if checked is not None:
+                    checked.result()
+
     def average(self, photos: Sequence[Parent]) -> Parent:
         """Several photos of one parent → one parent: what the photos agree on is kept, what only one shows fades.
 
@@ -234,9 +216,9 @@ class ChildPipeline:
             (only,) = photos
             return only
         latents = torch.cat([one.latent.require(self.generator_version).tensor() for one in photos])
-        looks = torch.cat([self.models.second_look.looks(to_tensor(one.crop)) for one in photos])
+        looks = torch.cat([self.second_look.looks(to_tensor(one.crop)) for one in photos])
         wanted = looks.mean(dim=0, keepdim=True)
-        w = self.models.second_look.correct(latents.mean(dim=0, keepdim=True), wanted)
+        w = self.second_look.correct(latents.mean(dim=0, keepdim=True), wanted)
         typical = photos[int((looks - wanted).norm(dim=1).argmin())]
         male = sum(one.sex_confidence if one.sex == "male" else 1 - one.sex_confidence for one in photos) / len(photos)
         return replace(
@@ -325,7 +307,7 @@ class ChildPipeline:
         stages = [Stage(child.age, child.latent.tensor(), shrink(to_tensor(child.image))) for child in children]
         film = growth_film(
             stages,
-            self._preview,
+            self.engine.preview,
             size=wish.size,
             progress=lambda part: tell(0.6 + 0.4 * part),
             cancelled=cancelled,
@@ -336,8 +318,8 @@ class ChildPipeline:
         """Draw any latent, size×size×3; size 256, 512 or 1024."""
         latent.require(self.generator_version)
         Wish(size=size)  # refuses other sizes
-        with torch.inference_mode():
-            return to_pixels(self.models.generator.synthesis(latent.tensor(), size=size))
+        picture: Pixels = self.engine.draw(latent.tensor(), size=size).pictures[0]
+        return picture
 
     def age_face(self, latent: Latent, *, age: float) -> Latent:
         """The person of a latent at another age."""
@@ -364,30 +346,25 @@ class ChildPipeline:
         mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
         # Pieces of two calm faces may add up to half a pair of glasses.
         mixed = directions.without_the_moment(mixed)
-        mean = self.models.generator.w_mean
+        mean = self.models.w_mean
         return Born(latent=mean + TRUNCATION * (mixed - mean), genes=genes.card())
 
     @torch.inference_mode()
     def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
         """Solve for the age and sex, then look at previews and correct."""
         aged = self.ager.solve(w, age=age, male=male)
-        return self.ager.correct(
-            w, aged, age=age, male=male, seen=lambda moved: self.estimator.estimate(self._preview(moved))
-        )
+        return self.ager.correct(w, aged, age=age, male=male, seen=self.estimator.estimate_latent)
 
     def at_age(self, w: Tensor, *, age: float, male: bool) -> Tensor:
         """A latent (1, L, D) moved to an age and sex, (1, L, D)."""
         return self._age(w, age=age, male=male).latent
 
-    def _preview(self, w: Tensor) -> Tensor:
-        drawn: Tensor = self.models.preview(w)
-        return drawn.clamp(-1, 1)
-
     @torch.inference_mode()
     def grown_up(self, born: Tensor, *, male: bool) -> npt.NDArray[np.float32]:
         """The descriptor (128,) of a child's latent as a grown-up: faces of one age can be compared."""
-        drawn = self._preview(self.ager.solve(born, age=GROWN_UP, male=male).latent)
-        return np.asarray(self.models.identity(identity_chip(drawn))[0])
+        grown = self.ager.solve(born, age=GROWN_UP, male=male).latent
+        descriptor: npt.NDArray[np.float32] = self.estimator.descriptor_of_latent(grown)[0].numpy()
+        return descriptor
 
     def _likeness(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish) -> dict[str, float]:
         """How much the child takes after each parent, the same at every age."""
@@ -405,19 +382,16 @@ class ChildPipeline:
         aged = self._age(shown, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
-        with torch.inference_mode():
-            drawn = self.models.generator.synthesis(aged.latent, size=wish.size)
-            watch.lap("draw")
-            tell(0.9)
-            face = shrink(drawn)
-            descriptor = self.models.identity(identity_chip(face))
-            estimated = self.estimator.estimate(face).age
+        drawn = self.engine.draw(aged.latent, size=wish.size)
+        watch.lap("draw")
+        tell(0.9)
+        descriptor, seen = self.estimator.look(drawn.faces)
+        estimated = seen.age
         latent = self._latent(aged.latent, descriptor)
-        image = to_pixels(drawn)
         watch.lap("finish")
         tell(1.0)
         return Child(
-            image=image,
+            image=drawn.pictures[0],
             age=wish.age,
             estimated_age=round(estimated, 1),
             sex=sex,

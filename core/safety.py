@@ -10,6 +10,7 @@ order with the mean taken off; we show it the same, but without the JPEG that it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -76,17 +77,15 @@ class SafetyNetwork(nn.Module):
 class SafetyCheck:
     """The network with a limit."""
 
-    def __init__(self, network: SafetyNetwork, limit: float = NSFW_LIMIT) -> None:
-        """`limit`: 0..1, the score above which a photo is refused."""
-        self.network = network.eval().requires_grad_(False)
+    def __init__(self, network: Callable[[Tensor], Tensor], limit: float = NSFW_LIMIT) -> None:
+        """`network`: a `SafetyNetwork` or what answers as one; `limit`: 0..1, the score above which it refuses."""
+        self.network = network
         self.limit = limit
 
     @classmethod
     def load(cls, weights: Path, limit: float = NSFW_LIMIT) -> SafetyCheck:
         """Read the converted weights; MissingWeights when they are absent or damaged."""
-        network = SafetyNetwork()
-        load_weights(network, weights / SAFETY_FILE)
-        return cls(network, limit)
+        return cls(load_safety(weights), limit)
 
     @torch.inference_mode()
     def score(self, rgb: Pixels) -> float:
@@ -99,6 +98,13 @@ class SafetyCheck:
         score = self.score(rgb)
         if score > self.limit:
             raise UnsafePhoto(score=score, limit=self.limit)
+
+
+def load_safety(weights: Path) -> SafetyNetwork:
+    """Read the converted weights; MissingWeights when they are absent or damaged."""
+    network = SafetyNetwork()
+    load_weights(network, weights / SAFETY_FILE)
+    return network.eval().requires_grad_(False)
 
 
 def network_input(rgb: Pixels) -> Tensor:

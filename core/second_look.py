@@ -8,6 +8,7 @@ so the latent stays as near to W as it was. It costs one cheap drawing instead o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -18,10 +19,12 @@ from core.device import has_bfloat16
 from core.directions import QUANTITIES, Directions
 from core.face_preview import FacePreview, paste
 from core.generator import WIDTH
-from core.identity import IdentityNetwork, identity_chip
+from core.identity import identity_chip
 from core.loading import load_weights
 from core.losses import face_mask
 from core.preview import PreviewGenerator
+
+Network = Callable[[Tensor], Tensor]
 
 SECOND_LOOK_FILE = "second_look.safetensors"
 DESCRIPTOR = 128
@@ -99,29 +102,37 @@ class SecondLook:
     def __init__(
         self,
         reader: LooksReader,
-        preview: PreviewGenerator,
-        identity: IdentityNetwork,
+        preview: PreviewGenerator | Network,
+        identity: Network,
         *,
         free: Tensor | None = None,
         half: bool | None = None,
     ) -> None:
+        """Instead of a preview generator, anything that draws the cut around the face from W+ (see `FacePreview`)."""
         self.reader = reader
         self.free = free
         self.half = has_bfloat16() if half is None else half
-        self.face = FacePreview(preview).eval()
+        self.face = FacePreview(preview).eval() if isinstance(preview, PreviewGenerator) else preview
         self.identity = identity
         self.mask = face_mask(256, floor=0.0)
 
     @classmethod
     def load(
-        cls, preview: PreviewGenerator, identity: IdentityNetwork, directions: Directions, weights: Path
+        cls,
+        preview: PreviewGenerator | Network,
+        identity: Network,
+        directions: Directions,
+        weights: Path,
+        *,
+        half: bool | None = None,
     ) -> SecondLook:
         """Read the shipped reader; MissingWeights when it is absent or damaged."""
         reader = LooksReader()
         load_weights(reader, weights / SECOND_LOOK_FILE)
         rows = [QUANTITIES.index(name) for name in HELD_BACK]
         reader.eval().requires_grad_(False)
-        return cls(reader, preview, identity, free=reader.free_of(directions.readers[rows].sum(dim=1)))
+        free = reader.free_of(directions.readers[rows].sum(dim=1))
+        return cls(reader, preview, identity, free=free, half=half)
 
     @torch.no_grad()
     def looks(self, picture: Tensor) -> Tensor:

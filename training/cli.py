@@ -1,6 +1,6 @@
 """`childface train …`: every shipped weight can be made again.
 
-The order: draw, preview, half-size, encoder, age-estimator, ageing, directions.
+The order: draw, preview, encoder, age-estimator, ageing, directions.
 
 Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
 hand, with its model card.
@@ -67,22 +67,6 @@ def preview(
     use_threads(threads)
     settings = PreviewSettings(steps=steps, learning_rate=rate)
     train_preview(load_generator(weights), DrawnPairs.open(drawn), out, settings, begin=start)
-    typer.echo(out)
-
-
-@app.command("half-size", epilog="Example: childface train half-size --out runs/half-size --threads 1")
-def half_size(
-    steps: Annotated[int, typer.Option(min=1)] = 4000,
-    out: Out = Path("runs/half-size"),
-    weights: Weights = DEFAULT_WEIGHTS,
-    threads: Threads = 0,
-) -> None:
-    """Train the half-size head: the cheap way from 256-px features to a 512-px picture. It draws its own data."""
-    from core.generator_weights import load_generator
-    from training.half_size import HalfSizeSettings, train_half_size
-
-    use_threads(threads)
-    train_half_size(load_generator(weights), out, HalfSizeSettings(steps=steps))
     typer.echo(out)
 
 

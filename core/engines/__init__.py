@@ -1,1 +1,1 @@
-"""What draws and looks: one interface, and an engine behind it for every kind of machine (see `core.engines.engine`)."""
+"""What draws and looks: one interface (`core.engines.engine`) and an engine for every kind of machine."""

@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import pooled_stages
-from core.device import has_bfloat16
-from core.engines.engine import Drawn, Judged
+from core.engines.engine import HALF_SIZE, Drawn, Judged
 from core.engines.networks import Networks
 from core.face_preview import FacePreview
-from core.half_size import HALF_SIZE, HALF_SIZE_FEATURES, HALF_SIZE_STYLES
 from core.tensors import shrink
 
 
@@ -23,20 +21,20 @@ class TorchEngine:
     def __init__(self, networks: Networks, *, device: str = "cpu") -> None:
         """`device`: where torch computes, such as `cuda`; the modules are moved there."""
         self.device = torch.device(device)
-        for module in (networks.preview, networks.half_size, networks.encoder, networks.identity, networks.safety):
+        for module in (networks.preview, networks.encoder, networks.identity, networks.safety):
             if module is not None:
                 module.to(self.device)
         self.networks = networks
         self.face_preview: nn.Module = FacePreview(networks.preview).eval()
         self.synthesis: nn.Module = networks.synthesis
         self.previews: nn.Module = networks.preview
-        self.half = self.device.type == "cpu" and has_bfloat16()
 
     @torch.inference_mode()
     def draw(self, latents: Tensor, *, size: int) -> Drawn:
         """See `Engine`."""
         latents = latents.to(self.device)
-        drawn = self.synthesis(latents) if size > HALF_SIZE else self._smaller(latents)
+        # Below 512 px nothing is saved by drawing less: the judges' picture is the picture.
+        drawn = self.synthesis(latents, size=max(size, HALF_SIZE))
         faces = shrink(drawn)
         if size < HALF_SIZE:
             drawn = faces
@@ -52,9 +50,8 @@ class TorchEngine:
     @torch.inference_mode()
     def face(self, latents: Tensor) -> Tensor:
         """See `Engine`."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            drawn: Tensor = self.face_preview(latents.to(self.device))
-        return drawn.float().clamp(-1, 1).cpu()
+        drawn: Tensor = self.face_preview(latents.to(self.device))
+        return drawn.clamp(-1, 1).cpu()
 
     @torch.inference_mode()
     def encode(self, faces: Tensor) -> Tensor:
@@ -74,10 +71,3 @@ class TorchEngine:
         assert self.networks.safety is not None
         logits: Tensor = self.networks.safety(pictures.to(self.device))
         return logits.cpu()
-
-    def _smaller(self, latents: Tensor) -> Tensor:
-        features = self.networks.synthesis.features(latents, until=HALF_SIZE_FEATURES)
-        drawn: Tensor = self.networks.half_size(features, latents[:, -HALF_SIZE_STYLES:])
-        return drawn
-
-

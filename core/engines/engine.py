@@ -16,10 +16,13 @@ from torch import Tensor
 
 Pictures = npt.NDArray[np.uint8]
 
+HALF_SIZE = 512
+"""Up to this size pictures come from the low band of the last Haar transform, which is then left out."""
+
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Pictures as bytes (B, size, size, 3), and the same at 256 px (B, 3, 256, 256), as what judges faces wants them."""
+    """Pictures as bytes (B, size, size, 3), and the same at 256 px (B, 3, 256, 256), for those who judge faces."""
 
     pictures: Pictures
     faces: Tensor

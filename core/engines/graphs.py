@@ -1,16 +1,15 @@
 """Our torch modules as OpenVINO graphs, written node by node, so that they suit a CPU better than the modules do.
 
-What is changed, without changing the picture: a style's factor before an inverse Haar transform and the one after it are
-one factor; the transform is a grouped transposed convolution (or sums and a pixel shuffle, which suits bfloat16), for
-which the channels before it are put in order by reordering the weights that make them; the transform that ends in the
-picture is folded into the last 1×1 convolution; what comes out is bytes. Batch normalisations are folded.
+What is changed, without changing the picture: a style's factor before an inverse Haar transform and the one after it
+are one factor; the transform is a grouped transposed convolution (or sums and a pixel shuffle, which suits bfloat16),
+for which the channels before it are put in order by reordering the weights that make them; the transform that ends in
+the picture is folded into the last 1×1 convolution; what comes out is bytes. Batch normalisations are folded.
 
-Letters as in `core.generator`; every graph takes any batch B. `Order`: how the channels of features stand, see `Writer`.
+Letters as in `core.generator`; every graph takes any batch B.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -21,10 +20,9 @@ from openvino import opset13 as op
 from torch import Tensor, nn
 
 from core.age_estimate import POOLS
-from core.encoder import Encoder
+from core.encoder import ENCODER_SIZE, Encoder
 from core.face_preview import LEFT, SIDE, TOP
 from core.generator import STYLES, WIDTH, Block, FirstConvolution, Modulation, SeparableConvolution, SynthesisNetwork
-from core.half_size import HALF_SIZE_STYLES, HalfSizeHead
 from core.identity import STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution
 from core.preview import PREVIEW_FEATURES, PreviewHead, StyledConvolution
 from core.safety import Bottleneck, SafetyNetwork
@@ -41,8 +39,11 @@ CORNERS = 12
 
 
 class Writer:
-    """Writes the generator's parts. `sums`: Haar transforms as sums, with channels in order of bands; else as transposed
-    convolutions, with the four bands of each channel side by side."""
+    """Writes the generator's parts.
+
+    `sums`: Haar transforms as sums, with channels in order of bands; else as transposed convolutions, with the four
+    bands of each channel side by side. Features between two graphs stand in that order, too.
+    """
 
     def __init__(self, net: SynthesisNetwork, *, sums: bool) -> None:
         self.net = net
@@ -68,7 +69,7 @@ class Writer:
         """W+ → features at 4 px."""
         first: FirstConvolution = self.net.first
         order = self.order_at(0)
-        x = op.multiply(constant(first.input), factor(latent, 0, first.modulation))
+        x: Node = op.multiply(constant(first.input), factor(latent, 0, first.modulation))
         bias = (first.bias + first.noise)[:, order]
         return leaky(op.add(convolve(x, first.weight[order], padding=1), constant(bias)))
 
@@ -99,11 +100,13 @@ class Writer:
         """The modulated features → 3×3 depthwise, 1×1, noise, bias, leaky ReLU."""
         kernel = constant(module.depthwise[:, None])
         x = op.group_convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
-        weight, bias = module.pointwise, module.bias
+        weight: Tensor = module.pointwise
+        bias: Tensor = module.bias
         if order is not None:
             weight, bias = weight[order], bias[:, order]
         x = op.add(convolve(x, weight), constant(bias))
-        return leaky(op.add(x, constant(module.noise)))
+        # Without something between the two sums OpenVINO would add bias and noise in advance: to 64 MB at 512 px.
+        return leaky(op.add(op.clamp(x, -1e30, 1e30), constant(module.noise)))
 
     def bands(self, x: Node, latent: Node, matrix: Tensor) -> Node:
         """The last features → the picture's wavelet bands (low, vertical, … of all colours) times `matrix` (4, K)."""
@@ -137,16 +140,14 @@ def whole(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
     return openvino.Model([as_bytes(corners), halved(low)], [features, latent], "whole")
 
 
-def half(net: SynthesisNetwork, head: HalfSizeHead, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → corners (B, 256, 256, 12) of a 512-px picture, and the picture at 256 px."""
+def half(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → a 512-px picture as bytes (B, 512, 512, 3), and the picture at 256 px."""
     writer, features, latent = Writer(net, sums=sums), trunk_features(), parameter(-1, STYLES, WIDTH)
-    last = len(net.blocks) - 1
     x = features
-    for number in range(TRUNK_BLOCKS, last):
+    for number in range(TRUNK_BLOCKS, len(net.blocks)):
         x = writer.grow(x, latent, number)
-    styles = range(STYLES - HALF_SIZE_STYLES, STYLES)
-    bands = styled_head(x, latent, head, [styles[0:1], styles[0:2], styles[1:3], styles[2:4]], writer.order_at(last))
-    return openvino.Model([as_bytes(corners_of(bands)), low_of(bands)], [features, latent], "half")
+    low = writer.bands(x, latent, torch.tensor([[0.5], [0], [0], [0]]))
+    return openvino.Model([as_bytes(low), halved(low)], [features, latent], "half")
 
 
 def preview(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
@@ -173,10 +174,8 @@ def preview_bands(net: SynthesisNetwork, x: Node, latent: Node, head: PreviewHea
     return styled_head(x, latent, head, [styles[0:1], styles[0:3], styles[3:6], styles[4:7]], order)
 
 
-def styled_head(
-    x: Node, latent: Node, head: PreviewHead | HalfSizeHead, styles: list[range], order: Tensor | None
-) -> Node:
-    """A head whose four convolutions read these styles; `order` of the features that it starts from."""
+def styled_head(x: Node, latent: Node, head: PreviewHead, styles: list[range], order: Tensor | None) -> Node:
+    """The head, whose four convolutions read these styles; `order` of the features that it starts from."""
     first, *middle, last = styles
     x = leaky(styled(x, latent, head.enter, first, head.feature_scale, order))
     for module, read in zip(head.middle, middle, strict=True):
@@ -215,15 +214,35 @@ def judge(network: IdentityNetwork) -> openvino.Model:
     return openvino.Model([descriptors, pooled], [faces], "judge")
 
 
-def encoder(network: Encoder, size: int) -> openvino.Model:
-    """Faces (B, 3, size, size) → what the encoder's head reads (B, F)."""
-    faces = parameter(-1, 3, size, size)
+def encoder(network: Encoder) -> openvino.Model:
+    """Faces (B, 3, 192, 192) → W+ (B, L, D)."""
+    faces = parameter(-1, 3, ENCODER_SIZE, ENCODER_SIZE)
     stages = identity_stages(network.backbone, faces)[1:]
     parts = [
         pool(convolution(x, cast(nn.Conv2d, squeeze)), to)
         for squeeze, x, to in zip(network.squeeze, stages, network.pools, strict=True)
     ]
-    return openvino.Model([op.concat(parts, 1)], [faces], "encoder")
+    normal = op.mvn(op.concat(parts, 1), constant_ints(1), True, network.norm.eps, "inside_sqrt")
+    x = op.add(op.multiply(normal, constant(network.norm.weight[None])), constant(network.norm.bias[None]))
+    x = op.gelu(linear(x, network.hidden), "erf")
+    x = op.add(x, op.gelu(linear(x, network.hidden2), "erf"))
+    by_group = op.gather(
+        each_by_its_own(linear(x, network.group_in), network.group_out),
+        constant_ints(*network.group.tolist()),
+        constant_ints(1),
+    )
+    by_style = each_by_its_own(linear(x, network.layer_in), network.layer_out)
+    whole_face = op.unsqueeze(linear(x, network.whole), constant_ints(1))
+    normalised = op.add(op.add(by_group, by_style), whole_face)
+    latents = op.add(op.multiply(normalised, constant(network.w_scale)), constant(network.w_mean))
+    return openvino.Model([latents], [faces], "encoder")
+
+
+def each_by_its_own(x: Node, matrices: Tensor) -> Node:
+    """(B, N·R) and N matrices (N, R, D) → (B, N, D): each part by its own matrix."""
+    parts = op.reshape(x, constant_ints(-1, *matrices.shape[:2]), False)
+    swapped = op.matmul(op.transpose(parts, constant_ints(1, 0, 2)), constant(matrices), False, False)
+    return op.transpose(swapped, constant_ints(1, 0, 2))
 
 
 def identity_stages(network: IdentityNetwork, faces: Node) -> list[Node]:
@@ -250,7 +269,9 @@ def residual(x: Node, block: ResidualBlock) -> Node:
     grown = []
     for node, shape in zip((y, short), shapes, strict=True):
         missing = [want - have for want, have in zip(target, shape, strict=True)]
-        grown.append(op.pad(node, constant_ints(0, 0, 0, 0), constant_ints(0, *missing), "constant") if any(missing) else node)
+        if any(missing):
+            node = op.pad(node, constant_ints(0, 0, 0, 0), constant_ints(0, *missing), "constant")
+        grown.append(node)
     return op.relu(op.add(*grown))
 
 
@@ -335,8 +356,9 @@ def linear(x: Node, module: nn.Linear, order: Tensor | None = None) -> Node:
 def factor(latent: Node, style: int, module: Modulation, order: Tensor | None = None) -> Node:
     """One style → a factor per channel (B, C, 1, 1), in an order."""
     rows = torch.arange(module.linear.out_features) if order is None else order
-    product = op.matmul(styles_of(latent, range(style, style + 1)), constant((module.linear.weight * module.scale)[rows]), False, True)
-    return as_channels(op.add(product, constant((module.linear.bias * module.scale)[None, rows])), len(rows))
+    weight, bias = ((part * module.scale)[rows] for part in (module.linear.weight, module.linear.bias))
+    product = op.matmul(styles_of(latent, range(style, style + 1)), constant(weight), False, True)
+    return as_channels(op.add(product, constant(bias[None])), len(rows))
 
 
 def styles_of(latent: Node, styles: range) -> Node:
@@ -379,7 +401,7 @@ def sums_of_bands(x: Node) -> Node:
 
 
 def corners_of(bands: Node) -> Node:
-    """Bands of a picture (B, 12, H, W) as the heads give them → corners (B, 12, H, W)."""
+    """Bands of a picture (B, 12, H, W) as the head gives them → corners (B, 12, H, W)."""
     order = torch.tensor([0, 1, 2, 3, 6, 9, 4, 7, 10, 5, 8, 11])
     matrix = torch.zeros(CORNERS, CORNERS)
     for corner in range(4):
@@ -393,11 +415,6 @@ def unfold(corners: Node) -> Node:
     return op.clamp(op.depth_to_space(corners, "blocks_first", 2), -1.0, 1.0)
 
 
-def low_of(bands: Node) -> Node:
-    """The picture at half its size: half of the low band, within [-1, 1]."""
-    return op.clamp(op.multiply(slice_of(bands, 1, 0, 3), constant(torch.tensor([0.5]))), -1.0, 1.0)
-
-
 def halved(picture: Node) -> Node:
     """Half the size by means of four pixels, within [-1, 1]."""
     return op.clamp(op.avg_pool(picture, [2, 2], [0, 0], [0, 0], [2, 2], False), -1.0, 1.0)
@@ -408,6 +425,3 @@ def as_bytes(corners: Node) -> Node:
     shifted = op.multiply(op.add(corners, constant(torch.ones(1))), constant(torch.tensor([127.5])))
     whole_numbers = op.round(op.clamp(shifted, 0.0, 255.0), "half_to_even")
     return op.transpose(op.convert(whole_numbers, "u8"), constant_ints(0, 2, 3, 1))
-
-
-Export = Callable[[], openvino.Model]

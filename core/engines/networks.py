@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from core.encoder import Encoder
 from core.generator import SynthesisNetwork
-from core.half_size import HalfSizeHead
 from core.identity import IdentityNetwork
 from core.preview import PreviewGenerator
 from core.safety import SafetyNetwork
@@ -17,7 +16,6 @@ class Networks:
     """Loaded, in float32, without gradients. Without `safety` no photo can be checked."""
 
     preview: PreviewGenerator
-    half_size: HalfSizeHead
     encoder: Encoder
     identity: IdentityNetwork
     safety: SafetyNetwork | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -22,10 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.encoder import ENCODER_SIZE, Encoder
-from core.engines.engine import Drawn, Judged, Pictures
+from core.encoder import ENCODER_SIZE
+from core.engines.engine import HALF_SIZE, Drawn, Judged, Pictures
 from core.engines.networks import Networks
-from core.half_size import HALF_SIZE
 
 if TYPE_CHECKING:
     import openvino
@@ -59,15 +59,14 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(
-        self, folder: Path, encoder: Encoder, *, threads: int | None = None, bfloat16: bool | None = None
-    ) -> None:
-        """`folder` as `export` made it; `bfloat16`: whether to round (None: where the processor has it)."""
+    def __init__(self, source: Path | Networks, *, threads: int | None = None, bfloat16: bool | None = None) -> None:
+        """`source`: a folder that `export` made, or what to make graphs from, in memory.
+
+        `bfloat16`: whether to round (None: where the processor has it).
+        """
         self._core = runtime().Core()
-        able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.bfloat16 = able if bfloat16 is None else bfloat16
-        self._folder = folder / ("sums" if self.bfloat16 else "deconvolutions")
-        self._encoder = encoder
+        self.bfloat16 = has_bfloat16(self._core) if bfloat16 is None else bfloat16
+        self._source = source
         self._threads = threads
         self._requests: dict[tuple[str, int], openvino.InferRequest] = {}
         self._turn = threading.RLock()
@@ -79,7 +78,10 @@ class OpenVinoEngine:
             request = self._after_trunk("whole" if size > HALF_SIZE else "half", latents)
             corners, faces = (request.get_output_tensor(i).data for i in range(2))
             small = torch.from_numpy(faces.copy())
-            pictures = unfold(corners) if size >= HALF_SIZE else _levels(small)
+            if size < HALF_SIZE:
+                # Nothing is saved by drawing less than 512 px: the judges' picture is the picture.
+                return Drawn(_levels(small), small)
+            pictures = unfold(corners) if size > HALF_SIZE else corners.copy()
         return Drawn(pictures, small)
 
     def preview(self, latents: Tensor) -> Tensor:
@@ -97,9 +99,7 @@ class OpenVinoEngine:
         if faces.shape[-1] != ENCODER_SIZE:
             faces = F.interpolate(faces, ENCODER_SIZE, mode="bilinear", antialias=True, align_corners=False)
         with self._turn:
-            flat = _copy(self._run("encoder", faces), 0)
-        with torch.inference_mode():
-            return self._encoder.denormalise(self._encoder.from_pooled(flat))
+            return _copy(self._run("encoder", faces), 0)
 
     def judge(self, chips: Tensor) -> Judged:
         """See `Engine`."""
@@ -137,7 +137,7 @@ class OpenVinoEngine:
     def _request(self, name: str, batch: int) -> openvino.InferRequest:
         """A graph, compiled for one batch size when it is first wanted."""
         if (name, batch) not in self._requests:
-            model = self._core.read_model(self._folder / f"{name}.xml")
+            model = self._model(name)
             model.reshape({i: [batch, *_free(port)] for i, port in enumerate(model.inputs)})
             options = {
                 "PERFORMANCE_HINT": "LATENCY",
@@ -148,6 +148,16 @@ class OpenVinoEngine:
             self._requests[name, batch] = self._core.compile_model(model, "CPU", options).create_infer_request()
         return self._requests[name, batch]
 
+    def _model(self, name: str) -> Any:
+        if isinstance(self._source, Networks):
+            return model_of(self._source, name, sums=self.bfloat16)
+        return self._core.read_model(self._source / _kind(self.bfloat16) / f"{name}.xml")
+
+
+def has_bfloat16(core: Any) -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
 
 def graphs_folder(cache: Path, weights_version: str) -> Path:
     """Where the graphs of these weights are, or will be."""
@@ -156,43 +166,55 @@ def graphs_folder(cache: Path, weights_version: str) -> Path:
 
 def export(load: Callable[[], Networks], folder: Path) -> Path:
     """Write the graphs into `folder` unless they are there; others beside it are deleted. Returns the folder."""
-    if (folder / "complete").is_file():
-        return folder
     openvino = runtime()
+    sums = has_bfloat16(openvino.Core())
+    wanted = folder / _kind(sums)
+    if wanted.is_dir():
+        return folder
     networks = load()
-    fresh = folder.with_name(f"{folder.name}.{threading.get_native_id()}.new")
-    for sums in (True, False):
-        target = fresh / ("sums" if sums else "deconvolutions")
-        target.mkdir(parents=True, exist_ok=True)
-        for name, model in _models(networks, sums=sums).items():
-            openvino.save_model(model, target / f"{name}.xml", compress_to_fp16=False)
-    (fresh / "complete").touch()
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    for name in GRAPHS:
+        if name != "safety" or networks.safety is not None:
+            openvino.save_model(model_of(networks, name, sums=sums), fresh / f"{name}.xml", compress_to_fp16=False)
+    fresh.chmod(0o755)
     try:
-        fresh.rename(folder)
+        fresh.rename(wanted)
     except OSError:  # another process was faster
         shutil.rmtree(fresh)
     for other in folder.parent.glob("openvino-*"):
-        if other != folder and not other.name.endswith(".new"):
+        if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return folder
 
 
-def _models(networks: Networks, *, sums: bool) -> dict[str, Any]:
+def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
+    """One of `GRAPHS`."""
     from core.engines import graphs
 
     synthesis, head = networks.synthesis, networks.preview.head
-    models = {
-        "trunk": graphs.trunk(synthesis, sums=sums),
-        "whole": graphs.whole(synthesis, sums=sums),
-        "half": graphs.half(synthesis, networks.half_size, sums=sums),
-        "preview": graphs.preview(synthesis, head, sums=sums),
-        "face": graphs.face(synthesis, head, sums=sums),
-        "judge": graphs.judge(networks.identity),
-        "encoder": graphs.encoder(networks.encoder, ENCODER_SIZE),
-    }
-    if networks.safety is not None:
-        models["safety"] = graphs.safety(networks.safety)
-    return models
+    match name:
+        case "trunk":
+            return graphs.trunk(synthesis, sums=sums)
+        case "whole":
+            return graphs.whole(synthesis, sums=sums)
+        case "half":
+            return graphs.half(synthesis, sums=sums)
+        case "preview":
+            return graphs.preview(synthesis, head, sums=sums)
+        case "face":
+            return graphs.face(synthesis, head, sums=sums)
+        case "judge":
+            return graphs.judge(networks.identity)
+        case "encoder":
+            return graphs.encoder(networks.encoder)
+    assert name == "safety" and networks.safety is not None
+    return graphs.safety(networks.safety)
+
+
+def _kind(sums: bool) -> str:
+    """The folder of one kind of graphs: a weights folder may be shared by machines with and without bfloat16."""
+    return "with-sums" if sums else "with-deconvolutions"
 
 
 def unfold(corners: Pictures) -> Pictures:

@@ -1,0 +1,67 @@
+"""Which engine runs on this machine: as the settings say, as a measurement decided, or else the likeliest."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from core.encoder import ENCODER_FILE
+from core.engines import openvino_engine
+from core.engines.compiled import CompiledEngine, can_compile
+from core.engines.eager import TorchEngine
+from core.engines.engine import Engine
+from core.engines.measured import recall
+from core.engines.openvino_engine import OpenVinoEngine
+from core.errors import SettingError
+from core.generator_weights import GENERATOR_FILE, file_sha256
+from core.models import Models
+from core.preview import PREVIEW_FILE
+from core.safety import SAFETY_FILE
+
+EngineName = Literal["auto", "torch", "compiled", "openvino"]
+ENGINES: tuple[EngineName, ...] = ("auto", "torch", "compiled", "openvino")
+
+
+def load_engine(models: Models, name: str = "auto", *, threads: int | None = None) -> Engine:
+    """The engine of that name. SettingError when it cannot run here; MissingWeights."""
+    chosen = choose(models.weights) if name == "auto" else name
+    if chosen not in available():
+        raise SettingError(name="engine", value=name, allowed=", ".join(("auto", *available())))
+    if chosen == "openvino":
+        folder = openvino_engine.graphs_folder(models.weights, weights_version(models))
+        try:
+            return OpenVinoEngine(openvino_engine.export(models.networks, folder), threads=threads)
+        except OSError:  # a folder that may only be read, a full disk
+            return OpenVinoEngine(models.networks(), threads=threads)
+    kind = CompiledEngine if chosen == "compiled" else TorchEngine
+    return kind(models.networks(), device="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose(cache: Path) -> str:
+    """The engine that was measured to be the best here; without a measurement OpenVINO if installed, unless there is
+    a GPU."""
+    remembered = recall(cache)
+    if remembered is not None and remembered in available():
+        return remembered
+    return "openvino" if openvino_engine.is_installed() and not torch.cuda.is_available() else "torch"
+
+
+def available() -> list[str]:
+    """The engines that can run here."""
+    found = ["torch"]
+    if can_compile():
+        found.append("compiled")
+    if openvino_engine.is_installed():
+        found.append("openvino")
+    return found
+
+
+def weights_version(models: Models) -> str:
+    """Hex digits that change with any weight that graphs are made of."""
+    files = [models.shipped / name for name in (PREVIEW_FILE, ENCODER_FILE)]
+    files += [models.weights / name for name in (GENERATOR_FILE, SAFETY_FILE)]
+    hashes = [file_sha256(path) if path.is_file() else "none" for path in files]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]

@@ -1,0 +1,107 @@
+"""Every network and model of the pipeline, each loaded when it is first wanted.
+
+An engine may run copies of its own: then the torch modules are loaded only for what needs gradients (refinement), and a
+process that never refines does without them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from torch import Tensor
+
+from core.age_estimate import AGE_FILE, AgeHead
+from core.ageing import AgeModel, load_ageing
+from core.directions import Directions, load_directions
+from core.encoder import Encoder, load_encoder
+from core.engines.engine import Engine
+from core.engines.networks import Networks
+from core.errors import MissingWeights
+from core.faces import LANDMARKS_FILE, FaceFinder
+from core.generator import MobileStyleGAN
+from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean
+from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
+from core.loading import SHIPPED, load_weights
+from core.preview import PreviewGenerator, load_preview
+from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
+from core.second_look import SecondLook
+
+FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS_FILE: LANDMARKS_FILE}
+"""What set-up fetched, by the name that MissingWeights gives it."""
+
+
+class Models:
+    """Converted weights from one folder, our own from another. Each property may raise MissingWeights."""
+
+    def __init__(self, weights: Path, shipped: Path = SHIPPED) -> None:
+        self.weights = weights
+        self.shipped = shipped
+
+    def require_files(self, *, safety: bool) -> None:
+        """MissingWeights names the first fetched file that is not there; with `safety` the check's are needed, too."""
+        for name, file in (FILES | ({SAFETY_FILE: SAFETY_FILE} if safety else {})).items():
+            if not (self.weights / file).is_file():
+                raise MissingWeights(name=name, path=str(self.weights / file))
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """Finds faces and landmarks."""
+        return FaceFinder.load(self.weights)
+
+    @cached_property
+    def generator(self) -> MobileStyleGAN:
+        """The generator."""
+        return load_generator(self.weights)
+
+    @cached_property
+    def w_mean(self) -> Tensor:
+        """W's mean style (D), around which truncation pulls."""
+        return load_w_mean(self.weights)
+
+    @cached_property
+    def preview(self) -> PreviewGenerator:
+        """The generator with the preview head."""
+        return load_preview(self.generator.synthesis, self.shipped)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder."""
+        return load_encoder(self.shipped)
+
+    def second_look(self, engine: Engine) -> SecondLook:
+        """The second look through the eyes of an engine."""
+        return SecondLook.load(
+            engine.face, lambda chips: engine.judge(chips).descriptors, self.directions, self.shipped, half=False
+        )
+
+    @cached_property
+    def identity(self) -> IdentityNetwork:
+        """The face recognition network."""
+        return load_identity(self.weights)
+
+    @cached_property
+    def age_head(self) -> AgeHead:
+        """The age estimator's head."""
+        head = AgeHead()
+        load_weights(head, self.shipped / AGE_FILE)
+        return head.eval().requires_grad_(False)
+
+    @cached_property
+    def ageing(self) -> AgeModel:
+        """The ageing model."""
+        return load_ageing(self.shipped)
+
+    @cached_property
+    def directions(self) -> Directions:
+        """What a latent says about a face."""
+        return load_directions(self.shipped)
+
+    @cached_property
+    def safety(self) -> SafetyNetwork | None:
+        """The network of the safety check, if its weights are there."""
+        return load_safety(self.weights) if (self.weights / SAFETY_FILE).is_file() else None
+
+    def networks(self) -> Networks:
+        """What engines are made from."""
+        return Networks(preview=self.preview, encoder=self.encoder, identity=self.identity, safety=self.safety)
