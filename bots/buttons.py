@@ -13,7 +13,7 @@ from bots.steps import Button, Say
 
 LONGEST = 64
 _DRAWING = re.compile(r"^([a-z_]{1,12}):([0-9a-f]{32})$")
-_QUESTION = re.compile(r"^([a-z_]{1,12}):([a-z0-9_]{0,8}):(\d{1,6}):([0-9a-f]{32})$")
+_QUESTION = re.compile(r"^([a-z_]{1,12}):([a-z0-9_]{0,14}):(\d{1,6}):([0-9a-f]{32})$")
 
 
 @dataclass(frozen=True, slots=True)

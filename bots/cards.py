@@ -45,6 +45,7 @@ class FamilyCard:
     mom_alike: float
     dad_alike: float
     foot: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def family_card(card: FamilyCard) -> Image.Image:
         _bar(pen, (220, top, 640, top + 24), alike / 100, colour)
         write(pen, (730, top + 20), f"{alike:.0f} %", 24, INK, anchor="r")
     write(pen, (WIDE / 2, HIGH - 22), card.foot, 20, SOFT, within=WIDE - 120)
+    write(pen, (1010, 650), card.code, 20, SOFT, within=CHILD)
     return sheet
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bots.texts import render
 
 PRIVATE = (
-    "start", "help", "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow",
-    "names", "settings", "language", "cancel", "privacy", "withdraw", "delete_my_data",
+    "start", "help", "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look",
+    "sibling", "grow", "code", "names", "settings", "language", "cancel", "privacy", "withdraw", "delete_my_data",
 )  # fmt: skip
 GROUP = (
-    "mom", "dad", "couple", "child", "age", "mix", "sex", "sibling", "grow", "names", "wall", "language", "cancel",
-    "help", "privacy", "withdraw", "delete_my_data",
+    "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look", "sibling", "grow",
+    "code", "names", "wall", "language", "cancel", "help", "privacy", "withdraw", "delete_my_data",
 )  # fmt: skip
 
 

@@ -6,10 +6,10 @@
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, genes, poll), bots/consent.py (agreeing,
-withdrawing, privacy), bots/operators.py (/admin) and bots/talk.py (help, cancel, deleting). Before all of them stands
-bots/doors.py (who is answered at all). `step` is pure: the same state, event and context give the same new state and
-steps.
+bots/genes.py (whose each trait is, the code), bots/looks.py (smile, glasses …), bots/couples.py (two people who both
+have to agree), bots/fun.py (names, wall, poll), bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py
+(/admin) and bots/talk.py (help, cancel, deleting). Before all of them stands bots/doors.py (who is answered at all).
+`step` is pure: the same state, event and context give the same new state and steps.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import consent, couples, fun, operators, photos, talk, wishes
+from bots import consent, couples, fun, genes, looks, operators, photos, talk, wishes
 from bots.doors import kept_out
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
+    CodeRead,
     CommandGiven,
     CoupleProposed,
     DataDeleted,
@@ -121,6 +122,7 @@ EVENTS: dict[type, Handler] = {
     DrawingReady: wishes.drawing_ready,
     DrawingFailed: wishes.drawing_failed,
     DrawingStopped: wishes.drawing_stopped,
+    CodeRead: genes.code_read,
     WallFound: fun.wall_found,
     DataDeleted: talk.data_deleted,
     StandingRead: operators.standing_read,
@@ -142,6 +144,11 @@ COMMANDS: dict[str, Handler] = {
     "age": wishes.wish_command,
     "mix": wishes.wish_command,
     "sex": wishes.wish_command,
+    "group": wishes.group_command,
+    "genes": genes.genes_command,
+    "smile": looks.smile_command,
+    "look": looks.look_command,
+    "code": genes.code_command,
     "sibling": wishes.sibling_command,
     "grow": wishes.grow_command,
     "names": fun.names_command,
@@ -165,6 +172,10 @@ BUTTONS: dict[str, Handler] = {
     "age": wishes.wish_chosen,
     "mix": wishes.wish_chosen,
     "sex": wishes.wish_chosen,
+    "trait": genes.trait_chosen,
+    "gene": genes.source_chosen,
+    "look": looks.look_chosen,
+    "strength": looks.strength_chosen,
     "set": talk.setting_chosen,
     "language": talk.language_chosen,
     "delete": talk.delete_chosen,
@@ -180,6 +191,6 @@ BUTTONS: dict[str, Handler] = {
     "grow": wishes.vary,
     "card": wishes.vary,
     "clip": wishes.vary,
-    "genes": fun.genes_pressed,
+    "genes": genes.genes_pressed,
     "poll": fun.poll_pressed,
 }

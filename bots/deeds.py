@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 from bots.conversation import step
 from bots.events import (
+    CodeRead,
     DoorChanged,
     DrawingFailed,
     DrawingQueued,
@@ -42,6 +44,7 @@ from bots.steps import (
     Line,
     QueueDrawing,
     QueueEncode,
+    ReadCode,
     ReadStanding,
     SaveConsent,
     SaveGroup,
@@ -58,6 +61,9 @@ from storage.unit import Unit
 
 FILM = "mp4"
 """What a growing child is sent as: both services play it by itself, and it is a tenth of a GIF."""
+
+CodeReader = Callable[[str], dict[str, Any] | None]
+"""A child's code → age, sex, mix, seed, genes and looks; None for what is no code."""
 
 GROUP_DESK = "group"
 """What a group keeps for itself is kept under a made-up user of this name."""
@@ -102,11 +108,13 @@ class TurnRun:
         photo_ttl: timedelta,
         quotas: Quotas | None = None,
         operators: frozenset[str] = frozenset(),
+        read_code: CodeReader = lambda code: None,
     ) -> None:
         self._who = who
         self._owner = owner
         self._photo_ttl = photo_ttl
         self._operators = operators
+        self._read_code = read_code
         self.language = who.language
         """In which to show the lines."""
         self._quotas = quotas or Quotas()
@@ -166,6 +174,8 @@ class TurnRun:
                 self._add_job(unit, "encode", reply_to, photo_id=photo_id)
             case QueueDrawing():
                 return self._queue_drawing(unit, deed)
+            case ReadCode(code, reply_to):
+                return CodeRead(code, self._read_code(code), reply_to)
             case ChooseFace(photo_id, face):
                 unit.photos.choose_face(photo_id, face)
             case SplitPhoto(photo_id):
@@ -228,10 +238,8 @@ class TurnRun:
         full = self._quotas.for_drawing(unit, self._owner, self._who.platform, self._who.chat_id, self._now)
         if full is not None:
             return DrawingFailed("?", full.code, dict(full.facts))
-        names = ("age", "mix", "sex", "seed", "tongue")
+        names = ("age", "mix", "sex", "seed", "tongue", "genes", "looks")
         wish = {name: getattr(child, name) for name in names}
-        if child.smile:
-            wish["looks"] = {"smile": 1.0}
         kind: JobKind = "grow" if deed.kind == "clip" else deed.kind
         if deed.kind == "clip":
             wish["film"] = FILM

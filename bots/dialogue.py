@@ -22,7 +22,7 @@ from bots.breaker import Breaker
 from bots.buttons import read_button
 from bots.consent import version_of
 from bots.conversation import step
-from bots.deeds import TurnRun, Who, desk_name, load_state
+from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
@@ -141,12 +141,17 @@ class Dialogue:
         defaults: Defaults | None = None,
         *,
         draw_seed: Callable[[], int] | None = None,
+        read_code: CodeReader = lambda code: None,
     ) -> None:
-        """`draw_seed` gives a fresh seed for each turn; by default from the system's source of chance."""
+        """`draw_seed` gives a fresh seed for each turn; by default from the system's source of chance.
+
+        `read_code` says which child a code stands for; without it no code is known.
+        """
         self.store = store
         self._queue = queue
         self._defaults = defaults or Defaults()
         self._photo_ttl = timedelta(hours=self._defaults.keeping.photo_hours)
+        self._read_code = read_code
         self._draw_seed = draw_seed or (lambda: random.SystemRandom().randrange(2**31))
         # SQLite lets one write at a time, and whoever is late waits in growing naps. One thread that takes turn after
         # turn serves forty people a third faster than six that wake each other up.
@@ -363,7 +368,9 @@ class Dialogue:
         """Take the turn; take it again when another one of the same conversation came between."""
         turn = who.receipt.next_turn() if who.receipt is not None else 0
         for tries_left in reversed(range(MOST_TRIES)):
-            run = TurnRun(who, owner, self._photo_ttl, self._defaults.quotas, self._defaults.rules.operators)
+            run = TurnRun(
+                who, owner, self._photo_ttl, self._defaults.quotas, self._defaults.rules.operators, self._read_code
+            )
             try:
                 with self.store.unit() as unit:
                     event = make_event(unit)

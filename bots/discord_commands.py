@@ -5,7 +5,8 @@ Names are the same in all languages, as in the other chats; descriptions, choice
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Optional
 
 import discord
@@ -17,24 +18,35 @@ from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
 from bots.events import Role
 from bots.languages import language_of
 from bots.texts import render
-from bots.wishes import OLDEST
+from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
+from bots.words import OLDEST
 
 Heed = Callable[[Interaction, Asked], Awaitable[None]]
 HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
 Person = discord.User | discord.Member
 HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 
-OWN_FORM = ("child", "mom", "dad", "age", "mix", "sex", "couple", "wall", "names", "admin")
+OWN_FORM = (
+    "child", "mom", "dad", "age", "group", "mix", "sex", "genes", "smile", "look", "code", "couple", "wall", "names",
+    "admin",
+)  # fmt: skip
 """Commands that take more than words; all others are registered as they come."""
 
 Sex = Literal["girl", "boy", "surprise"]
 
 
+def _text(key: str) -> locale_str:
+    return locale_str(render(key, {}), key=key)
+
+
+SOURCE_CHOICES = [Choice(name=_text(f"gene_{source}"), value=source) for source in (*SOURCES, CHANCE)]
+
+
 class Number(app_commands.Transformer):
     """A number with bounds that Discord's own programs keep; what breaks them is answered by the conversation."""
 
-    def __init__(self, most: float) -> None:
-        self._most = most
+    def __init__(self, most: float, least: float = 0.0) -> None:
+        self._most, self._least = most, least
 
     @property
     def type(self) -> discord.AppCommandOptionType:
@@ -44,7 +56,7 @@ class Number(app_commands.Transformer):
     @property
     def min_value(self) -> float:
         """The least that is offered."""
-        return 0.0
+        return self._least
 
     @property
     def max_value(self) -> float:
@@ -57,14 +69,16 @@ class Number(app_commands.Transformer):
 
 
 Age = Transform[float, Number(OLDEST)]
+Group = Literal["0-10", "11-20", "21-30", "31-40", "41-50", "51-60", "61-70", "71-80", "81-90"]
 Mix = Transform[float, Number(100.0)]
+Strength = Transform[float, Number(1.0, -1.0)]
 
 
 def register(
     tree: app_commands.CommandTree[Any], heed: Heed, heed_message: HeedMessage, heed_couple: HeedCouple
 ) -> None:
     """Add every command and menu to the tree."""
-    for command in (*_with_photos(heed), *_wishes(heed), *_sharing(heed), _couple(heed_couple)):
+    for command in (*_with_photos(heed), *_wishes(heed), *_looks(heed), *_sharing(heed), _couple(heed_couple)):
         tree.add_command(command)
     names = dict.fromkeys((*commands.PRIVATE, *commands.GROUP))
     for name in names:
@@ -105,7 +119,55 @@ def _wishes(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
     async def sex(interaction: Interaction, sex: Optional[Sex] = None) -> None:  # noqa: UP045
         await heed(interaction, Asked("sex", sex or ""))
 
-    return [_command(age), _command(mix), _command(sex)]
+    async def group(interaction: Interaction, group: Optional[Group] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("group", group or ""))
+
+    return [_command(age), _command(group), _command(mix), _command(sex)]
+
+
+def _looks(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+    async def genes(interaction: Interaction, reset: bool = False, **given: str | None) -> None:
+        await heed(interaction, Asked("genes", "reset" if reset else _told(given)))
+
+    async def look(interaction: Interaction, reset: bool = False, **given: float | None) -> None:
+        await heed(interaction, Asked("look", "reset" if reset else _told(given)))
+
+    async def smile(interaction: Interaction, strength: Optional[Strength] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("smile", "" if strength is None else f"{strength:g}"))
+
+    async def code(interaction: Interaction, code: Optional[str] = None) -> None:  # noqa: UP045
+        await heed(interaction, Asked("code", code or ""))
+
+    genes_of_all = app_commands.choices(**{trait: SOURCE_CHOICES for trait in TRAITS})(
+        _taking(genes, TRAITS, Optional[str])  # noqa: UP045
+    )
+    return [
+        _command(genes_of_all, options={trait: f"trait_{trait}" for trait in TRAITS}),
+        _command(_taking(look, LOOKS, Optional[Strength]), options={look: f"option_look_{look}" for look in LOOKS}),  # noqa: UP045
+        _command(smile),
+        _command(code),
+    ]
+
+
+def _taking(callback: Any, names: Sequence[str], kind: Any) -> Any:
+    """The same callback with an option for each name instead of `**given`; discord.py reads the signature."""
+    own = inspect.signature(callback)
+    interaction, *others = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kind)
+        for name in names
+    ]
+    callback.__signature__ = own.replace(parameters=[interaction, *more, *others])
+    return callback
+
+
+def _told(given: Mapping[str, str | float | None]) -> str:
+    """As somebody would type it."""
+    return " ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in given.items()
+        if value is not None
+    )
 
 
 def _sharing(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
@@ -160,12 +222,15 @@ def _photos(file: discord.Attachment | None, role: Role) -> tuple[PhotoRef, ...]
     return () if file is None else (PhotoRef(file, role),)
 
 
-def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any, ..., None]:
+def _command(
+    callback: Any, name: str | None = None, options: Mapping[str, str] | None = None
+) -> app_commands.Command[Any, ..., None]:
     """A slash command with descriptions in every language we have."""
     name = name or callback.__name__
-    options = {parameter: _text(key) for parameter, key in OPTIONS.items() if parameter in _parameters(callback)}
-    callback = app_commands.describe(**options)(callback)
-    if "sex" in options:
+    keys = {**OPTIONS, **(options or {})}
+    described = {parameter: _text(keys[parameter]) for parameter in _parameters(callback)}
+    callback = app_commands.describe(**described)(callback)
+    if "sex" in described:
         choices = [Choice(name=_text(value), value=value) for value in ("girl", "boy", "surprise")]
         callback = app_commands.choices(sex=choices)(callback)
     return app_commands.Command(name=name, description=_text(f"command_{name}"), callback=callback)
@@ -173,16 +238,12 @@ def _command(callback: Any, name: str | None = None) -> app_commands.Command[Any
 
 OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
            "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second",
-           "switch": "option_switch", "names": "option_names", "words": "option_words"}  # fmt: skip
+           "switch": "option_switch", "names": "option_names", "words": "option_words", "group": "option_group",
+           "strength": "option_strength", "reset": "option_reset", "code": "option_code"}  # fmt: skip
 
 
 def _parameters(callback: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = callback.__code__.co_varnames[1 : callback.__code__.co_argcount]
-    return names
-
-
-def _text(key: str) -> locale_str:
-    return locale_str(render(key, {}), key=key)
+    return tuple(inspect.signature(callback).parameters)[1:]
 
 
 class MenuWords(app_commands.Translator):

@@ -144,6 +144,8 @@ class Source:
     """Users who may press: the one who asked and those who sent the photos."""
     genes: dict[str, str] = field(default_factory=dict)
     """Trait → mom, dad or both."""
+    code: str = ""
+    """Draws the child again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,20 @@ class DrawingReady:
     """Photo ids."""
     tongue: str = ""
     """The language of the child's name."""
+    genes: dict[str, str] = field(default_factory=dict)
+    """Trait → mom, dad or both."""
+    code: str = ""
+    estimated_age: float | None = None
+    """For how many years old the face on the picture is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRead:
+    """What a code says of its child: age, sex, mix, seed, genes, looks; None where it is no code."""
+
+    code: str
+    facts: dict[str, Any] | None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +306,7 @@ Event = (
     | DrawingReady
     | DrawingFailed
     | DrawingStopped
+    | CodeRead
     | WallFound
     | DataDeleted
     | StandingRead

@@ -20,6 +20,7 @@ WARNINGS = ("small", "turned", "blurred", "dark", "overexposed", "eyes_covered",
 def spoken(voice: Voice, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a text as words, and what follows from them."""
     words = {name: SPEAK[name](voice, fact) if name in SPEAK else fact for name, fact in facts.items()}
+    words.setdefault("seen", "")  # captions that waited while the program was renewed know nothing of it
     if "limit" in facts:
         words["limit"] = _limit(voice, str(facts.get("what", "bytes")), float(facts["limit"]))
     if "age" in facts:
@@ -75,8 +76,47 @@ def _warnings(voice: Voice, codes: Any) -> str:
 
 
 def _genes(voice: Voice, genes: Any) -> str:
-    """A line for each trait."""
-    return "\n".join(f"{voice.say(f'trait_{trait}')}: {voice.say(f'gene_{source}')}" for trait, source in genes.items())
+    """A line for each trait: whose it is, and whether it was chosen or came by chance."""
+    return "\n".join(
+        voice.say(
+            "gene_line_chosen" if chosen else "gene_line",
+            trait=voice.say(f"trait_{trait}"),
+            source=voice.say(f"gene_{source}"),
+        )
+        for trait, (source, chosen) in genes.items()
+    )
+
+
+def _traits(voice: Voice, traits: Any) -> str:
+    """What was chosen, a line each."""
+    return _genes(voice, {trait: (source, False) for trait, source in traits.items()})
+
+
+def _looks(voice: Voice, looks: Any) -> str:
+    """A line for each look, with how much of it."""
+    return "\n".join(
+        voice.say("look_line", look=voice.say(f"look_{look}"), strength=strength) for look, strength in looks.items()
+    )
+
+
+def _seen(voice: Voice, seen: Any) -> str:
+    """What the estimators make of a picture: likeness, where 50 is a stranger, and age; and where that is far off."""
+    told = []
+    likeness = seen.get("likeness") or {}
+    if {"mom", "dad"} <= likeness.keys():
+        alike = {f"{who}_alike": voice.percent(likeness[who]) for who in ("mom", "dad")}
+        told.append(voice.say("seen_likeness", **alike))
+    if "age" in seen:
+        told.append(voice.say("seen_age", years=_age(voice, _about(seen["age"]))))
+    lines = [" · ".join(told)] if told else []
+    if "missed" in seen:
+        lines.append(voice.say(f"seen_{seen['missed']}"))
+    return "\n".join(lines)
+
+
+def _about(years: float) -> float:
+    """No finer than an estimator can tell: whole years, half ones for the smallest."""
+    return float(round(years)) if years >= 3 else round(max(years, 0.0) * 2) / 2
 
 
 def _counted(key: str) -> Callable[[Voice, Any], str]:
@@ -99,6 +139,11 @@ SPEAK: dict[str, Callable[[Voice, Any], str]] = {
     "jobs": _counted("count_jobs"),
     "warnings": _warnings,
     "genes": _genes,
+    "traits": _traits,
+    "looks": _looks,
+    "seen": _seen,
+    "trait": lambda voice, trait: voice.say(f"trait_{trait}"),
+    "look_hint": lambda voice, look: voice.say(f"option_look_{look}"),
     "names": lambda voice, names: voice.listed(list(names)),
     "wait": _wait,
 }

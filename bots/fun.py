@@ -1,4 +1,4 @@
-"""What costs nothing and is shared gladly: names, the gene card, the question whom the child takes after, the wall."""
+"""What costs nothing and is shared gladly: names, the question whom the child takes after, the wall."""
 
 from __future__ import annotations
 
@@ -48,18 +48,8 @@ def card_facts(turn: Turn, event: DrawingReady, name: str) -> CardFacts:
         dad_alike=float(event.likeness.get("dad", 0.0)),
         mom_name=mom,
         dad_name=dad,
+        code=event.code,
     )
-
-
-def genes_pressed(turn: Turn, event: ButtonPressed) -> None:
-    """Whose each trait is."""
-    assert event.source is not None
-    if not event.source.genes:
-        turn.toast("no_genes")
-    elif turn.remember_press(f"genes:{event.source.job_id}"):
-        turn.say("gene_card", genes=event.source.genes)
-    else:
-        turn.toast("already_told")
 
 
 def poll_pressed(turn: Turn, event: ButtonPressed) -> None:

@@ -59,6 +59,9 @@ def _drawing_outcome(job: Job) -> Event:
         likeness=dict(job.result.get("likeness") or {}),
         parents=(job.mom_photo_id, job.dad_photo_id),
         tongue=str(job.wish.get("tongue") or ""),
+        genes=dict(job.result.get("genes") or {}),
+        code=str(job.result.get("code") or ""),
+        estimated_age=job.result.get("estimated_age"),
     )
 
 
@@ -107,4 +110,5 @@ def source_of(unit: Unit, job_id: str, platform: str, chat_id: str) -> Source | 
         return None
     people = (job.user_id, mom.owner_id, dad.owner_id)
     genes = dict(job.result.get("genes") or {})
-    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people, genes)
+    code = str(job.result.get("code") or "")
+    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people, genes, code)

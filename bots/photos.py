@@ -129,6 +129,8 @@ def _leave_couple(turn: Turn) -> None:
     if waste:
         turn.do(ForgetPhotos(waste))
     turn.settle("who", "whose", "face", "grown_up")
+    if turn.state.child is not None:  # what was wished before there was a child is meant for the one to come
+        turn.change(genes={}, looks={})
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
 
 
@@ -138,6 +140,7 @@ def forget_round(turn: Turn) -> None:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
     turn.settle("who", "whose", "face", "grown_up")
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=())
+    turn.change(genes={}, looks={}, shown=None)
 
 
 def _acknowledge(turn: Turn) -> None:
@@ -422,9 +425,10 @@ def draw_new_child(turn: Turn) -> None:
 
 def new_child(turn: Turn) -> Child:
     """The child to be drawn first of the round's couple."""
-    couple, habits = turn.state.couple, turn.context.habits
-    assert couple is not None
-    return Child(*couple, habits.age, habits.mix, habits.sex, turn.context.seed, turn.context.language)
+    state, habits = turn.state, turn.context.habits
+    assert state.couple is not None
+    seed, tongue = turn.context.seed, turn.context.language
+    return Child(*state.couple, habits.age, habits.mix, habits.sex, seed, tongue, state.genes, state.looks)
 
 
 def _nothing(turn: Turn) -> None:

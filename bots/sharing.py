@@ -44,6 +44,7 @@ def card_sheet(
             mom_alike=facts.mom_alike,
             dad_alike=facts.dad_alike,
             foot=render("card_foot", {}, language),
+            code=facts.code,
         )
     )
 

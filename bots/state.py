@@ -4,6 +4,8 @@ photos without a role yet      State.loose
 photos with a role             State.mom, State.dad
 a couple that was asked        State.proposal
 the child we talk about        State.child     (set when it is first drawn)
+its last picture               State.shown
+traits and looks asked for     State.genes, State.looks (hold for this couple, until they are reset)
 work under way                 State.drawing   (job id), State.waiting (what to draw after it)
 questions with open buttons    State.questions
 photos before the agreement    State.parked
@@ -12,12 +14,12 @@ photos before the agreement    State.parked
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from bots.events import DrawingKind, Named, Offer, OfferedPhoto, Role
 
-VERSION = 1
+VERSION = 2
 PRESSED_KEPT = 30
 """How many pressed buttons are remembered; a second press on one of them is answered, not obeyed."""
 
@@ -68,8 +70,18 @@ class Child:
     seed: int
     tongue: str = ""
     """The language of the child's name: a child is not renamed when somebody else asks for it."""
-    smile: bool = False
-    """Smiling, or as calm as children are drawn when nobody asks."""
+    genes: dict[str, str] = field(default_factory=dict)
+    """Traits that shall come from mom, dad or both; the seed draws the others."""
+    looks: dict[str, float] = field(default_factory=dict)
+    """A smile, glasses … each -1 … 1; what is not named is as usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the last picture told of its child: whose each trait is, and the code that draws it again."""
+
+    genes: dict[str, str]
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,9 @@ class State:
     proposal: Proposal | None = None
     names: tuple[str, ...] = ()
     """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
+    genes: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, float] = field(default_factory=dict)
+    shown: Shown | None = None
     parked: tuple[Offer, ...] = ()
     wait_until: float = 0.0
     """Until then this person's photos are not looked at, and they were told so."""
@@ -187,6 +202,9 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         touched=data["touched"],
         proposal=_proposal(data.get("proposal")),
         names=tuple(data.get("names", ())),
+        genes=data["genes"],
+        looks=data["looks"],
+        shown=None if data["shown"] is None else Shown(**data["shown"]),
         parked=tuple(offer_from_json(offer) for offer in data.get("parked", ())),
         wait_until=data.get("wait_until", 0.0),
         told=data.get("told", ""),
@@ -194,7 +212,23 @@ def state_from_json(data: dict[str, Any] | None) -> State:
     )
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+def _with_looks(data: dict[str, Any]) -> dict[str, Any]:
+    """1 → 2: a child knew only whether it smiled, and nothing of genes."""
+
+    def renewed(child: dict[str, Any] | None) -> dict[str, Any] | None:
+        if child is None:
+            return None
+        known = {name: value for name, value in child.items() if name != "smile"}
+        return known | {"genes": {}, "looks": {"smile": 1.0} if child.get("smile") else {}}
+
+    waiting = data["waiting"]
+    if waiting is not None:
+        waiting = waiting | {"child": renewed(waiting["child"])}
+    news = {"version": 2, "genes": {}, "looks": {}, "shown": None}
+    return data | news | {"child": renewed(data["child"]), "waiting": waiting}
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_looks}
 """From version n to n + 1, for states that were saved by an older program."""
 
 

@@ -47,6 +47,8 @@ class CardFacts:
     dad_alike: float
     mom_name: str = ""
     dad_name: str = ""
+    code: str = ""
+    """Draws this child again; empty where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,14 @@ class QueueDrawing:
 
     kind: DrawingKind
     child: Child
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCode:
+    """Look up which child a code stands for. Answered with `CodeRead`."""
+
+    code: str
     reply_to: str | None = None
 
 
@@ -236,6 +246,7 @@ Deed = (
     | ChooseFace
     | SplitPhoto
     | QueueDrawing
+    | ReadCode
     | CancelDrawing
     | CancelJobs
     | ForgetPhotos

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from bots.consent import answer_consent, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
+from bots.genes import code_command, genes_command, source_said
 from bots.languages import LANGUAGES
+from bots.looks import look_command, strength_said
 from bots.photos import (
     choose_face,
     choose_mom,
@@ -17,6 +19,7 @@ from bots.photos import (
 )
 from bots.state import Question, State
 from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
+from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks
 from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
 from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
@@ -133,7 +136,11 @@ def data_deleted(turn: Turn, event: DataDeleted) -> None:
 
 
 def text_said(turn: Turn, event: TextSaid) -> None:
-    """An answer to the latest question, the name of a parent, or something we do not understand."""
+    """A child's code, an answer to the latest question, the name of a parent, or something we do not understand."""
+    code = find_code(event.text)
+    if code is not None and event.addressed:
+        code_command(turn, CommandGiven("code", code, event.message_id))
+        return
     question = max(turn.state.questions, key=lambda q: q.stamp, default=None)
     if question is not None and question.kind in SERIOUS and not event.addressed:
         return  # a "yes" said to somebody else in the group
@@ -142,8 +149,8 @@ def text_said(turn: Turn, event: TextSaid) -> None:
     role = read_role(event.text)
     if role is not None and len(plain_words(event.text)) <= LONGEST_ROLE and event.addressed:
         parent_command(turn, CommandGiven(role))
-    elif question is not None and question.kind in ("age", "mix", "sex") and event.addressed:
-        turn.say(f"bad_{question.kind}")
+    elif question is not None and question.kind in NOT_UNDERSTOOD and event.addressed:
+        turn.say(NOT_UNDERSTOOD[question.kind])
     elif event.addressed:
         _hint(turn)
 
@@ -168,6 +175,28 @@ def _answer_wish(turn: Turn, question: Question, text: str) -> bool:
         return False
     wish_said(turn, question.kind, text)
     return True
+
+
+def _answer_gene(turn: Turn, question: Question, text: str) -> bool:
+    return source_said(turn, question.kind.removeprefix("gene_"), text)
+
+
+def _answer_genes(turn: Turn, question: Question, text: str) -> bool:
+    wanted = read_genes(text)
+    if wanted is not None:
+        genes_command(turn, CommandGiven("genes", text))
+    return wanted is not None
+
+
+def _answer_look(turn: Turn, question: Question, text: str) -> bool:
+    return strength_said(turn, question.kind.removeprefix("look_"), text)
+
+
+def _answer_looks(turn: Turn, question: Question, text: str) -> bool:
+    wanted = read_looks(text)
+    if wanted is not None:
+        look_command(turn, CommandGiven("look", text))
+    return wanted is not None
 
 
 def _answer_face(turn: Turn, question: Question, text: str) -> bool:
@@ -252,4 +281,18 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "language": _answer_language,
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
+    "genes": _answer_genes,
+    "looks": _answer_looks,
+    **{f"gene_{trait}": _answer_gene for trait in TRAITS},
+    **{f"look_{look}": _answer_look for look in LOOKS},
 }
+
+NOT_UNDERSTOOD = {
+    "age": "bad_age",
+    "mix": "bad_mix",
+    "sex": "bad_sex",
+    **{f"gene_{trait}": "bad_genes" for trait in TRAITS},
+    **{f"look_{look}": "bad_look" for look in LOOKS},
+    "look_smile": "bad_smile",
+}
+"""What is said when an answer to such a question is not one."""

@@ -34,11 +34,16 @@ EN: dict[str, str] = {
     "help": (
         "Send two photos, mom and dad, one by one or together. Then:\n\n"
         "/age 12 – the same child at twelve\n"
+        "/group 11-20 – at an age of this group\n"
         "/mix 30 – 0 is all mom, 100 is all dad\n"
         "/sex girl – or boy, or surprise\n"
+        "/genes eyes=mom nose=dad – whose each trait is\n"
+        "/smile 0.5 – from -1 (grave) to 1\n"
+        "/look glasses=1 hair=-0.5 – glasses, hair, pose, light …\n"
         "/sibling – a brother or a sister\n"
         "/grow – the child from baby to grown-up\n"
         "/child – draw another one\n"
+        "/code – a short code that draws this child again\n"
         "/mom, /dad – say who is on a photo, or send a new one\n"
         "/couple @anna @ben – in a group: two profile photos, if both agree\n"
         "/wall – in a group: its newest children in one picture\n"
@@ -68,8 +73,13 @@ EN: dict[str, str] = {
     "option_age": "Age in years, 0 to 90",
     "option_mix": "0 is all mom, 100 is all dad",
     "option_sex": "Girl, boy or surprise",
+    "option_group": "Two ages, the child's lies between them",
+    "option_strength": "From -1 (grave) to 1 (all smiles), 0 is as usual",
+    "option_reset": "Take back what was chosen before",
+    "option_code": "The code of a child; without one I tell the last child's",
     "hint_after_child": (
-        "Use the buttons under the picture, or /age, /mix, /sex, /sibling and /grow. Two new photos begin a new couple."
+        "Use the buttons under the picture, or /age, /mix, /sex, /genes, /smile, /sibling and /grow. "
+        "Two new photos begin a new couple."
     ),
     # photos
     "send_two_photos": "Send me two photos: one of mom, one of dad.",
@@ -112,9 +122,9 @@ EN: dict[str, str] = {
     "names_how": "Tell me the names like this: /names Anna, Ben – or with the child's: /names Anna, Ben, Mia.",
     "names_too_long": "A name on the card may have up to {limit_letters} letters.",
     "names_noted": "Noted. The next family card of these two says so.",
-    "named_caption": "{name} · {sex}, {age} · {mix}",
+    "named_caption": "{name} · {sex}, {age} · {mix}\n{seen}",
     "clip": "Watch it grow",
-    "clip_caption": "{sex}, growing up · {mix}",
+    "clip_caption": "{sex}, growing up · {mix}\n{seen}",
     "card": "Family card",
     "card_caption": "{name} and family",
     "card_mom": "Mom",
@@ -124,7 +134,24 @@ EN: dict[str, str] = {
     "card_foot": "Drawn by a computer, just for fun",
     "smile": "Smile on or off",
     "genes": "Who gave what?",
-    "gene_card": "Who gave what:\n{genes}",
+    "gene_card": (
+        "Who gave what:\n{genes}\n\n"
+        "Press a trait to choose, or type it: /genes eyes=mom nose=dad\n"
+        "A likeness of 50% is that of a stranger of the same age and sex.\n\n"
+        "Code: {code}\nSend me this code, and I draw exactly this child of the same two again."
+    ),
+    "gene_line": "{trait}: {source}",
+    "gene_line_chosen": "{trait}: {source} (chosen)",
+    "ask_genes": "Whose shall each trait be? Press one, or type it: /genes eyes=mom nose=dad",
+    "ask_genes_chosen": "So far you have chosen:\n{traits}\n\nPress another one, or type it: /genes eyes=mom nose=dad",
+    "ask_gene": "{trait}: from whom?",
+    "noted_traits": "Noted:\n{traits}",
+    "genes_by_chance": "All by chance again",
+    "genes_reset": "All traits are left to chance again.",
+    "bad_genes": (
+        "Say whose each trait shall be, mom, dad, both or chance: /genes eyes=mom nose=dad\n"
+        "The traits are face, eyes, brows, nose, mouth, jaw, skin and hair."
+    ),
     "no_genes": "I did not note that for this picture. A new one will tell.",
     "already_told": "That was asked already, please look above.",
     "trait_face": "Shape of the face",
@@ -138,6 +165,58 @@ EN: dict[str, str] = {
     "gene_mom": "mom",
     "gene_dad": "dad",
     "gene_both": "both",
+    "gene_chance": "by chance",
+    # what the picture shows
+    "seen_likeness": "Likeness: mom {mom_alike}, dad {dad_alike}",
+    "seen_age": "estimated age: {years}",
+    "seen_older": "Sorry, this one came out looking older than you asked. /sibling draws another child.",
+    "seen_younger": "Sorry, this one came out looking younger than you asked. /sibling draws another child.",
+    # the code of a child
+    "code_told": "Code: {code}\nSend me this code, and I draw exactly this child of the same two again.",
+    "no_code": "There is no child yet whose code I could tell. Send me two photos first.",
+    "bad_code": (
+        "That is not the code of a child; perhaps a letter is wrong. "
+        "A code stands under “Who gave what?” and is typed like this: /code T5N8-4KQ2"
+    ),
+    "code_needs_photos": "That is the code of a child. Send me photos of its mom and dad first, then the code again.",
+    # looks
+    "ask_look": "{look_hint}, 0 is as usual. Press a button, or type a number from -1 to 1.",
+    "ask_looks": "How shall the child look? Press one, or type it: /look glasses=1 hair=-0.5",
+    "ask_looks_chosen": "So far you have chosen:\n{looks}\n\nPress another one, or type it: /look glasses=1 hair=-0.5",
+    "look_smile": "Smile",
+    "look_mouth": "Mouth",
+    "look_eyes": "Eyes",
+    "look_glasses": "Glasses",
+    "look_yaw": "Turn of the head",
+    "look_pitch": "Tilt of the head",
+    "look_hair": "Colour of the hair",
+    "look_hair_length": "Length of the hair",
+    "look_light": "Light",
+    "look_background": "Background",
+    "look_beard": "Beard",
+    "look_makeup": "Make-up",
+    "option_look_smile": "Smile: 1 smiles, -1 is grave",
+    "option_look_mouth": "Mouth: 1 opens it, -1 closes it",
+    "option_look_eyes": "Eyes: 1 opens them wide, -1 narrows them",
+    "option_look_glasses": "Glasses: 1 puts glasses on",
+    "option_look_yaw": "Turn of the head: 1 turns it to the right of the picture, -1 to the left",
+    "option_look_pitch": "Tilt of the head: 1 lifts the chin, -1 lowers it",
+    "option_look_hair": "Colour of the hair: 1 is dark, -1 is fair",
+    "option_look_hair_length": "Length of the hair: 1 is long, -1 is short",
+    "option_look_light": "Light: 1 comes from the right of the picture, -1 from the left",
+    "option_look_background": "Background: 1 is bright, -1 is dark",
+    "option_look_beard": "Beard: 1 grows a beard",
+    "option_look_makeup": "Make-up: 1 is made up",
+    "look_line": "{look}: {strength}",
+    "look_strength": "{strength}",
+    "noted_looks": "Noted:\n{looks}",
+    "looks_as_usual": "All as usual again",
+    "looks_reset": "All looks are as usual again.",
+    "bad_smile": "A smile is a number from -1 (grave) to 1 (all smiles), 0 is as usual. Try /smile 0.5",
+    "bad_look": (
+        "Each look is a number from -1 to 1, 0 is as usual: /look glasses=1 hair=-0.5\n"
+        "There are smile, mouth, eyes, glasses, yaw, pitch, hair, hair_length, light, background, beard and makeup."
+    ),
     "poll": "Who does it look like?",
     "poll_question": "Who does it look like?",
     "poll_mom": "Mom",
@@ -214,7 +293,9 @@ EN: dict[str, str] = {
     "ask_age": "How old should the child be? Press a button or type an age from 0 to 90.",
     "ask_mix": "Whose looks should win?",
     "ask_sex": "A girl, a boy, or a surprise?",
+    "ask_group": "Of which age group shall the child be? Press one, or type it: /group 11-20",
     "age_choice": "{age_number}",
+    "group_choice": "{youngest}–{oldest}",
     "mix_0": "All mom",
     "mix_25": "More mom",
     "mix_50": "Half and half",
@@ -227,6 +308,7 @@ EN: dict[str, str] = {
     "noted_mix": "Noted: {mix}.",
     "noted_sex": "Noted: {sex}.",
     "bad_age": "I can draw ages from 0 to 90. Try /age 7.",
+    "bad_group": "An age group is two ages from 0 to 90, the younger one first. Try /group 11-20.",
     "bad_mix": "The mix is a number from 0 (all mom) to 100 (all dad). Try /mix 30.",
     "bad_sex": "You can choose girl, boy or surprise. Try /sex girl.",
     "already_so": "That is how the child is drawn already.",
@@ -241,9 +323,9 @@ EN: dict[str, str] = {
     "progress_working": "Working on it …",
     "one_moment": "One moment …",
     "picture_coming": "Here it comes …",
-    "child_caption": "{sex}, {age} · {mix}",
-    "strip_caption": "{sex}, growing up · {mix}",
-    "better_caption": "A closer look: {sex}, {age} · {mix}",
+    "child_caption": "{sex}, {age} · {mix}\n{seen}",
+    "strip_caption": "{sex}, growing up · {mix}\n{seen}",
+    "better_caption": "A closer look: {sex}, {age} · {mix}\n{seen}",
     "picture_gone": "I no longer have this picture. Send the photos again to draw it anew.",
     "younger": "◀ Younger",
     "older": "Older ▶",
@@ -376,6 +458,11 @@ EN: dict[str, str] = {
     "command_names": "What the family card says",
     "command_child": "Draw the child",
     "command_age": "The same child at another age",
+    "command_group": "The child at an age of a group",
+    "command_genes": "Whose each trait is",
+    "command_smile": "How much the child smiles",
+    "command_look": "Glasses, hair, pose, light …",
+    "command_code": "A code that draws this child again",
     "command_mix": "0 all mom … 100 all dad",
     "command_sex": "Girl, boy or surprise",
     "command_sibling": "A brother or a sister",
@@ -436,7 +523,8 @@ def render(key: str, params: Mapping[str, Any], language: str | None = None) -> 
     `language` is a code as chat services give it; one that we do not speak is answered in English.
     """
     voice = voice_of(language_of(language) or DEFAULT_LANGUAGE)
-    return voice.directed(voice.say(_known(key), **spoken(voice, params)))
+    # A picture about which nothing was measured has no second line.
+    return voice.directed(voice.say(_known(key), **spoken(voice, params)).rstrip("\n"))
 
 
 @cache

@@ -122,8 +122,15 @@ class Turn:
             self.say("drawn_next")
             return
         # "?" until the job row exists and DrawingQueued tells its id.
-        self.change(child=child, drawing="?", waiting=None)
+        self.change(drawing="?", waiting=None)
+        self.talk_about(child)
         self.do(QueueDrawing(kind, child, self.reply_to))
+
+    def talk_about(self, child: Child) -> None:
+        """From now on wishes are about this child; what it shows on purpose, its parents' next one shows as well."""
+        self.change(child=child)
+        if self.state.couple in (None, (child.mom, child.dad)):
+            self.change(genes=child.genes, looks=child.looks)
 
     def stop_drawing(self) -> None:
         """Cancel what is being drawn and what was to be drawn after it."""

@@ -19,18 +19,19 @@ from bots.events import (
 from bots.fun import card_facts
 from bots.names import child_name
 from bots.photos import draw_new_child, new_child, tell_what_is_missing
-from bots.state import Child, Order, ParentPhoto
+from bots.state import Child, Order, ParentPhoto, Shown
 from bots.steps import Button, CloseQuestion, Rows, SaveSettings, Say
 from bots.turn import Turn, button_row
-from bots.words import read_age, read_mix, read_sex
+from bots.words import OLDEST, read_age, read_age_group, read_mix, read_sex
 
-OLDEST = 90.0
 AGE_LADDER = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 """Where "older" and "younger" stop: close together where faces change fast."""
 MIX_STEP = 20.0
 
 AGE_CHOICES = ((1, 3, 6, 10), (15, 25, 40, 60))
 MIX_CHOICES = (("mix_0", "0"), ("mix_25", "25"), ("mix_50", "50"), ("mix_75", "75"), ("mix_100", "100"))
+GROUP_CHOICES = ((0, 10), *((last - 9, last) for last in range(20, OLDEST + 1, 10)))
+"""0-10, 11-20 … 81-90."""
 SEX_CHOICES = (("girl", "girl"), ("boy", "boy"), ("surprise", "surprise"))
 
 AROUND_CHILD: Rows = (
@@ -41,7 +42,7 @@ AROUND_CHILD: Rows = (
     (Button("smile", "smile"), Button("genes", "genes")),
 )
 AROUND_CHILD_IN_GROUP: Rows = (*AROUND_CHILD[:-1], (*AROUND_CHILD[-1], Button("poll", "poll")))
-AROUND_STRIP: Rows = ((Button("sibling", "sibling"),),)
+AROUND_STRIP: Rows = ((Button("sibling", "sibling"), Button("genes", "genes")),)
 
 
 # Reading and asking
@@ -106,14 +107,38 @@ def wish_chosen(turn: Turn, event: ButtonPressed) -> None:
     apply_wish(turn, event.action, value, quietly=True)
 
 
+def group_command(turn: Turn, event: CommandGiven) -> None:
+    """/group 11-20: an age in the middle of it; without one ask."""
+    if not event.argument:
+        buttons = [
+            Button("group_choice", "age", str((youngest + oldest) // 2), {"youngest": youngest, "oldest": oldest})
+            for youngest, oldest in GROUP_CHOICES
+        ]
+        turn.ask("age", "ask_group", tuple(tuple(buttons[at : at + 3]) for at in range(0, len(buttons), 3)))
+    elif (age := read_age_group(event.argument)) is None:
+        turn.say("bad_group")
+    else:
+        turn.settle("age")
+        apply_wish(turn, "age", age)
+
+
 def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = False) -> None:
     """Remember the wish; if we talk about a child already, show the same child so."""
     turn.do(SaveSettings({name: value}))
-    child = turn.state.waiting.child if turn.state.waiting else turn.state.child
-    changes: dict[str, Any] = {name: value}
+    draw_so(turn, {name: value}, f"noted_{name}", quietly=quietly, **{name: value})
+
+
+def child_in_mind(turn: Turn) -> Child | None:
+    """The child that wishes are about: the one to be drawn next, else the one drawn last."""
+    return turn.state.waiting.child if turn.state.waiting else turn.state.child
+
+
+def draw_so(turn: Turn, changes: dict[str, Any], noted: str, *, quietly: bool, **facts: Any) -> None:
+    """The child we talk about, with these changes; where there is none yet, say that they are noted."""
+    child = child_in_mind(turn)
     if child is None:
         if not quietly:
-            turn.say(f"noted_{name}", **changes)
+            turn.say(noted, **facts)
     elif replace(child, **changes) == child:
         turn.say("already_so")
     else:
@@ -186,7 +211,8 @@ def _more_dad(child: Child) -> Child | None:
 
 
 def _smile(child: Child) -> Child | None:
-    return replace(child, smile=not child.smile)
+    calm = {look: value for look, value in child.looks.items() if look != "smile"}
+    return replace(child, looks=calm if child.looks.get("smile", 0) > 0 else {**child.looks, "smile": 1.0})
 
 
 VARIATIONS: dict[str, Callable[[Child], Child | None]] = {
@@ -218,7 +244,7 @@ def vary(turn: Turn, event: ButtonPressed) -> None:
     elif event.action != "sibling" and not turn.remember_press(f"{event.action}:{event.source.job_id}"):
         turn.toast("already_drawn")
     else:
-        _talk_about(turn, event.source)
+        take_couple_of(turn, event.source)
         turn.draw(KINDS.get(event.action, "child"), wanted)
 
 
@@ -226,19 +252,22 @@ def child_of(source: Source) -> Child:
     """The child on a finished picture."""
     wish = source.wish
     age, mix, seed = float(wish["age"]), float(wish["mix"]), int(wish["seed"])
-    smile = (wish.get("looks") or {}).get("smile", 0) > 0
-    return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""), smile)
+    genes, looks = dict(wish.get("genes") or {}), dict(wish.get("looks") or {})
+    return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""), genes, looks)
 
 
-def _talk_about(turn: Turn, source: Source) -> None:
-    """Take the couple of an older picture up again, unless a new round is half done."""
+def take_couple_of(turn: Turn, source: Source) -> bool:
+    """Take the couple of an older picture up again, unless a new round is half done; whether it is the round's now."""
     state = turn.state
-    if state.half_done or state.couple == (source.mom, source.dad):
-        return
+    if state.couple == (source.mom, source.dad):
+        return True
+    if state.half_done:
+        return False
     owner = turn.context.owner
     mom = ParentPhoto(source.mom, "", owner, status="ready")
     dad = ParentPhoto(source.dad, "", owner, status="ready")
     turn.change(mom=mom, dad=dad, names=())
+    return True
 
 
 # What became of it
@@ -252,6 +281,8 @@ def drawing_queued(turn: Turn, event: DrawingQueued) -> None:
 def drawing_ready(turn: Turn, event: DrawingReady) -> None:
     """Show the picture, then draw what was wished meanwhile."""
     turn.do(_shown(turn, event))
+    if event.genes:
+        turn.change(shown=Shown(event.genes, event.code))
     if turn.state.drawing == event.job_id:
         turn.change(drawing=None)
         _draw_waiting(turn)
@@ -260,7 +291,7 @@ def drawing_ready(turn: Turn, event: DrawingReady) -> None:
 def _shown(turn: Turn, event: DrawingReady) -> Say:
     """The picture with its words and buttons. In a group the child has a name, so that people can talk about it."""
     name = child_name(event.seed, event.sex, event.tongue or turn.context.language)
-    facts = {"age": event.age, "mix": event.mix, "sex": event.sex}
+    facts: dict[str, Any] = {"age": event.age, "mix": event.mix, "sex": event.sex, "seen": _seen(event)}
     if event.kind == "card":
         card = card_facts(turn, event, name)
         return Say("card_caption", {"name": card.title}, drawing=event.job_id, card=card)
@@ -273,6 +304,16 @@ def _shown(turn: Turn, event: DrawingReady) -> Say:
     if turn.context.group:
         return Say("named_caption", {"name": name, **facts}, rows, drawing=event.job_id)
     return Say("child_caption", facts, rows, drawing=event.job_id)
+
+
+def _seen(event: DrawingReady) -> dict[str, Any]:
+    """What the estimators see on the picture. A strip has many ages, so none is told."""
+    seen: dict[str, Any] = {"likeness": event.likeness}
+    if event.kind == "child" and event.estimated_age is not None:
+        seen["age"] = event.estimated_age
+        if "age_missed" in event.warnings:
+            seen["missed"] = "older" if event.estimated_age > event.age else "younger"
+    return seen
 
 
 def drawing_failed(turn: Turn, event: DrawingFailed) -> None:

@@ -12,53 +12,59 @@ from dataclasses import dataclass
 from bots.events import Role
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """A set of words, as `plain_words` gives them."""
     return frozenset(unicodedata.normalize("NFC", text).split())
 
 
-MOM_WORDS = _words(
+MOM_WORDS = words_of(
     "mom mum mommy mummy mama mamma momma ma mother wife mutter mutti mami mamá madre mamãe mãe mère maman moeder "
     "matka мама мать мамы мамочка мамуля anne annem मां माँ मम्मी अम्मा माता "
     "妈妈 媽媽 妈 媽 母亲 母親 ماما أم ام أمي امي الأم الام والدة والدتي お母さん ママ 엄마"
 )
-DAD_WORDS = _words(
+DAD_WORDS = words_of(
     "dad daddy papa pappa pa father husband vater vati papi papá padre papai pai père vader ojciec tata tato pabbi "
     "папа отец папы папочка папуля baba babam पापा पिता पिताजी डैडी बाबा "
     "爸爸 爸 父亲 父親 بابا أب اب أبي ابي الأب الاب والد والدي お父さん パパ 아빠"
 )
-GIRL_WORDS = _words(
+GIRL_WORDS = words_of(
     "girl girls daughter female f w mädchen tochter niña hija menina filha fille "
     "девочка дочь дочка लड़की बेटी 女孩 女孩子 女生 女 女儿 بنت فتاة ابنة"
 )
-BOY_WORDS = _words(
+BOY_WORDS = words_of(
     "boy boys son male m junge sohn niño hijo menino filho garçon мальчик сын लड़का बेटा "
     "男孩 男孩子 男生 男 儿子 ولد صبي ابن"
 )
-SURPRISE_WORDS = _words(
+SURPRISE_WORDS = words_of(
     "surprise any either random chance egal überraschung sorpresa surpresa сюрприз любой आश्चर्य 惊喜 随便 مفاجأة ? 🎲 🤷"
 )
-YES_WORDS = _words(
+YES_WORDS = words_of(
     "yes y yeah agree delete ok sí si acepto sim aceito concordo да согласен согласна согласие ja jawohl einverstanden "
     "हाँ हां जी सहमत राज़ी 是 是的 对 同意 我同意 نعم أجل موافق موافقة أوافق"
 )
-NO_WORDS = _words("no n nope keep não nao нет не nein नहीं नही 不 不是 不要 不用 不用了 不同意 我不同意 否 لا كلا")
+NO_WORDS = words_of("no n nope keep não nao нет не nein नहीं नही 不 不是 不要 不用 不用了 不同意 我不同意 否 لا كلا")
 LANGUAGE_WORDS = {
-    "en": _words("en english inglés inglês английский englisch अंग्रेज़ी अंग्रेजी 英语 英文 الإنجليزية انجليزي إنجليزي"),
-    "es": _words(
+    "en": words_of("en english inglés inglês английский englisch अंग्रेज़ी अंग्रेजी 英语 英文 الإنجليزية انجليزي إنجليزي"),
+    "es": words_of(
         "es spanish español espanol castellano espanhol испанский spanisch स्पेनिश 西班牙语 西班牙文 الإسبانية اسباني"
     ),
-    "pt": _words("pt portuguese portugués português portugues португальский portugiesisch पुर्तगाली 葡萄牙语 البرتغالية"),
-    "ru": _words("ru russian ruso russo русский по-русски russisch रूसी 俄语 俄文 الروسية روسي"),
-    "de": _words("de german alemán aleman alemão alemao немецкий deutsch जर्मन 德语 德文 الألمانية ألماني"),
-    "hi": _words("hi hindi hindú híndi хинди हिन्दी हिंदी 印地语 印地文 الهندية هندي"),
-    "zh": _words(
+    "pt": words_of(
+        "pt portuguese portugués português portugues португальский portugiesisch पुर्तगाली 葡萄牙语 البرتغالية"
+    ),
+    "ru": words_of("ru russian ruso russo русский по-русски russisch रूसी 俄语 俄文 الروسية روسي"),
+    "de": words_of("de german alemán aleman alemão alemao немецкий deutsch जर्मन 德语 德文 الألمانية ألماني"),
+    "hi": words_of("hi hindi hindú híndi хинди हिन्दी हिंदी 印地语 印地文 الهندية هندي"),
+    "zh": words_of(
         "zh chinese mandarin chino chinês китайский chinesisch चीनी 中文 汉语 简体中文 普通话 华语 الصينية صيني"
     ),
-    "ar": _words("ar arabic árabe arabe арабский arabisch अरबी 阿拉伯语 阿拉伯文 العربية عربي"),
+    "ar": words_of("ar arabic árabe arabe арабский arabisch अरबी 阿拉伯语 阿拉伯文 العربية عربي"),
 }
 
 SEXES = {"girl": GIRL_WORDS, "boy": BOY_WORDS, "surprise": SURPRISE_WORDS}
 ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
+
+OLDEST = 90
+"""Years. Older than that nobody is drawn."""
 
 LONGEST_CAPTION_WITH_ROLE = 6
 """Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""
@@ -111,11 +117,12 @@ def _say_one_of(words: set[str], names: frozenset[str]) -> bool:
     """Whether one of the names is among the words, or within a short Chinese phrase: that has no blanks."""
     if words & names:
         return True
-    phrases = [word for word in words if _is_chinese(word) and len(word) <= LONGEST_CHINESE_PHRASE]
-    return any(name in phrase for phrase in phrases for name in names if len(name) > 1 and _is_chinese(name))
+    phrases = [word for word in words if is_chinese(word) and len(word) <= LONGEST_CHINESE_PHRASE]
+    return any(name in phrase for phrase in phrases for name in names if len(name) > 1 and is_chinese(name))
 
 
-def _is_chinese(word: str) -> bool:
+def is_chinese(word: str) -> bool:
+    """Whether a word is made of Chinese characters only."""
     return all("\u4e00" <= letter <= "\u9fff" for letter in word)
 
 
@@ -141,8 +148,18 @@ def read_age(text: str) -> float | None:
     groups = _AGE_GROUP.findall(text)
     if not groups:
         return read_number(text)
-    youngest, oldest = map(int, groups[0])
-    return float((youngest + oldest) // 2) if len(groups) == 1 and youngest <= oldest else None
+    return _middle(*map(int, groups[0])) if len(groups) == 1 else None
+
+
+def read_age_group(text: str) -> float | None:
+    """The whole year in the middle of a group of ages such as "11-20"; None where a text says anything else."""
+    groups = _AGE_GROUP.findall(text)
+    rest = _AGE_GROUP.sub("", text)
+    return read_age(text) if len(groups) == 1 and not _NUMBER.search(rest) else None
+
+
+def _middle(youngest: int, oldest: int) -> float | None:
+    return float((youngest + oldest) // 2) if youngest <= oldest <= OLDEST else None
 
 
 def read_sex(text: str) -> str | None:

@@ -131,6 +131,7 @@ def _sheet(faces: list[Pixels], child: Child, names: tuple[str, ...], language: 
         dad_alike=child.likeness["dad"],
         mom_name=mom,
         dad_name=dad,
+        code=child.code,
     )
     trio: list[Any] = [Image.fromarray(picture) for picture in (*faces, child.image)]
     return np.array(card_sheet(facts, trio[0], trio[1], trio[2], language))

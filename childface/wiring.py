@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from childface.console import EXIT_MISSING, Refusal
 from childface.settings import Settings
+from childface.wishes import facts_of_code
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
@@ -167,7 +168,7 @@ def open_dialogue(house: House) -> Dialogue:
         ),
         rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
-    return Dialogue(house.store, house.queue, defaults)
+    return Dialogue(house.store, house.queue, defaults, read_code=facts_of_code)
 
 
 TOKENS = {

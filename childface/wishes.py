@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +27,7 @@ LOOK_OPTIONS = {
     "beard": "1 grows a beard",
     "makeup": "1 is made up",
 }
-"""What can be asked for, in the order of `core.wish.LOOKS` (which brings torch; a test holds the two together)."""
+"""What can be asked for, in the order of `core.wish.LOOKS` (a test holds the two together)."""
 
 
 def with_looks(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,3 +65,16 @@ def read_wish(code: str | None, *, size: int, genes: str | None, looks: dict[str
     if genes is not None:
         changes["genes"] = {**wish.genes, **parse_genes(genes)}
     return replace(wish, **changes, looks={**wish.looks, **looks})
+
+
+def facts_of_code(code: str) -> dict[str, Any] | None:
+    """What a child's code says, as plain facts for the chats: age, sex, mix, seed, genes, looks; None for no code."""
+    from core.child_code import wish_of_code
+    from core.errors import SettingError
+
+    try:
+        facts = asdict(wish_of_code(code))
+    except SettingError:
+        return None
+    del facts["size"]
+    return facts

@@ -32,8 +32,6 @@ WIDTH = 512
 CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)
 """Channels of the features at 4, 8, 16 … 512 px."""
 
-PICTURE_SIZES = (256, 512, 1024)
-
 
 class MappingNetwork(nn.Module):
     """z (B, D) drawn from N(0, 1) → w (B, D): eight linear layers with leaky ReLU after normalising z."""

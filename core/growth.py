@@ -15,9 +15,9 @@ from torch import Tensor
 
 from core.errors import Cancelled
 from core.films import Film, blend, captioned
-from core.generator import PICTURE_SIZES
 from core.pictures import Pixels, resize_area
 from core.tensors import to_pixels
+from core.wish import PICTURE_SIZES
 
 STEPS = 5
 """Frames that are drawn from one age to the next; blending makes twice as many of them."""

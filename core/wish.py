@@ -1,4 +1,7 @@
-"""What somebody wishes for: a child's age, sex, mix, genes, looks, seed and the picture's size, each checked."""
+"""What somebody wishes for: a child's age, sex, mix, genes, looks, seed and the picture's size, each checked.
+
+Loads no model library: a chat process reads codes (`core.child_code`) with this.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.errors import SettingError
-from core.generator import PICTURE_SIZES
 from core.genes import Source, check_genes
 
 Sex = Literal["girl", "boy", "surprise"]
@@ -17,6 +19,8 @@ ParentSex = Literal["female", "male"]
 
 SEXES: tuple[Sex, ...] = ("girl", "boy", "surprise")
 OLDEST = 90
+PICTURE_SIZES = (256, 512, 1024)
+"""Pixels."""
 DEFAULT_AGE = 6.0
 LARGEST_SEED = 2**63 - 1
 

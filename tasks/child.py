@@ -176,6 +176,12 @@ def wish_of(facts: Mapping[str, Any]) -> Wish:
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
+def _code_of(job: Job, sex: str) -> str:
+    from core.child_code import code_of
+
+    return code_of(wish_of(job.wish), sex)
+
+
 def _store(workshop: Workshop, job: Job, drawn: Drawn) -> bool:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it.
 
@@ -244,4 +250,5 @@ def facts_of(job: Job, children: Sequence[Child]) -> dict[str, Any]:
     }
     if job.kind == "grow":
         facts["ages"] = [child.age for child in children]
+        facts["code"] = _code_of(job, first.sex)  # of the child as it was asked for, not of the baby on the left
     return facts

@@ -15,6 +15,7 @@ from bots.discord import DiscordBot, DiscordOptions
 from bots.discord_patience import DiscordPatience
 from bots.patience import Patience
 from bots.telegram import TelegramBot, TelegramOptions
+from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit import Store
@@ -47,7 +48,7 @@ def dialogue(store: Store, worker: FakeWorker) -> Dialogue:
     agreed(store, "telegram", *range(1, 41), 424242)
     agreed(store, "discord", *range(1, 41), 424242)
     agreed(store, "console", "local")
-    return Dialogue(store, worker)
+    return Dialogue(store, worker, read_code=facts_of_code)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Dialogues that every adapter must lead in the same way: what somebody does, and what they then see.
 
 photo mom 1 as mom | Got mom        a photo with what the fake worker makes of it, said to be mom
-/age 12 | Girl, 12 years            a command
+/age 12 | Girl, 12 years            a command; "(seen)" in it stands for the first code of a child that was told
 press Older | Girl, 10 years        a button, by a part of its label
 """
 
@@ -45,6 +45,75 @@ STORIES: dict[str, str] = {
     "a brother or a sister": COUPLE + "/sibling | Girl, 6 years",
     "from baby to grown-up": COUPLE + "/grow | Girl, growing up",
     "another child with other wishes": COUPLE + "/child 3 boy | Boy, 3 years",
+    "what the picture shows is told with it": COUPLE.replace(
+        "Girl, 6 years · half mom, half dad", "Likeness: mom 81%, dad 64% · estimated age: 6 years"
+    ),
+    "a picture that missed its age says so": COUPLE + "/age 90 | this one came out looking younger than you asked",
+    "eyes from mom, nose from dad": COUPLE
+    + """
+        /genes eyes=mom nose=dad | Girl, 6 years
+        /genes | Eyes: mom (chosen)
+        /genes eyes=mom | That is how the child is drawn already
+    """,
+    "traits of nobody": COUPLE
+    + """
+        /genes eyes=grandma | Say whose each trait shall be
+    """,
+    "a trait is chosen by buttons and left to chance again": COUPLE
+    + """
+        press Who gave what | Eyes: mom
+        press Nose | Nose: from whom?
+        press mom | Girl, 6 years
+        /genes | Nose: mom (chosen)
+        press All by chance | All traits are left to chance again
+    """,
+    "traits that were wished before hold": "/genes hair=dad | Hair: dad"
+    + COUPLE
+    + """
+        /genes | Hair: dad (chosen)
+        /genes reset | Girl, 6 years
+    """,
+    "half a smile": COUPLE
+    + """
+        /smile 0.5 | Girl, 6 years
+        /smile 2 | A smile is a number from -1
+        /smile 0.5 | That is how the child is drawn already
+    """,
+    "glasses and fair hair": COUPLE
+    + """
+        /look glasses=1 hair=-0.5 | Girl, 6 years
+        /look | Glasses: 1
+        /look glasses=3 | Each look is a number from -1 to 1
+        /look reset | Girl, 6 years
+    """,
+    "a look is chosen by buttons": COUPLE
+    + """
+        /look | How shall the child look?
+        press Length of the hair | 1 is long, -1 is short
+        press -0.5 | Girl, 6 years
+    """,
+    "looks that were wished before hold": "/smile 1 | Smile: 1" + COUPLE + "/look | Smile: 1",
+    "an age group": COUPLE + "/group 11-20 | Girl, 15 years",
+    "an age group by buttons": """
+        /group | Of which age group
+        press 31–40 | Noted: 35 years.
+    """,
+    "an age group that is none": "/group 80-120 | An age group is two ages from 0 to 90",
+    "a child is drawn again by its code": COUPLE
+    + """
+        /code | Code:
+        /age 30 | Girl, 30 years
+        /sibling | Girl, 30 years
+        /code (seen) | Girl, 6 years
+    """,
+    "a code with a wrong letter": COUPLE + "/code T5N8-4KQ2 | That is not the code of a child",
+    "a code before the photos": "/code 71H1-31F | Send me photos of its mom and dad first",
+    "a strip carries genes and looks": """
+        /genes nose=mom | Nose: mom
+        /smile 1 | Smile: 1
+    """
+    + COUPLE
+    + "/grow | Girl, growing up",
     "no photos, no child": "/child | Send me two photos",
     "buttons make it older and younger": COUPLE
     + """

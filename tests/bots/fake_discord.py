@@ -633,8 +633,8 @@ class Person:
         return token
 
 
-OPTION_KINDS: tuple[tuple[Any, int], ...] = ((bytes | dict, 11), (int | float, 10), (Person, 6))
-"""Discord's numbers for attachments, numbers and people; words are 3."""
+OPTION_KINDS: tuple[tuple[Any, int], ...] = ((bytes | dict, 11), (bool, 5), (int | float, 10), (Person, 6))
+"""Discord's numbers for attachments, switches, numbers and people; words are 3."""
 GUILD_OF = {CHANNEL: GUILD, CHANNEL + 1: GUILD, OTHER_CHANNEL: OTHER_GUILD}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from bots.conversation import step
 from bots.events import (
     ButtonPressed,
+    CodeRead,
     CommandGiven,
     CoupleProposed,
     DrawingFailed,
@@ -28,9 +29,10 @@ from bots.events import (
     TextSaid,
 )
 from bots.state import State, state_from_json
-from bots.steps import Button, Line, QueueDrawing, Say, SplitPhoto, Step, Toast, line_from_json, line_to_json
+from bots.steps import Button, Line, QueueDrawing, ReadCode, Say, SplitPhoto, Step, Toast, line_from_json, line_to_json
 from bots.texts import render
 from bots.turn import Context, Habits
+from childface.wishes import facts_of_code
 
 OWNER = "anna"
 
@@ -45,6 +47,8 @@ class Story:
         )
         self.steps: list[Step] = []
         self.genes: dict[str, str] = {}
+        """Whose each trait is on every picture, and below, the code that every picture tells."""
+        self.code = "T5N8-4KQ2"
         self.jobs: dict[str, QueueDrawing] = {}
         self.saved: dict[str, Any] = {}
         self._turn = 0
@@ -68,6 +72,8 @@ class Story:
                 job_id = f"job{len(self.jobs) + 1}"
                 self.jobs[job_id] = deed
                 answered += self.hear(DrawingQueued(job_id))
+            if isinstance(deed, ReadCode):
+                answered += self.hear(CodeRead(deed.code, facts_of_code(deed.code), deed.reply_to))
             if isinstance(deed, SplitPhoto):
                 copy = NewPhoto(f"{deed.photo_id}-copy", "same", OWNER)
                 answered += self.hear(PhotoSplit(deed.photo_id, copy))
@@ -126,7 +132,8 @@ class Story:
         deed = self.jobs[job_id]
         child = deed.child
         quality = facts.pop("quality", "fast")
-        facts = {"seed": child.seed, "parents": (child.mom, child.dad), **facts}
+        card = {"genes": self.genes, "code": self.code} if self.genes else {}
+        facts = {"seed": child.seed, "parents": (child.mom, child.dad), **card, **facts}
         return self.hear(DrawingReady(job_id, deed.kind, quality, child.age, child.mix, "girl", **facts))
 
     def failed(self, job_id: str, code: str, **facts: Any) -> list[Step]:
@@ -152,10 +159,9 @@ class Story:
         """Press a button under the picture of a job."""
         deed = self.jobs[job_id]
         child = deed.child
-        wish: dict[str, object] = {name: getattr(child, name) for name in ("age", "mix", "sex", "seed", "tongue")}
-        if child.smile:
-            wish["looks"] = {"smile": 1.0}
-        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes)
+        names = ("age", "mix", "sex", "seed", "tongue", "genes", "looks")
+        wish: dict[str, object] = {name: getattr(child, name) for name in names}
+        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes, self.code)
         return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
 
     def hear_all(self, *events: Event) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bots.commands import GROUP, PRIVATE
 from bots.dialogue import Dialogue
+from bots.state import state_from_json
 from storage.unit import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
@@ -24,6 +25,11 @@ SEND_TWO = "Send me two photos: one of mom, one of dad."
 NEXT_PHOTO = "Now a photo of the other parent, please."
 BAD_AGE = "I can draw ages from 0 to 90. Try /age 7."
 BAD_MIX = "The mix is a number from 0 (all mom) to 100 (all dad). Try /mix 30."
+BAD_GROUP = "An age group is two ages from 0 to 90, the younger one first. Try /group 11-20."
+BAD_GENES = "Say whose each trait shall be, mom, dad, both or chance"
+BAD_SMILE = "A smile is a number from -1 (grave) to 1 (all smiles), 0 is as usual."
+BAD_LOOK = "Each look is a number from -1 to 1, 0 is as usual"
+BAD_CODE = "That is not the code of a child"
 BAD_SEX = "You can choose girl, boy or surprise. Try /sex girl."
 NO_FACE = "I cannot find a face on this photo."
 SILENCE = ""
@@ -172,6 +178,55 @@ COMMANDS = (
     Row("/age, right to left", (says("/age عمر"),), BAD_AGE),
     Row("/age, answered with -3", (says("/age"), sees("How old"), says("-3")), BAD_AGE),
     Row("/age, answered with a sticker", (says("/age"), sees("How old"), other(sticker=STICKER)), PHOTOS_ONLY),
+    Row("/age, a group beyond everything", (says("/age 80-120"),), BAD_AGE),
+    Row("/group, one age", (says("/group 12"),), BAD_GROUP),
+    Row("/group, turned round", (says("/group 20-11"),), BAD_GROUP),
+    Row("/group beyond everything", (says("/group 80-120"),), BAD_GROUP),
+    Row("/group, words", (says("/group teenagers"),), BAD_GROUP),
+    Row("/group, two of them", (says("/group 1-10 11-20"),), BAD_GROUP),
+    Row("/group, right to left", (says("/group مراهق"),), BAD_GROUP),
+    Row("/genes, an unknown trait", (says("/genes ears=mom"),), BAD_GENES),
+    Row("/genes of grandma", (says("/genes eyes=grandma"),), BAD_GENES),
+    Row("/genes without a parent", (says("/genes eyes"),), BAD_GENES),
+    Row("/genes without a trait", (says("/genes mom"),), BAD_GENES),
+    Row("/genes, both at once", (says("/genes eyes=mom eyes=dad"),), BAD_GENES),
+    Row("/genes, half of it good", (says("/genes eyes=mom, ears=dad"),), BAD_GENES),
+    Row("/genes, emoji", (says("/genes 👀=👩"),), BAD_GENES),
+    Row("/genes, right to left", (says("/genes قطة"),), BAD_GENES),
+    Row("/genes, answered with words", (says("/genes"), sees("Whose shall"), says("the cat")), SEND_TWO),
+    Row(
+        "/genes, a trait's button, answered with words",
+        (says("/genes"), sees("Whose shall"), presses("Nose"), sees("from whom?"), says("the cat")),
+        BAD_GENES,
+    ),
+    Row("/smile 2", (says("/smile 2"),), BAD_SMILE),
+    Row("/smile -1.5", (says("/smile -1.5"),), BAD_SMILE),
+    Row("/smile, words", (says("/smile like a cat"),), BAD_SMILE),
+    Row("/smile, two numbers", (says("/smile 0.1 0.2"),), BAD_SMILE),
+    Row("/smile, emoji", (says("/smile 😀"),), BAD_SMILE),
+    Row("/smile nan", (says("/smile nan"),), BAD_SMILE),
+    Row("/smile, answered with 7", (says("/smile"), sees("1 smiles"), says("7")), BAD_SMILE),
+    Row("/look, an unknown look", (says("/look ears=1"),), BAD_LOOK),
+    Row("/look, too much", (says("/look glasses=3"),), BAD_LOOK),
+    Row("/look, half of it good", (says("/look hair=0.5 glasses=-7"),), BAD_LOOK),
+    Row("/look, a number only", (says("/look 0.5"),), BAD_LOOK),
+    Row("/look, twice the same", (says("/look hair=1 hair=-1"),), BAD_LOOK),
+    Row("/look, emoji", (says("/look 👓"),), BAD_LOOK),
+    Row("/look, right to left", (says("/look قطة"),), BAD_LOOK),
+    Row(
+        "/look, a button, answered with 3",
+        (says("/look"), sees("How shall"), presses("Beard"), sees("grows a beard"), says("3")),
+        BAD_LOOK,
+    ),
+    Row("/code before any child", (says("/code"),), "There is no child yet whose code I could tell."),
+    Row("/code, a wrong letter", (says("/code 71H1-31G"),), BAD_CODE),
+    Row("/code, two letters changed places", (says("/code 17H1-31F"),), BAD_CODE),
+    Row("/code, far too long", (says(f"/code {'71H1' * 40}"),), BAD_CODE),
+    Row("/code, words", (says("/code of my child"),), BAD_CODE),
+    Row("/code, emoji", (says("/code 👶"),), BAD_CODE),
+    Row("/code, right to left", (says("/code رمز"),), BAD_CODE),
+    Row("/code without photos", (says("/code 71H1-31F"),), "Send me photos of its mom and dad first"),
+    Row("/code pasted, a wrong letter", (says("Code: 71H1-31G"),), BAD_CODE),
     Row("/mix abc", (says("/mix abc"),), BAD_MIX),
     Row("/mix -5", (says("/mix -5"),), BAD_MIX),
     Row("/mix 400", (says("/mix 400"),), BAD_MIX),
@@ -244,8 +299,11 @@ def what_changed(store: Store, number: str) -> list[str]:
         if user is None:
             return []
         drawings = [job.kind for job in unit.jobs.active_for(user.id) if job.kind != "encode"]
+        spoken = unit.conversations.get("telegram", number, user.id)
+        state = state_from_json(spoken.state if spoken else None)
+        wished = [str(wish) for wish in (state.genes, state.looks, state.child) if wish]
         settings = [name for name in ("age", "mix", "sex", "refine", "language") if getattr(user, name) is not None]
-    return drawings + settings
+    return drawings + wished + settings
 
 
 def test_every_command_has_a_row() -> None:

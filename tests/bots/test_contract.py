@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,8 +62,22 @@ class Seeds:
         facts = drawn(data)
         if facts["seed"] not in self.known:
             self.known.append(facts["seed"])
-        names = ("kind", "age", "mix", "sex")
-        return (*(facts[name] for name in names), self.known.index(facts["seed"]))
+        names = ("kind", "age", "mix", "sex", "genes", "looks")
+        return (*(str(facts[name]) for name in names), self.known.index(facts["seed"]))
+
+
+CODE = re.compile(r"(?<=^Code: ).*$", re.MULTILINE)
+
+
+def with_code(line: str, shown: Iterable[str]) -> str:
+    """What somebody says, with the first code of a child that was told."""
+    told = "\n".join(shown)
+    return line.replace("(seen)", CODE.search(told)[0]) if "(seen)" in line else line  # type: ignore[index]
+
+
+def without_codes(words: str) -> str:
+    """Each of the three has children of its own, and so codes."""
+    return CODE.sub("…", words)
 
 
 class Terminal:
@@ -81,7 +95,7 @@ class Terminal:
 
     def _line(self, move: Move) -> str:
         if move.kind == "command":
-            return move.what
+            return with_code(move.what, ["\n".join(block) for block in self._blocks()])
         if move.kind == "photo":
             path = self._home / f"{move.what.replace(' ', '-').replace(':', '-')}.jpg"
             path.write_bytes(move.what.encode())
@@ -109,7 +123,7 @@ class Terminal:
         words = [line for line in block if line not in buttons and Path(line.strip()) not in paths]
         labels = re.findall(r"\d+ (.+?)(?=   \d+ |$)", "   ".join(line.strip() for line in buttons))
         picture = self._seeds.picture(paths[0].read_bytes()) if paths else ()
-        return "\n".join(words), tuple(labels), picture
+        return without_codes("\n".join(words)), tuple(labels), picture
 
 
 def _button_lines(block: list[str]) -> list[str]:
@@ -128,14 +142,14 @@ class OnTelegram:
         if move.kind == "photo":
             await self._me.sends_photo(move.what.encode(), f"/{move.role}")
         elif move.kind == "command":
-            await self._me.says(move.what)
+            await self._me.says(with_code(move.what, self._me.texts))
         else:
             await self._me.presses(move.what)
 
     def sees(self) -> dict[Any, Seen]:
         toasts = [answer["text"] for answer in self._api.answers if answer.get("text")]
         return {f"toast {n}": (text, (), ()) for n, text in enumerate(toasts)} | {
-            m.message_id: (m.text, tuple(m.labels), self._seeds.picture(m.picture))
+            m.message_id: (without_codes(m.text), tuple(m.labels), self._seeds.picture(m.picture))
             for m in self._api.shown(self._me.chat_id)
         }
 
@@ -153,17 +167,25 @@ class OnDiscord:
         elif move.kind == "press":
             await self._me.presses(move.what)
         else:
-            name, *words = move.what.removeprefix("/").split()
+            name, *words = with_code(move.what, self._me.texts).removeprefix("/").split()
             await self._me.uses(name, **dict(_option(name, word) for word in words))
 
     def sees(self) -> dict[Any, Seen]:
         return {
-            m.message_id: (m.text.removesuffix(HINT), tuple(m.labels), self._seeds.picture(m.picture))
+            m.message_id: (without_codes(m.text.removesuffix(HINT)), tuple(m.labels), self._seeds.picture(m.picture))
             for m in self._me.shown
         }
 
 
-def _option(command: str, word: str) -> tuple[str, float | str]:
+def _option(command: str, word: str) -> tuple[str, float | str | bool]:
+    """A word as Discord's form has it: "eyes=mom" is an option of its own, the others are known by their command."""
+    name, equals, value = word.partition("=")
+    if equals:
+        return name, float(value) if command == "look" else value
+    if word == "reset":
+        return "reset", True
+    if command in ("smile", "group", "code"):
+        return ("strength", float(word)) if command == "smile" else (command, word)
     if not word.lstrip("-").isdigit():
         return "sex", word
     return ("mix" if command == "mix" else "age"), float(word)

@@ -307,7 +307,7 @@ def test_the_same_child_smiles_and_is_grave_again() -> None:
     first = story.first_child()
     story.press_under(first, "smile")
     smiling = story.last_drawing.child
-    assert smiling == replace(story.jobs[first].child, smile=True)
+    assert smiling == replace(story.jobs[first].child, looks={"smile": 1.0})
     story.ready(story.last_job)
     story.press_under(story.last_job, "smile")
     assert story.last_drawing.child == story.jobs[first].child

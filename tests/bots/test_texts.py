@@ -21,7 +21,10 @@ EXAMPLES: dict[str, Any] = {
     "result_days": 7.0, "handled_days": 30.0, "warnings": ["blurred"], "count": 3, "number": 2, "job_id": "j",
     "age_number": 6, "language": "de", "mom_share": "70%", "dad_share": "30%",
     "first": "Anna", "second": "Ben", "name": "Anna", "names": ["Mia"], "limit_letters": 24,
-    "genes": {"eyes": "mom", "hair": "both"}, "other": "Ben",
+    "genes": {"eyes": ["mom", True], "hair": ["both", False]}, "traits": {"nose": "chance"}, "trait": "eyes",
+    "source": "mom", "looks": {"smile": -0.5}, "look": "smile", "look_hint": "hair", "strength": 0.5,
+    "seen": {"likeness": {"mom": 81.0, "dad": 64.0}, "age": 6.3, "missed": "older"}, "code": "T5N8-4KQ2",
+    "other": "Ben",
     "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20 * 2**20, "what": "bytes",
     "wait": 600.0, "place": 4,
 }  # fmt: skip
