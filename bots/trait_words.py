@@ -49,14 +49,16 @@ GENE_SOURCES: dict[str, frozenset[str]] = {
     "mom": MOM_WORDS | words_of("mamas mommys мамин мамина мамины मम्मीजी أمها أمه"),
     "dad": DAD_WORDS | words_of("papas daddys папин папина папины أبوها أبوه"),
     "both": words_of(
-        "both half mix mixed between ambos ambas dos dois duas mitad metade оба обоих половина beide beiden beider gemischt "
+        "both half mix mixed between ambos ambas dos dois duas mitad metade оба обоих половина "
+        "beide beiden beider gemischt "
         "दोनों 都 两人 双方 一半 كلاهما الاثنين الاثنان كليهما"
     ),
     CHANCE: SURPRISE_WORDS
     | words_of("auto free azar acaso sorte случай случайно zufall zufällig संयोग 随机 صدفة الصدفة بالصدفة"),
 }
 FILLERS = words_of(
-    "from of the by and like has have with as is are de del al ao per durch la el los las y e o a os as da do das dos como com con "
+    "from of the by and like has have with as is are de del al ao per durch la el los las y e o a os as "
+    "da do das como com con "
     "от у и как с von vom der die das den des und wie mit का की के को से और जैसा जैसी जैसे 的 像 和 与 来自 跟 由 随 "
     "من و مثل على"
 )

@@ -33,7 +33,10 @@ class TestOnePerson:
         await first_child(anna)
         [picture] = anna.pictures
         assert drawn(picture.picture)["age"] == 6.0
-        assert picture.text == "Girl, 6 years · half mom, half dad"
+        assert picture.text.splitlines() == [
+            "Girl, 6 years · half mom, half dad",
+            "Likeness: mom 81%, dad 64% · estimated age: 6 years",
+        ]
         labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
         assert picture.labels[:6] == labels
 

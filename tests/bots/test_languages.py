@@ -172,7 +172,7 @@ class TestInTelegram:
         await anna.sees("Mama ist da.")
         await anna.sends_photo(b"someone 2")
         [picture] = await anna.sees_pictures(1)
-        assert picture.text == "Mädchen, 6 Jahre · halb Mama, halb Papa"
+        assert picture.text.startswith("Mädchen, 6 Jahre · halb Mama, halb Papa\nÄhnlichkeit: Mama 81\xa0%")
         assert picture.labels[:2] == ["◀ Jünger", "Älter ▶"]
 
     async def test_a_chosen_language_is_spoken_at_once_and_from_then_on(self, api: BotApi) -> None:
@@ -193,4 +193,4 @@ class TestInTelegram:
         await anna.sees("وصلت صورة الأم.")
         await anna.sends_photo(b"someone 2")
         [picture] = await anna.sees_pictures(1)
-        assert picture.text == "بنت، 6 سنوات · نصف من الأم ونصف من الأب"
+        assert picture.text.startswith("بنت، 6 سنوات · نصف من الأم ونصف من الأب\n")

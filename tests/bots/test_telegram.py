@@ -41,7 +41,10 @@ class TestOnePerson:
         await anna.sends_photo(b"dad 1")
         [picture] = await anna.sees_pictures(1)
         assert drawn(picture.picture)["age"] == 6.0
-        assert picture.text == "Girl, 6 years · half mom, half dad"
+        assert picture.text.splitlines() == [
+            "Girl, 6 years · half mom, half dad",
+            "Likeness: mom 81%, dad 64% · estimated age: 6 years",
+        ]
         labels = ["◀ Younger", "Older ▶", "More mom", "More dad", "Sibling", "Growth strip"]
         assert picture.labels == [*labels, "Family card", "Watch it grow", "Smile on or off", "Who gave what?"]
 
@@ -109,14 +112,15 @@ class TestOnePerson:
         await anna.presses("Growth strip")
         pictures = await anna.sees_pictures(2)
         assert drawn(pictures[1].picture)["kind"] == "grow"
-        assert pictures[1].labels == ["Sibling"]
+        assert pictures[1].labels == ["Sibling", "Who gave what?"]
 
     async def test_watching_it_grow_is_a_film_that_plays_by_itself(self, api: BotApi) -> None:
         anna = api.person(1)
         await first_child(anna)
         await anna.presses("Watch it grow")
         film = (await anna.sees_pictures(2))[1]
-        assert (film.kind, film.text) == ("animation", "Girl, growing up · half mom, half dad")
+        said = "Girl, growing up · half mom, half dad\nLikeness: mom 81%, dad 64%"
+        assert (film.kind, film.text) == ("animation", said)
         assert drawn(film.picture)["film"] == "mp4"
         assert film.labels == ["Sibling"]
 
@@ -343,7 +347,7 @@ class TestTroubleOnTheWay:
         api.fail("sendMessage", "429")
         api.fail("editMessageMedia", "429")
         await first_child(anna)
-        assert [message.text for message in anna.pictures] == ["Girl, 6 years · half mom, half dad"]
+        assert [message.text.splitlines()[0] for message in anna.pictures] == ["Girl, 6 years · half mom, half dad"]
 
     async def test_429_in_one_chat_does_not_hold_up_another(self, api: BotApi, bot: TelegramBot) -> None:
         anna, ben = api.person(1), api.person(2)

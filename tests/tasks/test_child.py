@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.child_code import wish_of_code
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
 from storage.deletion import delete_user
 from tasks.child import ON_CARD, make_child
@@ -122,7 +123,8 @@ def test_a_wish_for_a_film_shows_the_child_growing_up(bench: Bench, kind: str, m
     assert (result.mime, result.width, result.height) == (media_type, 256, 256)
     assert bench.job(job).result["ages"] == [1, 6, 30]
     assert bench.job(job).result["genes"]["eyes"] == "mom"
-    assert bench.job(job).result["code"]
+    asked = wish_of_code(bench.job(job).result["code"])  # of the child as it was asked for, not of the baby at first
+    assert (asked.age, asked.genes, asked.looks) == (6.0, {"eyes": "mom"}, {"smile": 0.5})
 
 
 def test_a_kind_of_film_that_nobody_knows_is_an_answer(bench: Bench) -> None:
