@@ -44,6 +44,7 @@ LEAST: Mapping[str, int] = {
     "alembic": logging.WARNING,
     "asyncio": logging.WARNING,
     "PIL": logging.WARNING,
+    "multiprocessing": logging.WARNING,  # that of Celery's pool
 }
 """From which level on a library and its parts are heard."""
 

@@ -1,6 +1,6 @@
 """Many people, a service that fails all the time, and a bot that is restarted: is every reply told once?
 
-Used by the tests in a small size, and by benchmarks/storm.py in a large one.
+For the tests, in a small size; benchmarks/storm.py raises a larger one, over both services.
 """
 
 from __future__ import annotations

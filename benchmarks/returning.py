@@ -1,0 +1,84 @@
+"""People who were here before: rows and files like those that one real conversation left, for thousands of others."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, UserRow
+from storage.unit import Store
+
+BATCH = 200
+"""People in one transaction."""
+
+OWNED = {PhotoRow: PhotoRow.owner_id, LatentRow: LatentRow.owner_id, JobRow: JobRow.user_id}
+"""In the order in which rows refer to each other."""
+
+
+def furnish(store: Store, example: int, others: Iterable[int]) -> None:
+    """Give everybody what the example person has: photos' rows, latents with files of their own, jobs, conversation."""
+    waiting = list(others)
+    pattern = _pattern(store, str(example))
+    for start in range(0, len(waiting), BATCH):
+        with store.database.engine.begin() as connection:
+            users = dict(
+                connection.execute(
+                    select(UserRow.platform_user_id, UserRow.id).where(
+                        UserRow.platform_user_id.in_([str(number) for number in waiting[start : start + BATCH]])
+                    )
+                ).all()
+            )
+            copies = [_copy(store, pattern, number, user_id) for number, user_id in users.items()]
+            for model in pattern:
+                rows = [row for copy in copies for row in copy[model]]
+                if rows:
+                    connection.execute(insert(model), rows)
+
+
+def _pattern(store: Store, number: str) -> dict[type[Any], list[dict[str, Any]]]:
+    """The rows of one person, by table, and their chat's conversation."""
+    with store.database.session_factory() as session:
+        user = session.scalars(select(UserRow).where(UserRow.platform_user_id == number)).one()
+        found: dict[type[Any], list[dict[str, Any]]] = {}
+        for model, owner in {**OWNED, ConversationRow: ConversationRow.user_id}.items():
+            rows = session.scalars(select(model).where(owner == user.id)).all()
+            found[model] = [{c.key: getattr(row, c.key) for c in model.__table__.columns} for row in rows]
+    return found
+
+
+def _copy(
+    store: Store, pattern: dict[type[Any], list[dict[str, Any]]], number: str, user_id: str
+) -> dict[type[Any], list[dict[str, Any]]]:
+    """The same rows with ids, chat and files of somebody else's."""
+    known = pattern[ConversationRow][0]
+    new = {row["id"]: uuid.uuid4().hex for model in OWNED for row in pattern[model]}
+    new[known["user_id"]] = user_id
+    copied: dict[type[Any], list[dict[str, Any]]] = {}
+    for model, rows in pattern.items():
+        copied[model] = []
+        for row in rows:
+            other = {name: _renamed(value, new) for name, value in row.items()}
+            if "chat_id" in other:
+                other["chat_id"] = number
+            if other.get("blob_key"):
+                other["blob_key"] = store.blobs.put(store.blobs.get(row["blob_key"]))
+            if "reply" in other:
+                other["reply"] = {**other["reply"], "user": number}
+            copied[model].append(other)
+    return copied
+
+
+def _renamed(value: Any, new: dict[str, str]) -> Any:
+    """Ids inside of texts and JSON, too."""
+    if isinstance(value, str):
+        return new.get(value, value)
+    if isinstance(value, dict | list):
+        told = json.dumps(value)
+        for old, other in new.items():
+            told = told.replace(old, other)
+        return json.loads(told)
+    return value
