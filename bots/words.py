@@ -105,12 +105,8 @@ def plain_words(text: str | None) -> list[str]:
 
 def _trim(word: str) -> str:
     """Drop what is not a letter, mark or digit at both ends; keep a word that is nothing else."""
-    kept = word
-    while kept and unicodedata.category(kept[0])[0] not in "LMN":
-        kept = kept[1:]
-    while kept and unicodedata.category(kept[-1])[0] not in "LMN":
-        kept = kept[:-1]
-    return kept or word
+    inside = [at for at, letter in enumerate(word) if unicodedata.category(letter)[0] in "LMN"]
+    return word[inside[0] : inside[-1] + 1] if inside else word
 
 
 def _say_one_of(words: set[str], names: frozenset[str]) -> bool:
