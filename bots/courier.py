@@ -182,21 +182,13 @@ class Courier:
     ) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str], dict[str, int]]:
         """Finished jobs that are to be told, running ones that are watched, watched ones that are over or deleted;
         and which in the queue those are that wait in it."""
-        running, lost, places = [], [], {}
         with self._store.view() as unit:
             finished = [(job, reply_facts(unit, job)) for job in unit.jobs.undelivered(self._platform)]
-            for job_id in watched:
-                try:
-                    job = unit.jobs.get(job_id)
-                except NotFound:
-                    lost.append(job_id)
-                    continue
-                if job.delivered_at is not None:
-                    lost.append(job_id)
-                elif not job.finished:
-                    running.append(job)
-                    if job.state == "queued" and job.kind != "encode":
-                        places[job_id] = unit.jobs.place(job)
+            known = unit.jobs.some(watched)
+            queued = [job for job in known.values() if job.state == "queued" and job.kind != "encode"]
+            places = unit.jobs.places() if queued else {}
+        running = [job for job in known.values() if not job.finished]
+        lost = [job_id for job_id in watched if job_id not in known or known[job_id].delivered_at is not None]
         return finished, running, lost, places
 
     # Progress

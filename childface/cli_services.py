@@ -133,12 +133,18 @@ def bot(
 def worker(
     ctx: typer.Context,
     queues: Annotated[str, typer.Option(help="Which queues to serve, with commas between.")] = "encode,draw,refine",
-    concurrency: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes; each loads the models.", show_default="one for each GPU, else for two cores"
+        ),
+    ] = None,
 ) -> None:
     """Start a Celery worker for a deployment with a broker."""
     from childface import wiring
     from childface.watching import sharing
     from tasks.queue import QUEUES
+    from tasks.share import processes, threads_each
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
@@ -151,6 +157,8 @@ def worker(
     wiring.require_tables(settings)
     set_up_logging(settings)
     keep_celery_from_logging()
+    concurrency = concurrency or processes()
+    settings = settings.model_copy(update={"threads": settings.threads or threads_each(concurrency)})
     with sharing(settings):
         code = _serve_queues(settings, environment, wanted, concurrency)
     if code:

@@ -126,7 +126,11 @@ class Settings(BaseSettings):
         True, description="Send a better picture after the first one, unless the user chose otherwise."
     )
     refine_seconds: float = Field(12.0, gt=0, description="Longest refinement of one parent.")
-    threads: int | None = Field(None, ge=1, description="Threads of one model. Empty: as many as there are cores.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads of one model. Empty: as many as there are cores; a worker's processes share them.",
+    )
     engine: Literal["auto", "torch", "compiled", "openvino"] = Field(
         "auto",
         description="What draws. `auto`: the one that `childface doctor --bench` found best, else the likeliest.",
@@ -168,7 +172,15 @@ class Settings(BaseSettings):
     visibility_timeout: int = Field(
         3600,
         gt=0,
-        description="Seconds after which Redis hands a lost worker's task to another. Well above hard_limit.",
+        description="Seconds after which Redis hands a lost worker's task to another. At least twice hard_limit.",
+    )
+    tasks_per_child: int = Field(
+        200, ge=0, description="Jobs after which a worker's process makes room for a fresh one. `0`: never."
+    )
+    memory_per_child: int = Field(
+        3000,
+        ge=0,
+        description="Megabytes; a worker's process that took more makes room after its job. `0`: no limit.",
     )
     max_attempts: int = Field(5, ge=1, description="How often a job is tried when something passing fails.")
     admins: Places = Field(
@@ -262,9 +274,9 @@ class Settings(BaseSettings):
             raise ValueError("webhook_url must begin with https://")
         if self.soft_limit >= self.hard_limit:
             raise ValueError("soft_limit must be below hard_limit")
-        if self.visibility_timeout <= self.hard_limit:
+        if self.visibility_timeout < 2 * self.hard_limit:
             # Redis would hand the task to a second worker while the first one is still at it.
-            raise ValueError("visibility_timeout must be above hard_limit")
+            raise ValueError("visibility_timeout must be at least twice hard_limit")
         return self
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

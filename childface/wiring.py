@@ -67,6 +67,8 @@ def task_config(settings: Settings) -> TaskConfig:
         soft_limit=settings.soft_limit,
         hard_limit=settings.hard_limit,
         visibility_timeout=settings.visibility_timeout,
+        tasks_per_child=settings.tasks_per_child,
+        memory_per_child=settings.memory_per_child,
         max_attempts=settings.max_attempts,
     )
 

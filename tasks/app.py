@@ -5,6 +5,8 @@ Nothing connects, loads a model or reads a setting until a task runs.
 
 from __future__ import annotations
 
+import random
+
 from celery import Celery, Task
 
 from tasks.child import make_child
@@ -37,4 +39,5 @@ def _again(task: Task, wish: Again | None) -> None:
     """Celery's retry, where the job asks for it."""
     if wish is not None:
         queue = task.request.delivery_info.get("routing_key")
-        raise task.retry(countdown=wish.seconds, queue=queue)
+        # A little chance: those who met the same fault do not all come back in the same instant.
+        raise task.retry(countdown=wish.seconds * random.uniform(0.8, 1.2), queue=queue)

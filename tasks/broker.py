@@ -10,6 +10,9 @@ from kombu import Queue
 from tasks.config import TaskConfig
 from tasks.queue import QUEUES
 
+CONNECT_SECONDS = 5
+"""How long Redis may take to let us in."""
+
 
 def create_celery(config: TaskConfig) -> Celery:
     """A Celery app that can send tasks; `tasks.app.register` makes it one that can run them."""
@@ -24,6 +27,10 @@ def create_celery(config: TaskConfig) -> Celery:
         task_reject_on_worker_lost=True,
         # A long job must not hold back the ones that another worker could take.
         worker_prefetch_multiplier=1,
+        worker_max_tasks_per_child=config.tasks_per_child or None,
+        worker_max_memory_per_child=config.memory_per_child * 1000 or None,
+        # What ran while the broker was away is finished: its lease in the database keeps others away from it.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_redirect_stdouts=False,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
@@ -31,6 +38,8 @@ def create_celery(config: TaskConfig) -> Celery:
         task_soft_time_limit=config.soft_limit,
         task_time_limit=config.hard_limit,
         broker_connection_retry_on_startup=True,
+        # For ever: by default a worker gives up after a hundred tries, and ends.
+        broker_connection_max_retries=None,
         broker_transport_options=_transport_options(config),
         task_queues=[Queue(config.queue_prefix + name) for name in QUEUES],
         task_default_queue=config.queue_prefix + QUEUES[0],
@@ -43,4 +52,12 @@ def _transport_options(config: TaskConfig) -> dict[str, Any]:
     if config.broker_url.startswith("memory:"):
         # The default looks once a second, which somebody who waits for a picture would feel.
         return {"polling_interval": 0.05}
-    return {"visibility_timeout": config.visibility_timeout, "queue_order_strategy": "priority"}
+    return {
+        "visibility_timeout": config.visibility_timeout,
+        # The order in which a worker looks at its queues; the default takes turns.
+        "queue_order_strategy": "priority",
+        # A server that does not answer at all must not hold a chat for as long as TCP is patient.
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }

@@ -25,9 +25,15 @@ class TaskConfig:
     lease: timedelta = timedelta(seconds=60)
     """How long a job stays with a worker that says nothing. Workers say something three times in that time, so a
     killed one's jobs are free again after a minute, and a slow one keeps its own."""
+    empty_for: timedelta = timedelta(seconds=30)
+    """A job that waits longer than this while the broker holds no message at all has lost its own."""
     soft_limit: float = 240.0
     hard_limit: float = 300.0
     visibility_timeout: int = 3600
+    tasks_per_child: int = 200
+    """After so many jobs a worker's child makes room for a fresh one, whatever it may have leaked. 0: never."""
+    memory_per_child: int = 3_000
+    """Megabytes; a child that ever took more makes room for a fresh one after its job. 0: no limit."""
     max_attempts: int = 5
     first_retry_seconds: float = 1.0
     """Waits grow from here: doubled each time, at most a minute."""

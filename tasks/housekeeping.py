@@ -103,7 +103,8 @@ class Housekeeping:
     def _requeue(self, number: int) -> None:
         workshop = self._workshop()
         everything = self._memory_is_lost and number == 0
-        requeue_lost(workshop.store, workshop.queue, timedelta(0) if everything else self._waited_too_long)
+        older_than = timedelta(0) if everything else self._waited_too_long
+        requeue_lost(workshop.store, workshop.queue, older_than, workshop.config)
 
     def _give_back(self) -> None:
         if self._process_forks:

@@ -22,6 +22,10 @@ class JobQueue(Protocol):
         """Queue it. The message holds the id only; losing it loses nothing, because the row is the truth."""
         ...
 
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet. Raises what the broker raises when it is away."""
+        ...
+
 
 def route(job: Job) -> tuple[str, str]:
     """The task's name and the queue of a job."""
@@ -59,3 +63,9 @@ class CeleryQueue:
             retry=True,
             retry_policy=policy,
         )
+
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+        with self._app.connection_for_read() as connection:
+            channel = connection.default_channel
+            return sum(channel.queue_declare(self._prefix + name, passive=False).message_count for name in QUEUES)

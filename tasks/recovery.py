@@ -7,22 +7,29 @@ from datetime import timedelta
 from observability.logs import get_logger
 from observability.metrics import JOBS_REQUEUED
 from storage.unit import Store
+from tasks.config import TaskConfig
 from tasks.queue import JobQueue
 
 log = get_logger(__name__)
 
 
-def requeue_lost(store: Store, queue: JobQueue, older_than: timedelta) -> int:
-    """Queue every job again that waits longer than `older_than` or whose worker fell silent; returns how many.
+def requeue_lost(store: Store, queue: JobQueue, older_than: timedelta, config: TaskConfig) -> int:
+    """Queue every job again whose message is lost or whose worker fell silent; returns how many.
 
-    Harmless when a message does exist after all: the second one finds the job taken.
+    A broker with as many messages as jobs wait has lost none, however long they wait. One without messages has lost
+    them all. In between, jobs that have waited longer than `older_than` are taken to be the lost ones: harmless when a
+    message does exist after all, the second one finds the job taken.
     """
+    messages = queue.waiting()
     with store.view() as unit:
-        lost = unit.jobs.stale(older_than)
+        if messages == 0:
+            older_than = min(older_than, config.empty_for)
+        all_there = 0 < messages >= unit.jobs.count_queued()
+        lost = unit.jobs.stale(None if all_there else older_than, config.lease)
     found = 0
     for job in lost:
         with store.unit() as unit:
-            mine = unit.jobs.requeued(job.id)
+            mine = unit.jobs.requeued(job.id, config.lease)
             unit.commit()
         if mine:
             queue.put(job)

@@ -87,7 +87,7 @@ def _run(workshop: Workshop, job_id: str, work: Work) -> Again | None:
 
 def _take(workshop: Workshop, job_id: str) -> Job | None:
     with workshop.store.unit() as unit:
-        if unit.jobs.must_wait(job_id):
+        if unit.jobs.must_wait(job_id, workshop.config.lease):
             return None
         job = unit.jobs.start(job_id, workshop.config.lease)
         unit.commit()
@@ -109,7 +109,8 @@ def _look_again(workshop: Workshop, job_id: str) -> Again | None:
     if job.state != "running":
         return None
     left = (job.claimed_until or workshop.store.clock()) - workshop.store.clock()
-    return Again(max(left, timedelta(0)).total_seconds() + 1.0)
+    # At most a lease: a longer one was given by a clock that has been set back since, and counts for nothing.
+    return Again(min(max(left, timedelta(0)), workshop.config.lease).total_seconds() + 1.0)
 
 
 def _stop(workshop: Workshop, job: Job) -> Again | None:

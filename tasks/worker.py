@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from billiard import current_process
 from celery.bootsteps import StartStopStep
-from celery.signals import worker_ready
+from celery.signals import worker_process_init, worker_ready
 
 from tasks.app import register
 from tasks.broker import create_celery
@@ -19,6 +20,7 @@ from tasks.config import TaskConfig
 from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess
 from tasks.queue import QUEUES
+from tasks.share import share_cores, take_card
 from tasks.workshop import Workshop
 
 WAITED_TOO_LONG = timedelta(minutes=15)
@@ -65,8 +67,15 @@ def run_worker(
     # Not before the children have been forked: a thread that holds a lock at that moment would leave it closed there.
     worker_ready.connect(lambda **_: keeper.start(), weak=False)
     worker_ready.connect(lambda **_: on_ready(), weak=False)
+    share_cores(concurrency)
+    worker_process_init.connect(_take_card, weak=False)
     try:
         worker.start()
     finally:
         keeper.stop()
     return int(worker.exitcode or 0)
+
+
+def _take_card(**_: object) -> None:
+    """In each child, before its first job: a recycled child gets the number of the one before it, and its GPU."""
+    take_card(current_process().index)

@@ -4,6 +4,8 @@
        ▲                 │
        └──retry_later────┘        a worker that dies lets its lease run out: start() succeeds again
 
+A lease that ends later than any lease can was given by a clock that has been set back since; it counts for nothing.
+
 Every change of state is one conditional UPDATE whose row count tells who won, so two workers (or couriers) that were
 given the same job cannot both have it, on either database.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
@@ -23,6 +25,15 @@ from storage.repositories.base import Tools, new_id, record_of
 
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 FINISHED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+FAR = 1000
+"""Places in the queue that are counted."""
+
+BATCH = 500
+"""Ids in one query."""
+
+LONGEST_CLAIM = timedelta(hours=1)
+"""Of a telling; services do not ask for more patience at once."""
 
 
 class Jobs:
@@ -84,10 +95,9 @@ class Jobs:
     def start(self, job_id: str, lease: timedelta) -> Job | None:
         """Take the job for `lease`. None when somebody else has it, it is finished, or it was deleted."""
         now = self._tools.now()
-        free = or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.claimed_until < now))
         won = self._change(
             job_id,
-            free,
+            or_(JobRow.state == "queued", self._dropped(lease)),
             state="running",
             claimed_until=now + lease,
             attempts=JobRow.attempts + 1,
@@ -95,7 +105,7 @@ class Jobs:
         )
         return self.get(job_id) if won else None
 
-    def must_wait(self, job_id: str) -> bool:
+    def must_wait(self, job_id: str, lease: timedelta | None = None) -> bool:
         """Whether another drawing of the same person is being made: nobody has two workers at once.
 
         Ask in the unit that starts the job: it holds the person's row, so two workers cannot both hear "no". A
@@ -106,8 +116,7 @@ class Jobs:
             return False
         self._tools.session.execute(select(UserRow.id).where(UserRow.id == row.user_id).with_for_update())
         others = and_(JobRow.user_id == row.user_id, JobRow.id != job_id, JobRow.quality == row.quality)
-        alive = JobRow.claimed_until >= self._tools.now()
-        served = and_(JobRow.state == "running", JobRow.kind != "encode", alive)
+        served = and_(JobRow.state == "running", JobRow.kind != "encode", ~self._dropped(lease))
         return self._tools.session.execute(select(JobRow.id).where(others, served).limit(1)).first() is not None
 
     def report(self, job_id: str, stage: str, progress: float, *, lease: timedelta | None = None) -> None:
@@ -192,15 +201,43 @@ class Jobs:
         query = query.order_by(JobRow.created_at.desc()).offset(nth - 1).limit(1)
         return self._tools.session.execute(query).scalar_one_or_none()
 
-    def place(self, job: Job) -> int:
-        """Which in the queue a drawing is, counted from 1: those queued before it that are served before it."""
+    def place(self, job: Job) -> int | None:
+        """Which in the queue a drawing is, counted from 1: those queued before it that are served before it.
+
+        None: so far back that nobody counts (`FAR`).
+        """
         before = and_(JobRow.queued_at < job.queued_at, JobRow.quality == job.quality)
-        query = select(func.count()).where(JobRow.state == "queued", JobRow.kind != "encode", before)
-        return int(self._tools.session.execute(query).scalar_one()) + 1
+        queued = and_(JobRow.state == "queued", JobRow.kind != "encode", before)
+        place = len(self._tools.session.scalars(select(JobRow.id).where(queued).limit(FAR)).all()) + 1
+        return place if place <= FAR else None
+
+    def places(self) -> dict[str, int]:
+        """The places of all drawings that wait, without those that are so far back that nobody counts."""
+        found: dict[str, int] = {}
+        for quality in get_args(Quality):
+            waits = and_(JobRow.state == "queued", JobRow.kind != "encode", JobRow.quality == quality)
+            ids = select(JobRow.id).where(waits).order_by(JobRow.queued_at).limit(FAR)
+            found.update((job_id, place) for place, job_id in enumerate(self._tools.session.scalars(ids), start=1))
+        return found
+
+    def some(self, ids: Sequence[str]) -> dict[str, Job]:
+        """Those of these jobs that exist."""
+        found: dict[str, Job] = {}
+        for start in range(0, len(ids), BATCH):
+            query = select(JobRow).where(JobRow.id.in_(ids[start : start + BATCH]))
+            found.update((job.id, job) for job in self._records(query))
+        return found
+
+    def count_queued(self) -> int:
+        """How many jobs wait for a worker."""
+        query = select(func.count()).where(JobRow.state == "queued")
+        return int(self._tools.session.execute(query).scalar_one())
 
     def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
         """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""
-        query = select(JobRow).where(JobRow.platform == platform, JobRow.state.in_(FINISHED), self._deliverable())
+        # Of a job that is not finished the index holds no moment, and all of these may be ten thousand.
+        over = and_(JobRow.finished_at.is_not(None), JobRow.state.in_(FINISHED))
+        query = select(JobRow).where(JobRow.platform == platform, over, self._deliverable())
         return self._records(query.order_by(JobRow.finished_at, JobRow.id).limit(limit))
 
     def claim_delivery(self, job_id: str, lease: timedelta) -> bool:
@@ -213,7 +250,8 @@ class Jobs:
         )
 
     def release_delivery(self, job_id: str, *, wait: timedelta = timedelta(0)) -> bool:
-        """Could not tell now; let somebody try again after `wait`. False when it was told meanwhile."""
+        """Could not tell now; try again after `wait` (an hour at most). False when it was told meanwhile."""
+        wait = min(wait, LONGEST_CLAIM)
         return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._tools.now() + wait)
 
     def renew_delivery(self, job_id: str, lease: timedelta) -> bool:
@@ -229,23 +267,32 @@ class Jobs:
             delivery_claimed_until=None,
         )
 
-    def stale(self, older_than: timedelta, limit: int = 100) -> list[Job]:
-        """Jobs that nobody works on: queued longer ago than that, or running with a lease that ran out."""
-        now = self._tools.now()
-        lost = and_(JobRow.state == "queued", JobRow.queued_at < now - older_than)
-        dropped = and_(JobRow.state == "running", JobRow.claimed_until < now)
-        return self._records(
-            select(JobRow).where(or_(lost, dropped)).order_by(JobRow.queued_at, JobRow.id).limit(limit)
-        )
+    def stale(self, older_than: timedelta | None, lease: timedelta | None = None, limit: int = 100) -> list[Job]:
+        """Jobs that nobody works on: queued longer ago than that (None: none), or running with a lease that ran out."""
+        now, nobody = self._tools.now(), self._dropped(lease)
+        if older_than is not None:
+            # Queued in the future: the clock has been set back since.
+            long_ago = or_(JobRow.queued_at < now - older_than, JobRow.queued_at > now + older_than)
+            nobody = or_(and_(JobRow.state == "queued", long_ago), nobody)
+        return self._records(select(JobRow).where(nobody).order_by(JobRow.queued_at, JobRow.id).limit(limit))
 
-    def requeued(self, job_id: str) -> bool:
+    def requeued(self, job_id: str, lease: timedelta | None = None) -> bool:
         """Note that a new message for a stale job is on its way; False when somebody works on it after all."""
+        free = or_(JobRow.state == "queued", self._dropped(lease))
+        return self._change(job_id, free, state="queued", claimed_until=None, queued_at=self._tools.now())
+
+    def _dropped(self, lease: timedelta | None) -> ColumnElement[bool]:
+        """Running, with a lease that ran out or that nobody can have given by the clock as it is now."""
         now = self._tools.now()
-        free = or_(JobRow.state == "queued", and_(JobRow.state == "running", JobRow.claimed_until < now))
-        return self._change(job_id, free, state="queued", claimed_until=None, queued_at=now)
+        over = JobRow.claimed_until < now
+        if lease is not None:
+            # Twice: clocks of two machines differ a little.
+            over = or_(over, JobRow.claimed_until > now + 2 * lease)
+        return and_(JobRow.state == "running", over)
 
     def _deliverable(self) -> ColumnElement[bool]:
-        free = or_(JobRow.delivery_claimed_until.is_(None), JobRow.delivery_claimed_until <= self._tools.now())
+        now, until = self._tools.now(), JobRow.delivery_claimed_until
+        free = or_(until.is_(None), until <= now, until > now + 2 * LONGEST_CLAIM)
         return and_(JobRow.delivered_at.is_(None), free)
 
     def _end(self, job_id: str, state: JobState, condition: ColumnElement[bool], **values: Any) -> bool:

@@ -246,6 +246,42 @@ def test_the_watchdog_finds_lost_and_dropped_jobs_and_no_others(house: Furnished
         assert unit.jobs.get(waiting.id).queued_at == clock.time
 
 
+def test_a_lease_of_a_clock_that_was_set_back_holds_nobody_up(house: Furnished, clock: TurnableClock) -> None:
+    """A worker took it, its clock was a day ahead and is right again; the worker was killed."""
+    job = house.job(house.user())
+    clock.turn(24 * HOUR)
+    with house.store.unit() as unit:
+        assert unit.jobs.start(job.id, HOUR)
+        unit.commit()
+    clock.turn(-24 * HOUR)
+    with house.store.unit() as unit:
+        assert [found.id for found in unit.jobs.stale(HOUR, HOUR)] == [job.id]
+        assert unit.jobs.start(job.id, HOUR)
+        assert unit.jobs.finish(job.id, {})
+        unit.commit()
+
+
+def test_what_was_queued_in_the_future_is_found_as_well(house: Furnished, clock: TurnableClock) -> None:
+    clock.turn(24 * HOUR)
+    job = house.job(house.user())
+    clock.turn(-24 * HOUR)
+    with house.store.unit() as unit:
+        assert [found.id for found in unit.jobs.stale(HOUR)] == [job.id]
+        assert unit.jobs.stale(None) == []
+
+
+def test_a_telling_that_was_claimed_in_the_future_is_told_all_the_same(house: Furnished, clock: TurnableClock) -> None:
+    job = house.done_job(house.user())
+    clock.turn(24 * HOUR)
+    with house.store.unit() as unit:
+        assert unit.jobs.claim_delivery(job.id, HOUR)
+        unit.commit()
+    clock.turn(-24 * HOUR)
+    with house.store.unit() as unit:
+        assert [found.id for found in unit.jobs.undelivered(job.platform)] == [job.id]
+        assert unit.jobs.claim_delivery(job.id, HOUR)
+
+
 def test_nobody_has_two_drawings_made_at_once(house: Furnished) -> None:
     anna, ben = house.user("1"), house.user("2")
     first, second = house.running_job(anna), house.job(anna)
@@ -274,6 +310,8 @@ def test_the_place_in_the_queue_counts_those_that_are_served_before(house: Furni
         house.clock.turn(HOUR / 60)
     with house.store.unit() as unit:
         assert [unit.jobs.place(job) for job in jobs] == [1, 2, 3]
+        places = unit.jobs.places()
+        assert [places[job.id] for job in jobs] == [1, 2, 3]
         unit.jobs.start(jobs[0].id, HOUR)
         assert unit.jobs.place(jobs[2]) == 2
         unit.commit()

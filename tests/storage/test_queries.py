@@ -33,6 +33,10 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "a place in the queue": lambda unit, now: unit.jobs.place(
         unit.jobs.add("child", unit.users.get_or_add("telegram", "7").id, "telegram", "1")
     ),
+    "all places": lambda unit, now: unit.jobs.places(),
+    "some jobs": lambda unit, now: unit.jobs.some([NOBODY]),
+    "how many wait": lambda unit, now: unit.jobs.count_queued(),
+    "stale by any clock": lambda unit, now: unit.jobs.stale(None, HOUR),
     "a person to delete": lambda unit, now: unit.removal.remove_user(NOBODY),
     "photos to purge": lambda unit, now: unit.removal.remove_photo_data(now, 100),
     "handles to purge": lambda unit, now: unit.removal.remove_photo_handles(now, 100),

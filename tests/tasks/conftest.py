@@ -28,11 +28,18 @@ class RememberingQueue:
 
     jobs: list[Job] = field(default_factory=list)
     raises: Exception | None = None
+    held: int = 0
+    """Messages that nobody has taken yet."""
 
     def put(self, job: Job) -> None:
         if self.raises is not None:
             raise self.raises
         self.jobs.append(job)
+
+    def waiting(self) -> int:
+        if self.raises is not None:
+            raise self.raises
+        return self.held
 
 
 @dataclass
