@@ -322,7 +322,7 @@ class Courier:
             self._status.pop(lane, None)
         try:
             for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
-                status = await self._show(job, place, line, status)
+                status = await self._show(job, place, line, status, f"{job.id}.{index}")
                 # A message that has become this line must not become the next one, not even after a crash.
                 used = {} if status is not None else {"message": None}
                 await self._dialogue.aside(self._note, job_id, told=index + 1, **used)
@@ -349,12 +349,15 @@ class Courier:
         for queued in answer.jobs:
             self.watch(queued)
 
-    async def _show(self, job: Job, place: Place, line: Line, status: str | None) -> str | None:
-        """Show one line, in the progress message where there is one; what is left of that message."""
+    async def _show(self, job: Job, place: Place, line: Line, status: str | None, once: str) -> str | None:
+        """Show one line, in the progress message where there is one; what is left of that message.
+
+        `once`: under what name it is sent, if it is sent.
+        """
         if not isinstance(line, Say):
             await self._presenter.show(self._messenger, place, [line])
             return status
-        note = await self._presenter.note(place, line)
+        note = replace(await self._presenter.note(place, line), once=once)
         if note.picture is not None or note.rows:
             await self._put(job, place, note, status)
         elif status is None or not await self._turn_into(place, status, note):
@@ -371,10 +374,10 @@ class Courier:
         if drawn and status is not None and age > timedelta(seconds=self._pace.long_wait) and "fresh" not in job.reply:
             await self._messenger.remove(place.chat_id, status)
             status = None
-        for _ in range(2):
+        for turn in range(2):
             if status is None:
                 words = render("picture_coming" if drawn else "one_moment", {}, place.language)
-                coming = Note(words, reply_to=note.reply_to, progress=1.0)
+                coming = Note(words, reply_to=note.reply_to, progress=1.0, once=f"{note.once}.coming.{turn}")
                 status = await self._messenger.send(place.chat_id, coming)
                 await self._dialogue.aside(self._note, job.id, message=status, fresh=True)
             if await self._turn_into(place, status, note):

@@ -59,6 +59,9 @@ class Note:
     progress: float | None = None
     private: bool = False
     poll: tuple[str, ...] = ()
+    once: str = ""
+    """Names this message: sent again under this name within minutes, by whichever process, it is still one message,
+    where the service can do that (Discord; Telegram cannot)."""
 
 
 class Messenger(Protocol):

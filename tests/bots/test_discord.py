@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import random
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
+from bots.messenger import Note
 from bots.running import TokenRefused
 from storage.unit import Store
 from tests.bots import fake_discord
@@ -323,6 +325,14 @@ class TestTroubleOnTheWay:
         discord_api.fail(route, kind, 2)
         await first_child(anna)
         assert len(anna.texts) == 1
+
+    async def test_what_a_killed_process_had_sent_is_the_same_message_when_the_next_one_sends_it(
+        self, discord_api: Discord, discord_bot: DiscordBot
+    ) -> None:
+        coming = Note("Here it comes …", once="job.0.coming.0")
+        first = await discord_bot._messenger.send(str(CHANNEL), coming)
+        assert await discord_bot._messenger.send(str(CHANNEL), coming) == first
+        assert await discord_bot._messenger.send(str(CHANNEL), replace(coming, once="job.1.coming.0")) != first
 
     @pytest.mark.parametrize("route", ["callback", "edit answer"])
     async def test_what_was_done_unheard_is_not_done_twice(
