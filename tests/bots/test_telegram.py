@@ -122,7 +122,7 @@ class TestOnePerson:
         said = "Girl, growing up · half mom, half dad\nLikeness: mom 81%, dad 64%"
         assert (film.kind, film.text) == ("animation", said)
         assert drawn(film.picture)["film"] == "mp4"
-        assert film.labels == ["Sibling"]
+        assert film.labels == ["Sibling", "Who gave what?"]
 
     async def test_a_double_press_draws_once_and_both_presses_are_answered(self, api: BotApi) -> None:
         anna = api.person(1)

@@ -143,3 +143,8 @@ def test_every_command_is_described_in_every_language(language: str) -> None:
 
 def test_the_bar_is_empty_at_the_start_and_full_at_the_end() -> None:
     assert (bar(0.0, 4), bar(0.5, 4), bar(1.0, 4), bar(7.0, 4)) == ("▱▱▱▱", "▰▰▱▱", "▰▰▰▰", "▰▰▰▰")
+
+
+def test_the_page_of_commands_names_each_of_them() -> None:
+    page = (Path(texts.__file__).parents[1] / "docs" / "commands.md").read_text()
+    assert {name for name in re.findall(r"`/([a-z_]+)", page)} == {*PRIVATE, *GROUP}
