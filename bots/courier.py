@@ -41,6 +41,9 @@ log = get_logger(__name__)
 Lane = tuple[str, str]
 """Chat, and the platform's number of the round's owner, as the adapter has it too."""
 
+LOOK_AT = 100
+"""Watched jobs in one look. Four looks a second show the progress of a thousand within their pace."""
+
 MOST_REFUSALS = 3
 """How often a message that the service refuses, or that we stumble over, is tried."""
 
@@ -103,6 +106,7 @@ class Courier:
         """The one progress message of a lane, until it has become a result."""
         self._acted: dict[Lane, float] = {}
         self._telling: set[str] = set()
+        self._turn = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
 
@@ -164,7 +168,7 @@ class Courier:
         if self._dialogue.behind:
             await self._dialogue.aside(self._dialogue.catch_up)
         # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
-        finished, running, lost, places = await self._dialogue.aside(self._read, list(self._watched))
+        finished, running, lost, places = await self._dialogue.aside(self._read, self._next_to_look_at())
         for job, reply in finished:
             if job.id not in self._telling:
                 self._telling.add(job.id)
@@ -190,6 +194,19 @@ class Courier:
         running = [job for job in known.values() if not job.finished]
         lost = [job_id for job_id in watched if job_id not in known or known[job_id].delivered_at is not None]
         return finished, running, lost, places
+
+    def _next_to_look_at(self) -> list[str]:
+        """Some of the watched jobs, in turn: when thousands wait, a look must not take longer than until the next.
+
+        Finished ones are found without this; it is only their progress that is shown a little later.
+        """
+        watched = list(self._watched)
+        if len(watched) <= LOOK_AT:
+            return watched
+        self._turn = self._turn % len(watched)
+        chosen = [*watched[self._turn :], *watched[: self._turn]][:LOOK_AT]
+        self._turn += LOOK_AT
+        return chosen
 
     # Progress
 

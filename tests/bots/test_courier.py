@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from bots import courier
 from bots.courier import Courier, Pace
 from bots.events import CommandGiven
 from bots.lanes import Lanes
@@ -92,6 +93,12 @@ class Post(Desk):
         """The worker is done with a drawing."""
         with self.store.unit() as unit:
             assert unit.jobs.start(job.id, timedelta(hours=1))
+            unit.commit()
+        self.drawn(job)
+
+    def drawn(self, job: Job) -> None:
+        """The worker that has it is done."""
+        with self.store.unit() as unit:
             unit.results.add(job.id, b"a picture", "image/jpeg", 4, 4, timedelta(hours=1))
             assert unit.jobs.finish(job.id, {"sex": "girl"})
             unit.commit()
@@ -122,6 +129,23 @@ async def test_a_picture_is_put_into_the_progress_message(post: Post) -> None:
     assert note.picture is not None and note.picture.data == b"a picture"
     assert note.text == "Girl, 6 years · half mom, half dad"
     assert post.paper.removed == []
+
+
+async def test_when_many_wait_they_are_looked_at_in_turn(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "LOOK_AT", 2)
+    jobs = [post.drawing(replace(ANNA, chat_id=str(number), user=str(number))) for number in range(1, 6)]
+    async with post.working():
+        for job in jobs:
+            post.courier.watch(job)
+        await post.until(lambda: len(post.paper.messages) == 5)
+        with post.store.unit() as unit:
+            for job in jobs:
+                unit.jobs.start(job.id, timedelta(hours=1))
+                unit.jobs.report(job.id, "drawing", 0.5)
+            unit.commit()
+        await post.until(lambda: sum("▰" in text for text in post.paper.texts) == 5)
+        post.drawn(jobs[4])
+        await post.until_delivered(jobs[4])
 
 
 async def test_progress_is_shown_in_the_same_message(post: Post) -> None:
