@@ -78,10 +78,7 @@ def card(
     years = years_of(age, age_group)
     wish = read_wish(code, age=years, sex=sex, mix=mix, seed=seed, size=ON_CARD, genes=genes, looks=looks)
     pipeline = open_pipeline(ctx)
-    parents = [
-        pictures.parent(pipeline, source, face, refine)
-        for source, face in zip(sources, (mom_face, dad_face), strict=True)
-    ]
+    parents = pictures.both(pipeline, sources, (mom_face, dad_face), refine)
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     faces = [_face(pipeline, parent) for parent in parents]

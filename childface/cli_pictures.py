@@ -79,9 +79,7 @@ def make(
         code, age=years_of(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks
     )
     pipeline = open_pipeline(ctx, no_nsfw_check)
-    parents = [
-        pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
-    ]
+    parents = pictures.both(pipeline, photos, (mom_face, dad_face), refine)
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     pictures.write(out, child.image, kind, **marks(ctx))
@@ -126,9 +124,7 @@ def grow(
     for age in years:
         replace(wish, age=age)  # refuses other ages before anything is loaded
     pipeline = open_pipeline(ctx, no_nsfw_check)
-    parents = [
-        pictures.parent(pipeline, photo, face, refine) for photo, face in zip(photos, (mom_face, dad_face), strict=True)
-    ]
+    parents = pictures.both(pipeline, photos, (mom_face, dad_face), refine)
     couple = (parents[0].latent, parents[1].latent)
     with progress("Drawing the child at each age") as report:
         if written == "gif" or written == "mp4":

@@ -5,7 +5,9 @@ Wrong: `Refusal` for a path or number that cannot be right; the pipeline's `Inpu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +31,9 @@ Kind = Literal["png", "jpeg"]
 KINDS: dict[str, Kind] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 GrowthKind = Literal["png", "jpeg", "gif", "mp4"]
 GROWTH_KINDS: dict[str, GrowthKind] = {**KINDS, ".gif": "gif", ".mp4": "mp4"}
+Show = Callable[[str], AbstractContextManager[Callable[[float], None]]]
+"""Shows what is being done, and how far it is."""
+
 MOST_BYTES = 20 * 2**20
 """No file above this is read into memory; the pipeline has the same limit."""
 
@@ -105,33 +110,53 @@ def ages(text: str) -> list[float]:
     return years
 
 
-def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool) -> ParentFile:
+def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool, show: Show = progress) -> ParentFile:
     """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
     from core.latents import Latent
 
     if not source.is_latent:
-        return person(pipeline, [source], face, refine)
+        return person(pipeline, [source], face, refine, show)
     try:
         return ParentFile(Latent.from_bytes(source.data))
     except InputError as error:
         raise _about(source.path, error) from error.__cause__
 
 
-def person(pipeline: Pipeline, photos: Sequence[Source], face: int | None, refine: bool) -> ParentFile:
+def both(pipeline: Pipeline, sources: Sequence[Source], faces: Sequence[int | None], refine: bool) -> list[ParentFile]:
+    """Two parents. Without refinement at the same time: one photo is opened and searched while the other is encoded."""
+    if refine:
+        return [parent(pipeline, source, face, refine) for source, face in zip(sources, faces, strict=True)]
+    names = " and ".join(source.path.name for source in sources)
+    with progress(f"Encoding {names}"), ThreadPoolExecutor(len(sources)) as threads:
+        running = [
+            threads.submit(parent, pipeline, source, face, refine, show=silent)
+            for source, face in zip(sources, faces, strict=True)
+        ]
+        return [each.result() for each in running]
+
+
+def silent(_: str) -> AbstractContextManager[Callable[[float], None]]:
+    """Shows no progress: somebody else does."""
+    return nullcontext(lambda done: None)
+
+
+def person(
+    pipeline: Pipeline, photos: Sequence[Source], face: int | None, refine: bool, show: Show = progress
+) -> ParentFile:
     """Encode one or more photos of one person (and refine the latent on the most typical of them)."""
     encoded = []
     for source in photos:
         if source.is_latent and len(photos) > 1:
             raise Refusal(f"{source.path}: several photos become one latent; a latent is not a photo")
         try:
-            with progress(f"Encoding {source.path.name}"):
+            with show(f"Encoding {source.path.name}"):
                 encoded.append(pipeline.encode(source.data, face=None if face is None else face - 1))
         except InputError as error:
             raise _about(source.path, error) from error.__cause__
     found = encoded[0] if len(encoded) == 1 else pipeline.average(encoded)
     latent = found.latent
     if refine:
-        with progress(f"Refining {photos[0].path.name}") as report:
+        with show(f"Refining {photos[0].path.name}") as report:
             latent = pipeline.refine(found.crop, latent, progress=report, averaged=len(photos) > 1)
     facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
     return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)

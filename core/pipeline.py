@@ -156,6 +156,7 @@ class ChildPipeline:
             torch.set_num_threads(threads)
         models = Models(weights)
         models.require_files(safety=nsfw_limit is not None)
+        _ = models.finder  # here rather than in two threads that open the first two photos
         running = load_engine(models, engine, threads=threads)
         return cls(
             models,

@@ -76,6 +76,16 @@ class LooksReader(nn.Module):
         """Coordinates (B, R) → looks (B, 131)."""
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
+    def slope(self, at: Tensor) -> Tensor:
+        """How each look (131) changes along each coordinate (R) at some coordinates (R): (131, R).
+
+        One copy of the coordinates for every look; `torch.func` would load torch's compiler for this, two seconds.
+        """
+        with torch.enable_grad():
+            copies = at.detach().expand(len(self.mean), -1).clone().requires_grad_()
+            (found,) = torch.autograd.grad(self.read(copies).diagonal().sum(), copies)
+        return found
+
     def free_of(self, held: Tensor) -> Tensor:
         """The projection (R, R) of moves onto those that leave alone what the rows of `held` (N, D) read of a style."""
         along = held @ self.basis
@@ -88,7 +98,7 @@ class LooksReader(nn.Module):
         section 3.3). `free` (R, R) projects it onto what may move (see `free_of`).
         """
         at = self.coordinates(style[None])[0]
-        slope = torch.func.jacrev(lambda x: self.read(x[None])[0])(at)
+        slope = self.slope(at)
         if free is not None:
             slope = slope @ free
         errors = torch.tensor([DESCRIPTOR_TRUST] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)

@@ -17,6 +17,7 @@ from core.engines.measured import recall
 from core.engines.openvino_engine import OpenVinoEngine
 from core.errors import SettingError
 from core.generator_weights import GENERATOR_FILE, file_sha256
+from core.memory import let_go
 from core.models import Models
 from core.preview import PREVIEW_FILE
 from core.safety import SAFETY_FILE
@@ -30,6 +31,8 @@ def load_engine(models: Models, name: str = "auto", *, threads: int | None = Non
     chosen = choose(models.weights) if name == "auto" else name
     if chosen not in available():
         raise SettingError(name="engine", value=name, allowed=", ".join(("auto", *available())))
+    if not torch.cuda.is_available():
+        let_go(Path(torch.__file__).parents[1] / "nvidia")  # CUDA's libraries, a hundred megabytes, were only looked at
     if chosen == "openvino":
         folder = openvino_engine.graphs_folder(models.weights, weights_version(models))
         try:

@@ -26,11 +26,12 @@ from torch import Tensor
 from core.encoder import ENCODER_SIZE
 from core.engines.engine import HALF_SIZE, Drawn, Judged, Pictures
 from core.engines.networks import Networks
+from core.memory import give_back, keep_little, let_go
 
 if TYPE_CHECKING:
     import openvino
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when `core.engines.graphs` writes other graphs: everybody's are then made anew."""
 
 GRAPHS = ("trunk", "whole", "half", "preview", "face", "judge", "encoder", "safety")
@@ -64,6 +65,7 @@ class OpenVinoEngine:
 
         `bfloat16`: whether to round (None: where the processor has it).
         """
+        keep_little()  # torch has little to do beside this engine, and need not keep memory for it
         self._core = runtime().Core()
         self.bfloat16 = has_bfloat16(self._core) if bfloat16 is None else bfloat16
         self._source = source
@@ -146,6 +148,9 @@ class OpenVinoEngine:
             if self._threads is not None:
                 options["INFERENCE_NUM_THREADS"] = str(self._threads)
             self._requests[name, batch] = self._core.compile_model(model, "CPU", options).create_infer_request()
+            if isinstance(self._source, Path):
+                let_go(self._source)  # weights were copied into the order that the processor likes
+            give_back()
         return self._requests[name, batch]
 
     def _model(self, name: str) -> Any:
@@ -176,7 +181,9 @@ def export(load: Callable[[], Networks], folder: Path) -> Path:
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     for name in GRAPHS:
         if name != "safety" or networks.safety is not None:
-            openvino.save_model(model_of(networks, name, sums=sums), fresh / f"{name}.xml", compress_to_fp16=False)
+            openvino.save_model(
+                model_of(networks, name, sums=sums), fresh / f"{name}.xml", compress_to_fp16=name == "encoder"
+            )
     fresh.chmod(0o755)
     try:
         fresh.rename(wanted)

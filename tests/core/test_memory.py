@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import mmap
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
-from core.memory import give_back
+from core.memory import give_back, let_go
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is freed")
@@ -25,3 +29,30 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     give_back()
     assert psutil.Process().memory_info().rss < before + 25 * 2**20
     assert last.sum() == 4096
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems map files in other ways")
+def test_a_file_that_was_read_once_stops_counting_and_can_be_read_again(tmp_path: Path) -> None:
+    size = 64 * 2**20
+    (tmp_path / "weights.bin").write_bytes(b"w" * size)
+    with (tmp_path / "weights.bin").open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert mapped[::4096].count(b"w") == size // 4096
+        before = psutil.Process().memory_info().rss
+        assert let_go(tmp_path / "elsewhere") == 0
+        assert let_go(tmp_path) == size
+        assert psutil.Process().memory_info().rss < before - size // 2
+        assert mapped[::4096].count(b"w") == size // 4096
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems map files in other ways")
+def test_pages_that_differ_from_their_file_are_kept(tmp_path: Path) -> None:
+    """The linker writes addresses into libraries and then forbids writing: those pages exist nowhere else."""
+    path = tmp_path / "library.so"
+    path.write_bytes(b"f" * 8192)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE) as mapped:
+        mapped[0:4] = b"mine"
+        address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address), 8192, mmap.PROT_READ) == 0
+        assert let_go(tmp_path) == 0
+        assert ctypes.string_at(address, 4) == b"mine"
+        gc.collect()
