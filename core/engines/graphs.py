@@ -21,15 +21,25 @@ from torch import Tensor, nn
 
 from core.age_estimate import POOLS
 from core.encoder import ENCODER_SIZE, Encoder
-from core.face_preview import LEFT, SIDE, TOP
-from core.generator import STYLES, WIDTH, Block, FirstConvolution, Modulation, SeparableConvolution, SynthesisNetwork
+from core.face_preview import HALF as TRUNK
+from core.face_preview import LEFT, SIDE, TOP, cut_block
+from core.generator import (
+    CHANNELS,
+    STYLES,
+    WIDTH,
+    Block,
+    FirstConvolution,
+    Modulation,
+    SeparableConvolution,
+    SynthesisNetwork,
+)
 from core.identity import STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution
-from core.preview import PREVIEW_FEATURES, PreviewHead, StyledConvolution
+from core.preview import PreviewHead, StyledConvolution
 from core.safety import Bottleneck, SafetyNetwork
 
 Node = Any
-TRUNK_BLOCKS = PREVIEW_FEATURES.bit_length() - 3
-"""Blocks up to the 128-px features, with which every drawing begins."""
+TRUNK_BLOCKS = TRUNK.bit_length() - 3
+"""Blocks up to the 64-px features, with which every drawing begins."""
 
 BUTTERFLY = torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) * 0.5
 """The inverse Haar transform: bands (low, vertical, horizontal, diagonal) × corners (by rows)."""
@@ -41,25 +51,30 @@ CORNERS = 12
 class Writer:
     """Writes the generator's parts.
 
-    `sums`: Haar transforms as sums, with channels in order of bands; else as transposed convolutions, with the four
-    bands of each channel side by side. Features between two graphs stand in that order, too.
+    `sums`: the last Haar transforms as sums, with channels in order of bands. All others are transposed convolutions,
+    with the four bands of each channel side by side; features between two graphs stand in that order, too.
     """
 
     def __init__(self, net: SynthesisNetwork, *, sums: bool) -> None:
         self.net = net
         self.sums = sums
 
-    def order(self, channels: int) -> Tensor:
-        """Where the channels before a transform into so many (C) stand in our modules, (4C)."""
+    def by_sums(self, block: int) -> bool:
+        """Whether a block's transform is made of sums."""
+        return self.sums and block > TRUNK_BLOCKS
+
+    def order(self, block: int) -> Tensor:
+        """Where the channels that enter a block, to become a quarter as many (C), stand in our modules, (4C)."""
+        channels = len(self.block(block).conv1.depthwise)
         low, detail = torch.arange(channels), channels + 3 * torch.arange(channels)
         bands = torch.stack((low, detail, detail + 1, detail + 2))
-        return (bands if self.sums else bands.T).flatten()
+        return (bands if self.by_sums(block) else bands.T).flatten()
 
     def order_at(self, block: int) -> Tensor | None:
         """The order of the features that enter a block; None: as in our modules (the last features)."""
         if block == len(self.net.blocks):
             return None
-        return self.order(len(self.block(block).conv1.depthwise))
+        return self.order(block)
 
     def block(self, number: int) -> Block:
         """A block, typed."""
@@ -73,25 +88,28 @@ class Writer:
         bias = (first.bias + first.noise)[:, order]
         return leaky(op.add(convolve(x, first.weight[order], padding=1), constant(bias)))
 
-    def grow(self, x: Node, latent: Node, number: int) -> Node:
-        """Features → features of twice the size, through one block."""
-        block, style = self.block(number), 1 + 3 * number
+    def grow(self, x: Node, latent: Node, number: int, block: Block | None = None, *, ordered: bool = True) -> Node:
+        """Features → features of twice the size, through one block, or through another one that has its weights.
+
+        They stand in the order that the next block wants, unless they shall not.
+        """
+        block, style = block or self.block(number), 1 + 3 * number
         x = self.haar(x, latent, number)
         x = op.multiply(self.separable(x, block.conv1, None), factor(latent, style + 2, block.conv2.modulation))
-        return self.separable(x, block.conv2, self.order_at(number + 1))
+        return self.separable(x, block.conv2, self.order_at(number + 1) if ordered else None)
 
     def haar(self, x: Node, latent: Node, number: int) -> Node:
         """Modulated, transformed to twice the size, and modulated for the first convolution."""
         block, style = self.block(number), 1 + 3 * number
         channels = len(block.conv1.depthwise)
         own = torch.arange(channels)
-        after = own.repeat(4) if self.sums else own.repeat_interleave(4)
+        after = own.repeat(4) if self.by_sums(number) else own.repeat_interleave(4)
         both = op.multiply(
-            factor(latent, style, block.up, self.order(channels)),
+            factor(latent, style, block.up, self.order(number)),
             factor(latent, style + 1, block.conv1.modulation, after),
         )
         x = op.multiply(x, both)
-        if not self.sums:
+        if not self.by_sums(number):
             kernel = BUTTERFLY.reshape(4, 2, 2)[None, :, None].repeat(channels, 1, 1, 1, 1)
             return op.group_convolution_backprop_data(x, constant(kernel), [2, 2], None, [0, 0], [0, 0], [1, 1])
         return sums_of_bands(x)
@@ -119,20 +137,26 @@ class Writer:
         return op.add(convolve(x, weight), constant(bias[None, :, None, None]))
 
 
-def trunk(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
-    """W+ (B, L, D) → features (B, 256, 128, 128) in the order of `sums`."""
-    writer, latent = Writer(net, sums=sums), parameter(-1, STYLES, WIDTH)
+def trunk(net: SynthesisNetwork) -> openvino.Model:
+    """W+ (B, L, D) → features (B, 512, 64, 64), in order."""
+    writer, latent = Writer(net, sums=False), parameter(-1, STYLES, WIDTH)
     x = writer.first(latent)
     for number in range(TRUNK_BLOCKS):
         x = writer.grow(x, latent, number)
     return openvino.Model([x], [latent], "trunk")
 
 
+def middle(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
+    """The trunk's features, W+ → features (B, 256, 128, 128), in the order of `sums`."""
+    features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
+    return openvino.Model([Writer(net, sums=sums).grow(features, latent, TRUNK_BLOCKS)], [features, latent], "middle")
+
+
 def whole(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → corners (B, 512, 512, 12) as bytes, and the picture at 256 px (B, 3, 256, 256)."""
-    writer, features, latent = Writer(net, sums=sums), trunk_features(), parameter(-1, STYLES, WIDTH)
+    """The middle's features, W+ → corners (B, 512, 512, 12) as bytes, and the picture at 256 px (B, 3, 256, 256)."""
+    writer, features, latent = Writer(net, sums=sums), middle_features(), parameter(-1, STYLES, WIDTH)
     x = features
-    for number in range(TRUNK_BLOCKS, len(net.blocks)):
+    for number in range(TRUNK_BLOCKS + 1, len(net.blocks)):
         x = writer.grow(x, latent, number)
     # The low band beside the corners costs nothing: sixteen channels are computed for twelve.
     matrix = torch.cat((BUTTERFLY, torch.tensor([[0.5], [0], [0], [0]])), dim=1)
@@ -141,64 +165,55 @@ def whole(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
 
 
 def half(net: SynthesisNetwork, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → a 512-px picture as bytes (B, 512, 512, 3), and the picture at 256 px."""
-    writer, features, latent = Writer(net, sums=sums), trunk_features(), parameter(-1, STYLES, WIDTH)
+    """The middle's features, W+ → a 512-px picture as bytes (B, 512, 512, 3), and the picture at 256 px."""
+    writer, features, latent = Writer(net, sums=sums), middle_features(), parameter(-1, STYLES, WIDTH)
     x = features
-    for number in range(TRUNK_BLOCKS, len(net.blocks)):
+    for number in range(TRUNK_BLOCKS + 1, len(net.blocks)):
         x = writer.grow(x, latent, number)
     low = writer.bands(x, latent, torch.tensor([[0.5], [0], [0], [0]]))
     return openvino.Model([as_bytes(low), halved(low)], [features, latent], "half")
 
 
-def preview(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → corners (B, 128, 128, 12) of a 256-px picture, and that picture (B, 3, 256, 256)."""
+def preview(net: SynthesisNetwork, head: PreviewHead) -> openvino.Model:
+    """The trunk's features, W+ → the preview (B, 3, 256, 256)."""
     features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
-    bands = preview_bands(net, features, latent, head, sums=sums)
-    corners = corners_of(bands)
-    return openvino.Model([as_bytes(corners), unfold(corners)], [features, latent], "preview")
+    x = Writer(net, sums=False).grow(features, latent, TRUNK_BLOCKS, ordered=False)
+    return openvino.Model([drawn_by(head, x, latent)], [features, latent], "preview")
 
 
-def face(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → the part around the face of the 256-px picture (see `core.face_preview`)."""
+def face(net: SynthesisNetwork, head: PreviewHead) -> openvino.Model:
+    """The trunk's features, W+ → the part around the face of the preview (B, 3, 192, 192): see `core.face_preview`."""
     features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
-    top, left, side = (PREVIEW_FEATURES // 64 * place for place in (TOP, LEFT, SIDE))
-    cut = slice_of(slice_of(features, 2, top, top + side), 3, left, left + side)
-    bands = preview_bands(net, cut, latent, head, sums=sums)
-    return openvino.Model([unfold(corners_of(bands))], [features, latent], "face")
+    writer = Writer(net, sums=False)
+    cut = slice_of(slice_of(features, 2, TOP, TOP + SIDE), 3, LEFT, LEFT + SIDE)
+    block = cut_block(writer.block(TRUNK_BLOCKS), 2 * LEFT, 2 * TOP, 2 * SIDE)
+    x = writer.grow(cut, latent, TRUNK_BLOCKS, block, ordered=False)
+    return openvino.Model([drawn_by(head, x, latent)], [features, latent], "face")
 
 
-def preview_bands(net: SynthesisNetwork, x: Node, latent: Node, head: PreviewHead, *, sums: bool) -> Node:
-    """128-px features, or a part of them, → bands of the picture (B, 12, H, W)."""
+def drawn_by(head: PreviewHead, x: Node, latent: Node) -> Node:
+    """128-px features (B, 256, H, W), or a part of them, → the picture (B, 3, 2H, 2W), within [-1, 1]."""
     styles = range(STYLES - 7, STYLES)
-    order = Writer(net, sums=sums).order_at(TRUNK_BLOCKS)
-    return styled_head(x, latent, head, [styles[0:1], styles[0:3], styles[3:6], styles[4:7]], order)
+    return unfold(corners_of(styled_head(x, latent, head, [styles[0:1], styles[0:3], styles[3:6], styles[4:7]])))
 
 
-def styled_head(x: Node, latent: Node, head: PreviewHead, styles: list[range], order: Tensor | None) -> Node:
-    """The head, whose four convolutions read these styles; `order` of the features that it starts from."""
+def styled_head(x: Node, latent: Node, head: PreviewHead, styles: list[range]) -> Node:
+    """The head, whose four convolutions read these styles, without its last transform."""
     first, *middle, last = styles
-    x = leaky(styled(x, latent, head.enter, first, head.feature_scale, order))
+    x = leaky(styled(x, latent, head.enter, first, head.feature_scale))
     for module, read in zip(head.middle, middle, strict=True):
         x = op.add(x, leaky(styled(x, latent, cast(StyledConvolution, module), read)))
     return styled(x, latent, head.leave, last)
 
 
-def styled(
-    x: Node,
-    latent: Node,
-    module: StyledConvolution,
-    styles: range,
-    scale: Tensor | None = None,
-    order: Tensor | None = None,
-) -> Node:
-    """A `StyledConvolution` that reads these styles, on features that stand in an order and are scaled before."""
+def styled(x: Node, latent: Node, module: StyledConvolution, styles: range, scale: Tensor | None = None) -> Node:
+    """A `StyledConvolution` that reads these styles, on features that are scaled before."""
     channels = module.scale.out_features
-    order = torch.arange(channels) if order is None else order
-    factors, shifts = (linear(styles_of(latent, styles), read, order) for read in (module.scale, module.shift))
+    factors, shifts = (linear(styles_of(latent, styles), read) for read in (module.scale, module.shift))
     if scale is not None:
-        factors = op.multiply(factors, constant(scale.flatten()[None, order]))
+        factors = op.multiply(factors, constant(scale.flatten()[None]))
     x = op.add(op.multiply(x, as_channels(factors, channels)), as_channels(shifts, channels))
-    return convolution(x, module.convolution, order)
+    return convolution(x, module.convolution)
 
 
 # ---- networks that look at faces ------------------------------------------------------------------------------
@@ -309,7 +324,12 @@ def parameter(*shape: int) -> Node:
 
 def trunk_features() -> Node:
     """The input that takes the trunk's output."""
-    return parameter(-1, 256, PREVIEW_FEATURES, PREVIEW_FEATURES)
+    return parameter(-1, CHANNELS[TRUNK_BLOCKS], TRUNK, TRUNK)
+
+
+def middle_features() -> Node:
+    """The input that takes the middle's output."""
+    return parameter(-1, CHANNELS[TRUNK_BLOCKS + 1], 2 * TRUNK, 2 * TRUNK)
 
 
 def constant(tensor: Tensor) -> Node:
@@ -339,18 +359,15 @@ def convolve(x: Node, weight: Tensor, *, stride: int = 1, padding: int = 0) -> N
     return op.convolution(x, constant(weight), [stride, stride], pads, pads, [1, 1])
 
 
-def convolution(x: Node, module: nn.Conv2d, order: Tensor | None = None) -> Node:
-    """A `Conv2d` on inputs that stand in an order."""
-    weight = module.weight if order is None else module.weight[:, order]
-    x = convolve(x, weight, stride=module.stride[0], padding=cast(int, module.padding[0]))
+def convolution(x: Node, module: nn.Conv2d) -> Node:
+    """A `Conv2d`."""
+    x = convolve(x, module.weight, stride=module.stride[0], padding=cast(int, module.padding[0]))
     return op.add(x, constant(cast(Tensor, module.bias)[None, :, None, None]))
 
 
-def linear(x: Node, module: nn.Linear, order: Tensor | None = None) -> Node:
-    """(B, I) → (B, O), the outputs in an order."""
-    rows = slice(None) if order is None else order
-    product = op.matmul(x, constant(module.weight[rows]), False, True)
-    return op.add(product, constant(cast(Tensor, module.bias)[None, rows]))
+def linear(x: Node, module: nn.Linear) -> Node:
+    """(B, I) → (B, O)."""
+    return op.add(op.matmul(x, constant(module.weight), False, True), constant(module.bias[None]))
 
 
 def factor(latent: Node, style: int, module: Modulation, order: Tensor | None = None) -> Node:

@@ -2,8 +2,8 @@
 
 The graphs are written once into a folder beside the weights, and anew when a weight, the recipe or OpenVINO changes
 (the folder's name says which). Everything is computed in float32, with one exception: where the processor has bfloat16,
-the blocks from 128 px on. Rounding in the first blocks would move whole features (up to 65 of 255 levels); in the last
-ones it moves single pixels by a few levels (see docs/speed.md).
+the last two blocks, from 128 px on. Rounding in the first blocks would move whole features (up to 65 of 255 levels);
+in the last ones it moves single pixels by a few levels (see docs/speed.md).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from core.memory import give_back, keep_little, let_go
 if TYPE_CHECKING:
     import openvino
 
-RECIPE = 2
+RECIPE = 4
 """Raise it when `core.engines.graphs` writes other graphs: everybody's are then made anew."""
 
-GRAPHS = ("trunk", "whole", "half", "preview", "face", "judge", "encoder", "safety")
+GRAPHS = ("trunk", "middle", "whole", "half", "preview", "face", "judge", "encoder", "safety")
 IN_BFLOAT16 = ("whole", "half")
 """Graphs that may round: they end in a picture, and nothing is decided by what they draw."""
 
@@ -77,7 +77,8 @@ class OpenVinoEngine:
     def draw(self, latents: Tensor, *, size: int) -> Drawn:
         """See `Engine`."""
         with self._turn:
-            request = self._after_trunk("whole" if size > HALF_SIZE else "half", latents)
+            middle = self._after_trunk("middle", latents)
+            request = self._after(middle, "whole" if size > HALF_SIZE else "half", latents)
             corners, faces = (request.get_output_tensor(i).data for i in range(2))
             small = torch.from_numpy(faces.copy())
             if size < HALF_SIZE:
@@ -89,7 +90,7 @@ class OpenVinoEngine:
     def preview(self, latents: Tensor) -> Tensor:
         """See `Engine`."""
         with self._turn:
-            return _copy(self._after_trunk("preview", latents), 1)
+            return _copy(self._after_trunk("preview", latents), 0)
 
     def face(self, latents: Tensor) -> Tensor:
         """See `Engine`."""
@@ -125,8 +126,12 @@ class OpenVinoEngine:
             self._last = None
             trunk.infer([_array(latents)], share_inputs=True)
             self._last = latents.clone()
+        return self._after(trunk, name, latents)
+
+    def _after(self, before: openvino.InferRequest, name: str, latents: Tensor) -> openvino.InferRequest:
+        """Run a graph that goes on from the features that another one has computed."""
         request = self._request(name, len(latents))
-        request.set_input_tensor(0, trunk.get_output_tensor(0))
+        request.set_input_tensor(0, before.get_output_tensor(0))
         request.set_input_tensor(1, runtime().Tensor(_array(latents), shared_memory=True))
         request.infer()
         return request
@@ -202,15 +207,17 @@ def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
     synthesis, head = networks.synthesis, networks.preview.head
     match name:
         case "trunk":
-            return graphs.trunk(synthesis, sums=sums)
+            return graphs.trunk(synthesis)
+        case "middle":
+            return graphs.middle(synthesis, sums=sums)
         case "whole":
             return graphs.whole(synthesis, sums=sums)
         case "half":
             return graphs.half(synthesis, sums=sums)
         case "preview":
-            return graphs.preview(synthesis, head, sums=sums)
+            return graphs.preview(synthesis, head)
         case "face":
-            return graphs.face(synthesis, head, sums=sums)
+            return graphs.face(synthesis, head)
         case "judge":
             return graphs.judge(networks.identity)
         case "encoder":
