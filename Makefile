@@ -47,7 +47,7 @@ audit: $(VENV)/.dev  ## pip-audit: is anything known against the pinned versions
 	$(BIN)/python requirements/audit.py
 
 fuzz: $(VENV)/.fuzz  ## a minute of fuzzing at the photo door; FUZZ_SECONDS=... for more
-	mkdir -p build/fuzz && cd build/fuzz && ../../$(BIN)/python ../../tests/fuzz/fuzz_photo.py corpus \
+	mkdir -p build/fuzz && cd build/fuzz && $(abspath $(BIN))/python ../../tests/fuzz/fuzz_photo.py corpus \
 		-max_total_time=$(FUZZ_SECONDS) -close_fd_mask=3
 
 types: $(VENV)/.dev  ## mypy, strict

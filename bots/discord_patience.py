@@ -63,7 +63,7 @@ class DiscordPatience:
             if failed == self._tries or self._hurry.is_set():
                 raise NotNow() from fault
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._first_wait * 2 ** (failed - 1) * random.uniform(0.8, 1.2)):  # nosec B311 # only a wait
+                async with asyncio.timeout(self._first_wait * 2 ** (failed - 1) * random.uniform(0.8, 1.2)):
                     await self._hurry.wait()
         raise AssertionError("unreachable")
 

@@ -80,7 +80,7 @@ class Patience(BaseRateLimiter[str]):
                 if minor or broken >= self._tries or self._hurry.is_set():
                     raise
                 # A little chance keeps forty chats from knocking in the same instant.
-                await self._sleep(self._first_wait * 2 ** (broken - 1) * random.uniform(0.8, 1.2))  # nosec B311 # only a wait
+                await self._sleep(self._first_wait * 2 ** (broken - 1) * random.uniform(0.8, 1.2))
 
     async def _wait_for_chat(self, chat: Any, minor: bool, give_up: float) -> None:
         """Keep away from a chat for as long as the service asked."""
