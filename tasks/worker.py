@@ -21,6 +21,7 @@ from tasks.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.per_process import PerProcess
 from tasks.queue import QUEUES
 from tasks.share import share_cores, take_card
+from tasks.unstick import Unstick
 from tasks.workshop import Workshop
 
 WAITED_TOO_LONG = timedelta(minutes=15)
@@ -45,6 +46,7 @@ def run_worker(
     """
     app = create_celery(config)
     register(app, workshop)
+    app.steps["consumer"].add(Unstick)
     if pulse is not None:
         app.steps["consumer"].add(pulse)
     worker = app.Worker(

@@ -112,6 +112,20 @@ async def test_redis_restarts(start_site: StartSite, keeps: bool) -> None:
     await all_is_well(site, 3)
 
 
+async def test_redis_is_away_when_a_drawing_ends(start_site: StartSite) -> None:
+    """Then the worker cannot acknowledge, and must not wait for that for ever."""
+    site = start_site(children=1)
+    site.start("bot"), site.start("worker")
+    await drawing_is_held(site)
+    site.redis.stop(signal.SIGKILL)
+    site.hold.unlink()
+    await site.until(lambda: site.pictures_stored() == 1, "the drawing is done")
+    await asyncio.sleep(1.0)
+    site.redis.start()
+    await site.sends_parents(site.person(2))
+    await all_is_well(site, 2)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["in order", "crashed"])
 async def test_postgresql_restarts(start_site: StartSite, how: signal.Signals) -> None:
     site = start_site()
