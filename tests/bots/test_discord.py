@@ -16,6 +16,8 @@ from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
 from bots.messenger import Note
 from bots.running import TokenRefused
+from bots.trait_words import LOOKS, TRAITS
+from bots.wishes import GROUP_CHOICES
 from storage.unit import Store
 from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot
@@ -172,12 +174,34 @@ class TestMenus:
         assert [options[name]["type"] for name in ("mom", "dad", "age", "mix", "sex")] == [11, 11, 10, 10, 3]
         assert (options["age"]["min_value"], options["age"]["max_value"]) == (0, 90)
         assert [choice["value"] for choice in options["sex"]["choices"]] == ["girl", "boy", "surprise"]
+        genes, looks = (offered[name]["options"] for name in ("genes", "look"))
+        assert [option["name"] for option in genes] == [*TRAITS, "reset"]
+        assert [choice["value"] for choice in genes[0]["choices"]] == ["mom", "dad", "both", "chance"]
+        assert genes[0]["choices"][3]["name_localizations"]["de"] == "per Zufall"
+        assert [option["name"] for option in looks] == [*LOOKS, "reset"]
+        assert {(option.get("min_value"), option.get("max_value")) for option in looks[:-1]} == {(-1, 1)}
         # Names and descriptions within Discord's limits, in every language.
         for command in discord_api.commands:
             for words in (command.get("description_localizations") or {}).values():
                 assert 1 <= len(words) <= 100
             for name in (command["name"], *(command.get("name_localizations") or {}).values()):
                 assert 1 <= len(name) <= 32
+
+    async def test_every_age_group_that_is_offered_is_understood(self, discord_api: Discord) -> None:
+        await discord_api.until(lambda: discord_api.commands, "commands")
+        [command] = [command for command in discord_api.commands if command["name"] == "group"]
+        groups = [choice["value"] for choice in command["options"][0]["choices"]]
+        assert groups == [f"{youngest}-{oldest}" for youngest, oldest in GROUP_CHOICES]
+
+    async def test_traits_and_looks_are_filled_into_a_form(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await first_child(anna)
+        await anna.uses("genes", eyes="mom", jaw="both", hair="chance")
+        await anna.sees_pictures(2)
+        await anna.uses("look", glasses=1.0, hair_length=-0.5)
+        facts = drawn((await anna.sees_pictures(3))[2].picture)
+        assert facts["genes"] == {"eyes": "mom", "jaw": "both"}
+        assert facts["looks"] == {"glasses": 1.0, "hair_length": -0.5}
 
     async def test_an_unknown_command_is_answered(self, discord_api: Discord) -> None:
         anna = discord_api.person(1, CHANNEL)

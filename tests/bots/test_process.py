@@ -84,6 +84,20 @@ def test_a_chat_process_is_small_and_loads_no_model_library(tmp_path: Path) -> N
     assert loaded == ""
 
 
+READ_A_CODE = """
+import sys
+from childface.wishes import facts_of_code
+
+assert facts_of_code("71H1-31F")["seed"] == 77 and facts_of_code("71H1-31G") is None
+print(*[name for name in ("torch", "numpy", "dlib", "onnxruntime") if name in sys.modules])
+"""
+
+
+def test_reading_a_code_loads_no_model_library() -> None:
+    ran = subprocess.run([sys.executable, "-c", READ_A_CODE], capture_output=True, text=True, check=True)
+    assert ran.stdout == "\n"
+
+
 async def test_the_log_of_a_conversation_holds_nothing_personal(
     api: BotApi, dialogue: Dialogue, caplog: pytest.LogCaptureFixture
 ) -> None:
