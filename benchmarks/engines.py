@@ -84,6 +84,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
             for size in (1024, 512, 256):
                 found[f"{name}: drawing {size}"] = lambda engine=engine, size=size: engine.draw(next(people), size=size)
     pipeline = ChildPipeline.load(chosen.weights, nsfw_limit=0.8)
+    pipeline.step_aside()
     photos = [path.read_bytes() for path in chosen.photos]
     mom, dad = (pipeline.encode(photo).latent for photo in photos)
     seeds = count()

@@ -25,13 +25,15 @@ def load_pipeline(settings: Settings) -> Pipeline:
 
     limit = settings.nsfw_limit if settings.nsfw_limit < 1 else None
     opened = photo_opener(settings)  # before the models: a helper gets ready while they load
-    return ChildPipeline.load(
+    pipeline = ChildPipeline.load(
         settings.weights_dir,
         threads=settings.threads,
         nsfw_limit=limit,
         open_photo=opened,
         engine=settings.engine,
     )
+    pipeline.step_aside()
+    return pipeline
 
 
 def photo_opener(settings: Settings) -> Callable[[bytes], Photo]:

@@ -22,11 +22,12 @@ from torch import Tensor
 
 from core.ageing import Aged, Ager
 from core.child_code import code_of
-from core.device import has_bfloat16
+from core.device import has_bfloat16, torch_threads
 from core.encoder import ENCODER_FILE
 from core.engines.choice import load_engine
 from core.engines.engine import Engine
 from core.engines.eye import Eye
+from core.engines.openvino_engine import OpenVinoEngine
 from core.errors import Cancelled
 from core.face_region import landmark_mask
 from core.faces import Face, align_face
@@ -132,6 +133,7 @@ class ChildPipeline:
         self.estimator = Eye(engine, models.age_head)
         self.safety = safety
         self.open_photo = open_photo
+        self.threads = torch.get_num_threads()
         self.generator_version = generator_version
         self.encoder_version = encoder_version
         self.ager = Ager(models.ageing)
@@ -166,6 +168,14 @@ class ChildPipeline:
             safety=None if nsfw_limit is None else SafetyCheck(running.indecency, nsfw_limit),
             open_photo=open_photo,
         )
+
+    def step_aside(self) -> None:
+        """Where the engine has threads of its own, let torch, which does small things beside it, keep to one.
+
+        Threads of torch that wait for the next small thing would take the engine's time. For a whole process.
+        """
+        if isinstance(self.engine, OpenVinoEngine):
+            torch.set_num_threads(1)
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
 
@@ -252,14 +262,15 @@ class ChildPipeline:
         if not averaged:
             with torch.no_grad():
                 begin = model(picture)
-        result = projector.project(
-            picture,
-            begin,
-            mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
-            settings=ProjectionSettings(seconds=seconds, half=has_bfloat16()),
-            progress=progress,
-            cancelled=cancelled,
-        )
+        with torch_threads(self.threads):
+            result = projector.project(
+                picture,
+                begin,
+                mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
+                settings=ProjectionSettings(seconds=seconds, half=has_bfloat16()),
+                progress=progress,
+                cancelled=cancelled,
+            )
         give_back()
         return replace(start, w=result.latent[0].numpy())
 

@@ -10,6 +10,7 @@ import torch
 
 from core.encoder import ENCODER_FILE
 from core.engines import openvino_engine
+from core.engines.batching import BatchingEngine
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
 from core.engines.engine import Engine
@@ -40,7 +41,9 @@ def load_engine(models: Models, name: str = "auto", *, threads: int | None = Non
         except OSError:  # a folder that may only be read, a full disk
             return OpenVinoEngine(models.networks(), threads=threads)
     kind = CompiledEngine if chosen == "compiled" else TorchEngine
-    return kind(models.networks(), device="cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return BatchingEngine(kind(models.networks(), device="cuda"))
+    return kind(models.networks())
 
 
 def choose(cache: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -19,8 +21,10 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, networks: Networks, *, device: str = "cpu") -> None:
-        """`device`: where torch computes, such as `cuda`; the modules are moved there."""
+        """`device`: where torch computes, such as `cuda`; copies of the modules are moved there."""
         self.device = torch.device(device)
+        if self.device.type != "cpu":
+            networks = copy.deepcopy(networks)  # refinement goes on with the others
         for module in (networks.preview, networks.encoder, networks.identity, networks.safety):
             if module is not None:
                 module.to(self.device)

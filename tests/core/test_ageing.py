@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import AgeEstimate, to_growth, to_years
-from core.ageing import KNOTS, AgeModel, Ager, crossing, growth_of, next_growth, sure_at
+from core.ageing import KNOTS, AgeModel, Ager, crossing, growth_of, load_ageing, next_growth, sure_at
 from core.generator import STYLES, WIDTH
+from core.loading import SHIPPED
 
 
 class StraightReader(nn.Module):
@@ -45,6 +46,23 @@ def test_the_reader_sees_the_age_and_sex_that_were_asked(model: AgeModel, age: f
     assert seen_age.item() == pytest.approx(age, abs=0.6)
     if age >= 3:
         assert (seen_male.item() > 0) == male
+
+
+def test_reading_what_a_move_would_give_agrees_with_moving_and_reading() -> None:
+    shipped = load_ageing(SHIPPED)
+    rng = torch.Generator().manual_seed(4)
+    latent = shipped.w_mean + 0.4 * torch.randn(1, STYLES, WIDTH, generator=rng)
+    ages = torch.linspace(0, 90, 7)
+    way = {
+        "age_from": torch.full_like(ages, 33.0),
+        "male_from": torch.full_like(ages, 0.2),
+        "age_to": ages,
+        "male_to": torch.ones_like(ages),
+    }
+    with torch.no_grad():
+        moved = shipped.read_growth(shipped.move(latent, **way))
+        for quick, slow in zip(shipped.read_moved(latent, **way), moved, strict=True):
+            torch.testing.assert_close(quick, slow, rtol=1e-3, atol=1e-3)
 
 
 def test_what_makes_the_person_that_person_stays(model: AgeModel) -> None:
