@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +28,9 @@ TOKEN_HELP = {
     "telegram": "@BotFather shows the right TELEGRAM_TOKEN",
     "discord": "the page of your application shows the right DISCORD_TOKEN, under Bot",
 }
+
+LONGEST_LOADING = 30.0
+"""Seconds; five on an idle machine."""
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 """Two drawn parents, in a checkout of the repository."""
@@ -61,8 +65,7 @@ def chat(
     set_up_logging(settings, "WARNING")
     if settings.embedded:
         _require_weights(settings)
-    with open_house(settings, environment.load_pipeline) as house:
-        _warm_up(house)
+    with open_house(settings, environment.load_pipeline) as house, _warming_up(house):
         if not demo:
             asyncio.run(console_chat(house, agreed=agree).interact())
             return
@@ -112,12 +115,11 @@ def bot(
     set_up_logging(settings)
     if settings.embedded:
         _require_weights(settings)
-    with open_house(settings, environment.load_pipeline) as house:
+    with open_house(settings, environment.load_pipeline) as house, _warming_up(house):
 
         async def listen() -> None:
             await run_bots(chat_bots(house, wanted), heartbeat, BEAT_EVERY)
 
-        _warm_up(house)
         try:
             with watched(settings, "bot"):
                 note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
@@ -202,8 +204,12 @@ def _require_weights(settings: Settings) -> None:
                 )
 
 
-def _warm_up(house: House) -> None:
-    """Load the models while the first people still look for their photos."""
+@contextmanager
+def _warming_up(house: House) -> Iterator[None]:
+    """Load the models while the first people still look for their photos.
+
+    Waits at the end for what is still being loaded: libraries in C++ abort the process when it ends under their hands.
+    """
 
     def load() -> None:
         try:
@@ -211,4 +217,9 @@ def _warm_up(house: House) -> None:
         except Exception:
             log.exception("the models could not be loaded; jobs will say so")
 
-    threading.Thread(target=load, name="warm-up", daemon=True).start()
+    thread = threading.Thread(target=load, name="warm-up", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(LONGEST_LOADING)

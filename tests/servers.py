@@ -105,6 +105,20 @@ class PostgresServer:
         """Drop it, whoever is still connected."""
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
+    def dump(self, name: str) -> bytes:
+        """All of a database, as pg_dump writes it."""
+        ran = subprocess.run(
+            [self._programs / "pg_dump", *self._whom(), "--format=custom", name], capture_output=True, check=True
+        )
+        return ran.stdout
+
+    def restore(self, name: str, dump: bytes) -> None:
+        """Read what `dump` wrote into an empty database."""
+        subprocess.run([self._programs / "pg_restore", *self._whom(), f"--dbname={name}"], input=dump, check=True)
+
+    def _whom(self) -> list[str]:
+        return [f"--host={self.home}", f"--port={self.port}", f"--username={self._owner}"]
+
     def _execute(self, statement: str, *names: str) -> None:
         with self._connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.deployment.compose import (
     ROOT,
     Service,
@@ -34,8 +36,8 @@ PATIENCE = 90.0
 BIN = Path(sys.executable).parent
 
 
-def wait_until(holds: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
+def wait_until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < end, f"waited in vain: {what}"
         time.sleep(0.1)
@@ -155,8 +157,8 @@ class Process:
 
     def words(self) -> str:
         """Its arguments and those of its children, as anybody on the machine can read them."""
-        ran = subprocess.run(["ps", "-ww", "-o", "args=", "-s", str(self.process.pid)], capture_output=True, text=True)
-        return ran.stdout
+        everybody = psutil.Process(self.process.pid)
+        return "\n".join(" ".join(one.cmdline()) for one in (everybody, *everybody.children(recursive=True)))
 
     def _program(self, command: list[str]) -> list[str]:
         return command
