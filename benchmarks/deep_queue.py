@@ -21,13 +21,14 @@ import statistics
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from storage import migrate
 from storage.blobs import DiskBlobs
@@ -52,7 +53,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--jobs", type=int, default=10_000)
     asked.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
-    asked.add_argument("--people", type=int, default=1000)
+    asked.add_argument("--people", type=int, default=200)
     asked.add_argument("--sample", type=int, default=0, help="of each thousand; 0: all")
     chosen = asked.parse_args()
     home = Path(tempfile.mkdtemp(prefix="childface-deep-"))
@@ -71,27 +72,27 @@ def measure(url: str, broker: str, home: Path, chosen: argparse.Namespace) -> in
     part = max(chosen.jobs // 10, 1)
     sample = min(chosen.sample or part, part)
     meter = Meter()
-    jobs: list[list[Job]] = []
+    jobs: list[tuple[list[Job], list[str]]] = []
     putting, working, looking = [], [], []
     for number in range(20):  # connections, caches, plans
         work(store, put(store, queue, number))
     for begin in range(0, chosen.jobs, part):
         people = [number % chosen.people for number in range(begin, begin + part)]
-        in_bulk = put_many(store, people[sample:])
         meter.begin()
         one_by_one = [put(store, queue, person) for person in people[:sample]]
         putting.append(meter.end(sample))
-        jobs.append([*one_by_one, *in_bulk])
-    waiting = [job.id for thousand in jobs for job in thousand]
-    for thousand in jobs:
+        in_bulk = put_many(store, one_by_one[0], people[sample:]) if sample < part else []
+        jobs.append((one_by_one, in_bulk))
+    waiting = [job_id for one_by_one, in_bulk in jobs for job_id in (*(job.id for job in one_by_one), *in_bulk)]
+    for one_by_one, in_bulk in jobs:
         meter.begin()
         look(store, waiting)
         looking.append(meter.end(1))
         meter.begin()
-        for job in thousand[:sample]:
+        for job in one_by_one:
             work(store, job)
         working.append(meter.end(sample))
-        end_many(store, [job.id for job in thousand[sample:]])
+        end_many(store, in_bulk)
         waiting = waiting[part:]
     store.database.close()
     flat = [report("put", putting), report("worked on and told", working)]
@@ -130,11 +131,19 @@ class Meter:
         return spent
 
 
-def put_many(store: Store, people: list[int]) -> list[Job]:
+def put_many(store: Store, like: Job, people: list[int]) -> list[str]:
+    """Jobs of other people, as one that was put is."""
     with store.unit() as unit:
-        jobs = [add(unit, person) for person in people]
+        users = {person: unit.users.get_or_add(PLATFORM, str(person)).id for person in sorted(set(people))}
         unit.commit()
-    return jobs
+    columns = [column.key for column in JobRow.__table__.columns]
+    facts = {name: getattr(like, name, None) for name in columns}
+    now = store.clock()
+    moments = {"created_at": now, "queued_at": now, "delivery_attempts": 0}
+    own = [{"id": uuid.uuid4().hex, "user_id": users[person], "chat_id": str(person)} for person in people]
+    with store.database.engine.begin() as connection:
+        connection.execute(insert(JobRow), [{**facts, **moments, **each} for each in own])
+    return [each["id"] for each in own]
 
 
 def end_many(store: Store, ids: list[str]) -> None:
