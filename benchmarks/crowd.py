@@ -48,7 +48,7 @@ class Crowded(BotApi):
         self.expected = 0
 
     async def _call(self, request: Any) -> Any:
-        self.requests += 1
+        self.requests += request.match_info["method"] != "getUpdates"
         return await super()._call(request)
 
     def _send(self, params: dict[str, Any], text: str, picture: bytes | None, poll: tuple[str, ...] = ()) -> Any:

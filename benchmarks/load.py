@@ -11,10 +11,11 @@ updates, rows, blobs, messages, the pictures that are sent.
 `--speed 10` squeezes time: the stand-in sleeps, and the people come, ten times as fast, and waits are told ten times as
 long as they were measured. What bot, database and broker cost is not squeezed, so it counts tenfold: waits of such a
 round are too long rather than too short. `--returning` lets people come who have a child already and ask for a sibling:
-one job each instead of three.
+one job each instead of three. `--known 10000`: as many more have been here before, their rows and latents are kept.
 
 `load` is the share of the workers' time that the pipeline itself would fill if everybody's pictures were drawn in the
-window in which they come; above 1 the queue must grow, and the last one waits for all others. The four columns in ms
+window in which they come; above 1 the queue must grow, and the last one waits for all others. `http` counts the
+bot's requests to the chat service a picture, the four columns in ms
 are processor time a picture of bot, workers, PostgreSQL and Redis; the last two, pictures a second at the beginning and
 at the end.
 """
@@ -38,10 +39,13 @@ from benchmarks.returning import furnish
 FIRST = range(1_000_001, 1_000_005)
 """People before the clock runs: after them models are loaded in every worker, and connections stand."""
 
+KNOWN = 100_001
+"""The first of those who are known and stay away."""
+
 HEAD = (
     f"{'users':>6} {'workers':>7} {'window s':>8} {'load':>5} {'jobs':>6} {'jobs/s':>6} {'wait 50%':>8} {'95%':>7} "
     f"{'99%':>7} {'bot MB':>6} {'worker MB':>9} {'db MB':>6} {'files MB':>8} {'lost':>4} "
-    f"{'bot ms':>6} {'work ms':>7} {'pg ms':>5} {'rd ms':>5} {'first':>6} {'last':>6}"
+    f"{'http':>5} {'bot ms':>6} {'work ms':>7} {'pg ms':>5} {'rd ms':>5} {'first':>6} {'last':>6}"
 )
 
 
@@ -64,6 +68,8 @@ class Row:
     database_mb: float
     files_mb: float
     lost: int
+    requests: float
+    """That the bot makes to the chat service, a picture (its waiting for news not counted)."""
     bot_cpu: float
     """Milliseconds of processor time a picture, here and below; a busy machine hardly changes them."""
     worker_cpu: float
@@ -79,7 +85,8 @@ class Row:
             f"{self.users:6} {self.workers:7} {self.window:8.0f} {self.load:5.2f} {self.jobs:6} "
             f"{self.jobs_per_second:6.2f} {self.wait_50:8.1f} {self.wait_95:7.1f} {self.wait_99:7.1f} "
             f"{self.bot_mb:6.0f} {self.worker_mb:9.0f} {self.database_mb:6.1f} {self.files_mb:8.1f} {self.lost:4} "
-            f"{self.bot_cpu:6.0f} {self.worker_cpu:7.0f} {self.postgres_cpu:5.0f} {self.redis_cpu:5.0f} "
+            f"{self.requests:5.1f} {self.bot_cpu:6.0f} {self.worker_cpu:7.0f} {self.postgres_cpu:5.0f} "
+            f"{self.redis_cpu:5.0f} "
             f"{self.first_tenth_per_second:6.2f} {self.last_tenth_per_second:6.2f}"
         )
 
@@ -91,6 +98,7 @@ def main() -> int:
     asked.add_argument("--window", type=float, default=60.0, help="seconds within which all come (people's seconds)")
     asked.add_argument("--speed", type=float, default=1.0, help="how many times faster than people's watches")
     asked.add_argument("--returning", action="store_true", help="people who have a child already ask for a sibling")
+    asked.add_argument("--known", type=int, default=0, help="so many more have rows and files here, and do not come")
     asked.add_argument("--real", action="store_true", help="the real pipeline; speed 1")
     asked.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface", help="for --real")
     asked.add_argument("--patience", type=float, default=1800.0, help="seconds after the last one came")
@@ -130,15 +138,17 @@ async def play_round(chosen: argparse.Namespace, users: int, workers: int) -> Ro
             await come_and_ask(api, FIRST, [0.0] * len(FIRST), photos, 300.0)
             if chosen.returning:
                 await asyncio.to_thread(furnish, house.store, FIRST[0], people)
+            await asyncio.to_thread(furnish, house.store, FIRST[0], range(KNOWN, KNOWN + chosen.known))
             api.forget()
             house.memory.forget()
-            before = house.cpu()
+            before, requests = house.cpu(), api.requests
             outcome = await come_and_ask(api, people, moments, None if chosen.returning else photos, chosen.patience)
             cpu = {name: seconds - before[name] for name, seconds in house.cpu().items()}
+            requests = api.requests - requests
             sizes = house.sizes()
     finally:
         await api.stop()
-    return _row(chosen, users, workers, outcome, (house.memory.bot, house.memory.worker), sizes, cpu)
+    return _row(chosen, users, workers, outcome, (house.memory.bot, house.memory.worker), sizes, cpu, requests)
 
 
 def _row(
@@ -149,6 +159,7 @@ def _row(
     memory: tuple[float, float],
     sizes: tuple[float, float],
     cpu: dict[str, float],
+    requests: int,
 ) -> Row:
     speed = 1.0 if chosen.real else chosen.speed
     jobs_each = 1 if chosen.returning else 3
@@ -171,6 +182,7 @@ def _row(
         database_mb=sizes[0],
         files_mb=sizes[1],
         lost=outcome.unanswered,
+        requests=requests / max(len(waits), 1),
         **{f"{name}_cpu": 1000 * seconds / max(len(waits), 1) for name, seconds in cpu.items()},
         first_tenth_per_second=_rate(outcome.shown[: tenth + 1]),
         last_tenth_per_second=_rate(outcome.shown[-tenth - 1 :]),

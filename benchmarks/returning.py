@@ -20,20 +20,24 @@ OWNED = {PhotoRow: PhotoRow.owner_id, LatentRow: LatentRow.owner_id, JobRow: Job
 
 
 def furnish(store: Store, example: int, others: Iterable[int]) -> None:
-    """Give everybody what the example person has: photos' rows, latents with files of their own, jobs, conversation."""
-    waiting = list(others)
+    """Give everybody what the example person has: an account, photos' rows, latents with files, jobs, conversation.
+
+    Those who have an account keep it.
+    """
+    waiting = [str(number) for number in others]
     pattern = _pattern(store, str(example))
     for start in range(0, len(waiting), BATCH):
+        some = waiting[start : start + BATCH]
         with store.database.engine.begin() as connection:
-            users = dict(
-                connection.execute(
-                    select(UserRow.platform_user_id, UserRow.id).where(
-                        UserRow.platform_user_id.in_([str(number) for number in waiting[start : start + BATCH]])
-                    )
-                ).all()
-            )
-            copies = [_copy(store, pattern, number, user_id) for number, user_id in users.items()]
-            for model in pattern:
+            query = select(UserRow.platform_user_id, UserRow.id).where(UserRow.platform_user_id.in_(some))
+            ids = {number: user_id for number, user_id in connection.execute(query)}
+            new = {number: uuid.uuid4().hex for number in some if number not in ids}
+            [account] = pattern[UserRow]
+            rows = [{**account, "id": user_id, "platform_user_id": number} for number, user_id in new.items()]
+            if rows:
+                connection.execute(insert(UserRow), rows)
+            copies = [_copy(store, pattern, number, user_id) for number, user_id in {**ids, **new}.items()]
+            for model in [*OWNED, ConversationRow]:
                 rows = [row for copy in copies for row in copy[model]]
                 if rows:
                     connection.execute(insert(model), rows)
@@ -43,11 +47,14 @@ def _pattern(store: Store, number: str) -> dict[type[Any], list[dict[str, Any]]]
     """The rows of one person, by table, and their chat's conversation."""
     with store.database.session_factory() as session:
         user = session.scalars(select(UserRow).where(UserRow.platform_user_id == number)).one()
-        found: dict[type[Any], list[dict[str, Any]]] = {}
+        found = {UserRow: [_values(user)]}
         for model, owner in {**OWNED, ConversationRow: ConversationRow.user_id}.items():
-            rows = session.scalars(select(model).where(owner == user.id)).all()
-            found[model] = [{c.key: getattr(row, c.key) for c in model.__table__.columns} for row in rows]
+            found[model] = [_values(row) for row in session.scalars(select(model).where(owner == user.id))]
     return found
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
 
 
 def _copy(
@@ -58,9 +65,9 @@ def _copy(
     new = {row["id"]: uuid.uuid4().hex for model in OWNED for row in pattern[model]}
     new[known["user_id"]] = user_id
     copied: dict[type[Any], list[dict[str, Any]]] = {}
-    for model, rows in pattern.items():
+    for model in [*OWNED, ConversationRow]:
         copied[model] = []
-        for row in rows:
+        for row in pattern[model]:
             other = {name: _renamed(value, new) for name, value in row.items()}
             if "chat_id" in other:
                 other["chat_id"] = number

@@ -42,8 +42,8 @@ async def test_a_small_crowd_on_real_servers_gets_its_pictures(
     returning: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = argparse.Namespace(
-        users=[4], workers=[1], window=2.0, speed=20.0, returning=returning, real=False, patience=120.0, seed=1,
-        json=False,
+        users=[4], workers=[1], window=2.0, speed=20.0, returning=returning, known=5, real=False, patience=120.0,
+        seed=1, json=False,
     )  # fmt: skip
     [row] = await play(asked)
 
