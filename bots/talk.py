@@ -19,7 +19,7 @@ from bots.photos import (
 )
 from bots.state import Question, State
 from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
-from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks
+from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
 from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
 from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
@@ -181,22 +181,8 @@ def _answer_gene(turn: Turn, question: Question, text: str) -> bool:
     return source_said(turn, question.kind.removeprefix("gene_"), text)
 
 
-def _answer_genes(turn: Turn, question: Question, text: str) -> bool:
-    wanted = read_genes(text)
-    if wanted is not None:
-        genes_command(turn, CommandGiven("genes", text))
-    return wanted is not None
-
-
 def _answer_look(turn: Turn, question: Question, text: str) -> bool:
     return strength_said(turn, question.kind.removeprefix("look_"), text)
-
-
-def _answer_looks(turn: Turn, question: Question, text: str) -> bool:
-    wanted = read_looks(text)
-    if wanted is not None:
-        look_command(turn, CommandGiven("look", text))
-    return wanted is not None
 
 
 def _answer_face(turn: Turn, question: Question, text: str) -> bool:
@@ -240,12 +226,18 @@ def _answer_delete(turn: Turn, question: Question, text: str) -> bool:
     return True
 
 
-def _answer_language(turn: Turn, question: Question, text: str) -> bool:
-    wished = read_language(text)
-    if wished is None:
-        return False
-    language(turn, CommandGiven("language", wished))
-    return True
+def _as_typed(
+    name: str, handler: Callable[[Turn, CommandGiven], None], is_meant: Callable[[str], bool]
+) -> Callable[[Turn, Question, str], bool]:
+    """Words under a question that would do behind its command do without it."""
+
+    def answer(turn: Turn, question: Question, text: str) -> bool:
+        meant = is_meant(text)
+        if meant:
+            handler(turn, CommandGiven(name, text))
+        return meant
+
+    return answer
 
 
 def _answer_consent(turn: Turn, question: Question, text: str) -> bool:
@@ -278,11 +270,11 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "withdraw": _answer_withdraw,
     "set": _answer_nothing,
     "couple": _answer_nothing,
-    "language": _answer_language,
+    "language": _as_typed("language", language, lambda text: read_language(text) is not None),
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
-    "genes": _answer_genes,
-    "looks": _answer_looks,
+    "genes": _as_typed("genes", genes_command, lambda text: says_reset(text) or read_genes(text) is not None),
+    "looks": _as_typed("look", look_command, lambda text: says_reset(text) or read_looks(text) is not None),
     **{f"gene_{trait}": _answer_gene for trait in TRAITS},
     **{f"look_{look}": _answer_look for look in LOOKS},
 }

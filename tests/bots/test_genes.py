@@ -160,6 +160,20 @@ def test_traits_may_be_typed_under_the_card() -> None:
     assert story.last_drawing.child.genes == {"mouth": "mom", "jaw": "mom"}
 
 
+@pytest.mark.parametrize("command", ["/genes", "/look"])
+def test_reset_may_be_typed_under_the_question(command: str) -> None:
+    story = drawn_family()
+    story.command("/genes eyes=mom")
+    story.ready(story.last_job)
+    story.command("/look beard=1")
+    story.ready(story.last_job)
+    story.command(command)
+    story.say("Reset!")
+    child = story.last_drawing.child
+    assert (child.genes, child.looks)[command == "/look"] == {}
+    assert (child.genes, child.looks)[command == "/genes"] != {}
+
+
 def test_the_card_of_an_older_picture_is_about_its_child() -> None:
     story = drawn_family()
     first = story.last_job
