@@ -36,8 +36,9 @@ def load_engine(models: Models, name: str = "auto", *, threads: int | None = Non
         let_go(Path(torch.__file__).parents[1] / "nvidia")  # CUDA's libraries, a hundred megabytes, were only looked at
     if chosen == "openvino":
         folder = openvino_engine.graphs_folder(models.weights, weights_version(models))
+        passing = Models(models.weights, models.shipped)  # its networks go when the graphs are written
         try:
-            return OpenVinoEngine(openvino_engine.export(models.networks, folder), threads=threads)
+            return OpenVinoEngine(openvino_engine.export(passing.networks, folder), threads=threads)
         except OSError:  # a folder that may only be read, a full disk
             return OpenVinoEngine(models.networks(), threads=threads)
     kind = CompiledEngine if chosen == "compiled" else TorchEngine

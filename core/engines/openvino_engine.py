@@ -69,6 +69,8 @@ class OpenVinoEngine:
         self._core = runtime().Core()
         self.bfloat16 = has_bfloat16(self._core) if bfloat16 is None else bfloat16
         self._source = source
+        # All at once: a newer version that starts beside this process deletes the files of older ones.
+        self._written = {} if isinstance(source, Networks) else self._read(source / _kind(self.bfloat16))
         self._threads = threads
         self._requests: dict[tuple[str, int], openvino.InferRequest] = {}
         self._turn = threading.RLock()
@@ -161,7 +163,11 @@ class OpenVinoEngine:
     def _model(self, name: str) -> Any:
         if isinstance(self._source, Networks):
             return model_of(self._source, name, sums=self.bfloat16)
-        return self._core.read_model(self._source / _kind(self.bfloat16) / f"{name}.xml")
+        return self._written[name].clone()
+
+    def _read(self, folder: Path) -> dict[str, Any]:
+        """The graphs of a folder. Their weights stay on disk until they are wanted."""
+        return {path.stem: self._core.read_model(path) for path in sorted(folder.glob("*.xml"))}
 
 
 def has_bfloat16(core: Any) -> bool:

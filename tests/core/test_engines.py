@@ -177,6 +177,16 @@ def test_graphs_are_written_once_and_older_ones_go(networks: Networks, latents: 
     assert np.array_equal(read, written)
 
 
+def test_a_newer_version_may_delete_the_graphs_of_one_that_runs(
+    networks: Networks, latents: Tensor, tmp_path: Path
+) -> None:
+    folder = openvino_engine.export(lambda: networks, openvino_engine.graphs_folder(tmp_path, "old"))
+    running = OpenVinoEngine(folder, threads=1)
+    openvino_engine.export(lambda: networks, openvino_engine.graphs_folder(tmp_path, "new"))
+    assert not folder.exists()
+    assert running.draw(latents[:1], size=512).pictures.any()
+
+
 def test_other_weights_ask_for_other_graphs(models: Models, tmp_path: Path) -> None:
     for path in SHIPPED.glob("*.safetensors"):
         (tmp_path / path.name).symlink_to(path)
