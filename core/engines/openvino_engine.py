@@ -8,10 +8,13 @@ in the last ones it moves single pixels by a few levels (see docs/speed.md).
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +40,10 @@ RECIPE = 4
 GRAPHS = ("trunk", "middle", "whole", "half", "preview", "face", "judge", "encoder", "safety")
 IN_BFLOAT16 = ("whole", "half")
 """Graphs that may round: they end in a picture, and nothing is decided by what they draw."""
+
+
+UNUSED = 7 * 86400.0
+"""Seconds after which graphs that no process asked for are deleted: two versions may run side by side for a while."""
 
 
 def is_installed() -> bool:
@@ -181,11 +188,16 @@ def graphs_folder(cache: Path, weights_version: str) -> Path:
 
 
 def export(load: Callable[[], Networks], folder: Path) -> Path:
-    """Write the graphs into `folder` unless they are there; others beside it are deleted. Returns the folder."""
+    """Write the graphs into `folder` unless they are there, and delete others that were long not used.
+
+    Returns the folder. OSError when it cannot be written.
+    """
     openvino = runtime()
     sums = has_bfloat16(openvino.Core())
     wanted = folder / _kind(sums)
     if wanted.is_dir():
+        with contextlib.suppress(OSError):  # where we may only read, nobody deletes either
+            os.utime(folder)
         return folder
     networks = load()
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,9 +213,17 @@ def export(load: Callable[[], Networks], folder: Path) -> Path:
     except OSError:  # another process was faster
         shutil.rmtree(fresh)
     for other in folder.parent.glob("openvino-*"):
-        if other != folder:
+        if other != folder and _age(other) > UNUSED:
             shutil.rmtree(other, ignore_errors=True)
     return folder
+
+
+def _age(folder: Path) -> float:
+    """Seconds since somebody asked for a folder's graphs; none where another process has just deleted it."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
