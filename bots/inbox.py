@@ -89,6 +89,8 @@ class Inbox:
         self._bot: ExtBot[Any] | None = None
         self._polls = False
         self._stopping = asyncio.Event()
+        self._in_hand: set[int] = set()
+        """Numbers of updates that this process has queued and not settled."""
         queue.write = self._write
 
     async def open(self, bot: ExtBot[Any], *, polls: bool) -> None:
@@ -106,6 +108,7 @@ class Inbox:
                 log.error("an update is given up", count=letter.tries)
                 await self._patiently(partial(self._settle, [letter.number]))
             else:
+                self._in_hand.add(letter.number)
                 await self._queue.put_again(update)
         if letters:
             log.info("updates of an earlier process are answered now", count=len(letters))
@@ -189,8 +192,11 @@ class Inbox:
     def _keep(self, number: int, data: bytes) -> bool:
         with self._dialogue.store.unit() as unit:
             fresh = unit.inbox.keep(self._source, number, data)
+            # Written down and in nobody's hands: its commit was in doubt, or came after its bot was killed.
+            left_over = not fresh and number not in self._in_hand and unit.inbox.is_open(self._source, number)
             unit.commit()
-        return fresh
+        self._in_hand.add(number)
+        return fresh or left_over
 
     def _waiting(self) -> list[Letter]:
         with self._dialogue.store.unit() as unit:
@@ -205,6 +211,7 @@ class Inbox:
         with self._dialogue.store.unit() as unit:
             unit.inbox.settle(self._source, numbers)
             unit.commit()
+        self._in_hand.difference_update(numbers)
 
 
 def _is_for_us(update: Update) -> bool:

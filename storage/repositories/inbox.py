@@ -49,6 +49,12 @@ class Inbox:
             received_at=self._tools.now(),
         )
 
+    def is_open(self, source: str, number: int) -> bool:
+        """Whether an update is written down and not settled."""
+        here = InboxRow.source == source, InboxRow.number == number
+        row = self._tools.row(select(InboxRow).where(*here))
+        return row is not None and row.sealed is not None
+
     def waiting(self, source: str) -> list[Letter]:
         """Updates that were not settled, in the order of their numbers; notes that each is tried once more."""
         open_ones = InboxRow.source == source, InboxRow.sealed.is_not(None)

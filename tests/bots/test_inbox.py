@@ -106,6 +106,23 @@ async def test_an_update_that_telegram_hands_out_again_is_heeded_once(
     assert api.count("download") == 2
 
 
+async def test_what_was_written_down_by_a_commit_in_doubt_is_answered_when_telegram_hands_it_out_again(
+    api: BotApi, dialogue: Dialogue, store: Store
+) -> None:
+    """The row came after this bot had looked for rows, and nobody has the update in hand."""
+    anna = api.person(1)
+    async with running_bot(api, dialogue):
+        written_down(store, anna, "/help")
+        message = anna._message(text="/help", entities=[{"type": "bot_command", "offset": 0, "length": 5}])
+        await api.push_again({"update_id": 5, "message": message})
+        await anna.sees("Send two photos")
+        await settled(store)
+        await api.push_again({"update_id": 5, "message": message})
+        await anna.says("/settings")
+        await anna.sees("When you say nothing else")
+    assert len(anna.texts) == 2
+
+
 async def test_an_album_is_settled_whole(api: BotApi, dialogue: Dialogue, store: Store) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
