@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from childface.broker import messages
+from childface.console import EXIT_MISSING, Refusal
 from childface.wiring import open_store_to_look, require_tables
 from storage.deletion import PURGED
-from storage.errors import StorageUnavailable
 from storage.repositories.overview import Due, Pile, Running
 from storage.repositories.signs import Sign
 from tasks.queue import QUEUES, queue_of
@@ -74,9 +74,7 @@ def look(settings: Settings) -> Status:
     """Ask database, broker and disk. Raises StorageUnavailable, and Refusal where there are no tables yet."""
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     if settings.database_url.startswith("sqlite:///") and not path.exists():
-        raise StorageUnavailable(what=f"find {path}") from FileNotFoundError(
-            f"there is no database yet at {path}; the first start makes it"
-        )
+        raise Refusal(f"there is no database yet at {path}; the first start makes it", EXIT_MISSING)
     require_tables(settings)
     store = open_store_to_look(settings)
     try:
