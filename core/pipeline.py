@@ -37,7 +37,7 @@ from core.genes import Source
 from core.growth import Stage, growth_film
 from core.heredity import dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
-from core.likeness import likeness
+from core.likeness import distance, likeness
 from core.loading import SHIPPED
 from core.memory import give_back
 from core.models import Models
@@ -253,12 +253,13 @@ class ChildPipeline:
         """Bring a latent nearer to the aligned face (256×256×3) it was encoded from.
 
         The search begins at the encoder's own answer unless the latent is one of several photos: from where the second
-        look moved it, it ends less near (docs/projection.md).
+        look moved it, it ends less near (docs/projection.md). Where time was too short to come nearer than `start`, the
+        answer is `start`.
         """
         model = self.models.encoder
         projector = Projector(self.models.preview, self.models.identity, w_mean=model.w_mean, w_scale=model.w_scale)
         landmarks, picture = self.models.finder.aligned_landmarks(crop), to_tensor(crop)
-        begin = start.require(self.generator_version).tensor()
+        given = begin = start.require(self.generator_version).tensor()
         if not averaged:
             with torch.no_grad():
                 begin = model(picture)
@@ -272,7 +273,12 @@ class ChildPipeline:
                 cancelled=cancelled,
             )
         give_back()
-        return replace(start, w=result.latent[0].numpy())
+        nearest = min((result.latent, given), key=lambda w: self._unlike(w, start))
+        return replace(start, w=nearest[0].numpy())
+
+    def _unlike(self, w: Tensor, person: Latent) -> float:
+        """Distance of descriptors between the face that W+ (1, L, D) draws and the photo of a latent."""
+        return distance(self.estimator.descriptor_of_latent(w)[0].numpy(), person.descriptor)
 
     # ---- two latents → a child -------------------------------------------------------------------------------
 

@@ -32,8 +32,11 @@ COLOURS = 3
 COLOUR_WEIGHT = 0.5
 """A mean colour that is wrong by the whole range counts as much as this distance of descriptors."""
 
-DESCRIPTOR_TRUST, COLOUR_TRUST = 0.08, 0.02
+DESCRIPTOR_TRUST, COLOUR_TRUST = 0.05, 0.02
 """Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
+
+COLOUR_SHARE = 0.25
+"""How much of a gap of colours to ask for: most of it closes with the descriptor's, and asking for all overshoots."""
 
 LOOKS = 1
 """How often to look and move. A second move brings the descriptor nearer still, but the face no more: heads turn, and
@@ -162,5 +165,6 @@ class SecondLook:
         """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
         for _ in range(looks):
             gap = (wanted - self.drawn_looks(latent))[0]
+            gap[DESCRIPTOR:] *= COLOUR_SHARE
             latent = latent + self.reader.step(latent[0].mean(dim=0), gap, self.free)
         return latent

@@ -244,7 +244,9 @@ def directions(
 @app.command("family-report", epilog="Example: childface train family-report families --couples 40 --sheet sheet.png")
 def report_families(
     folder: Annotated[Path, typer.Argument(help="Folder with triplets.csv and its photos.", exists=True)],
-    couples: Annotated[int | None, typer.Option(min=2, help="Only the first so many couples.")] = None,
+    couples: Annotated[
+        int | None, typer.Option(min=2, help="Only so many couples, evenly spread over the folder.")
+    ] = None,
     sheet: Annotated[Path | None, typer.Option(help="Save every family's drawings as one PNG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     weights: Weights = DEFAULT_WEIGHTS,

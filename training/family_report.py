@@ -170,10 +170,15 @@ def family_report(
     sheet: Path | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Any]:
-    """Every figure of the first so many couples; `sheet` shows each couple, its child growing up and a sibling."""
+    """Every figure of so many couples, evenly out of the folder's order.
+
+    `sheet` shows each couple, its child growing up and a sibling.
+    """
     families: list[Family] = []
     refused = 0
-    triplets = read_triplets(folder)[:couples]
+    every = read_triplets(folder)
+    picked = np.linspace(0, len(every), min(couples or len(every), len(every)), endpoint=False).astype(int)
+    triplets = [every[number] for number in picked]
     for number, triplet in enumerate(triplets):
         try:
             families.append(studio.family(triplet, number))
