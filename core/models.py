@@ -6,9 +6,12 @@ process that never refines does without them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from core.age_estimate import AGE_FILE, AgeHead
@@ -31,6 +34,19 @@ FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS
 """What set-up fetched, by the name that MissingWeights gives it."""
 
 
+M = TypeVar("M")
+
+
+def loaded(load: Callable[[Any], M]) -> cached_property[M]:
+    """A property that is loaded once, and so that gradients can pass through it, wherever it is first asked for."""
+
+    def load_once(models: Any) -> M:
+        with torch.inference_mode(False):
+            return load(models)
+
+    return cached_property(load_once)
+
+
 class Models:
     """Converted weights from one folder, our own from another. Each property may raise MissingWeights."""
 
@@ -44,27 +60,27 @@ class Models:
             if not (self.weights / file).is_file():
                 raise MissingWeights(name=name, path=str(self.weights / file))
 
-    @cached_property
+    @loaded
     def finder(self) -> FaceFinder:
         """Finds faces and landmarks."""
         return FaceFinder.load(self.weights)
 
-    @cached_property
+    @loaded
     def generator(self) -> MobileStyleGAN:
         """The generator."""
         return load_generator(self.weights)
 
-    @cached_property
+    @loaded
     def w_mean(self) -> Tensor:
         """W's mean style (D), around which truncation pulls."""
         return load_w_mean(self.weights)
 
-    @cached_property
+    @loaded
     def preview(self) -> PreviewGenerator:
         """The generator with the preview head."""
         return load_preview(self.generator.synthesis, self.shipped)
 
-    @cached_property
+    @loaded
     def encoder(self) -> Encoder:
         """The encoder."""
         return load_encoder(self.shipped)
@@ -75,29 +91,29 @@ class Models:
             engine.face, lambda chips: engine.judge(chips).descriptors, self.directions, self.shipped, half=False
         )
 
-    @cached_property
+    @loaded
     def identity(self) -> IdentityNetwork:
         """The face recognition network."""
         return load_identity(self.weights)
 
-    @cached_property
+    @loaded
     def age_head(self) -> AgeHead:
         """The age estimator's head."""
         head = AgeHead()
         load_weights(head, self.shipped / AGE_FILE)
         return head.eval().requires_grad_(False)
 
-    @cached_property
+    @loaded
     def ageing(self) -> AgeModel:
         """The ageing model."""
         return load_ageing(self.shipped)
 
-    @cached_property
+    @loaded
     def directions(self) -> Directions:
         """What a latent says about a face."""
         return load_directions(self.shipped)
 
-    @cached_property
+    @loaded
     def safety(self) -> SafetyNetwork | None:
         """The network of the safety check, if its weights are there."""
         return load_safety(self.weights) if (self.weights / SAFETY_FILE).is_file() else None

@@ -192,7 +192,10 @@ async def test_what_a_killed_child_counted_is_not_lost(house: House, api: BotApi
     await anna.says("/sibling")
     await anna.sees_pictures(2)
     await house.until(lambda: house.numbers("worker").of(done, end="done") == 4, "the old three and a new one")
-    assert str(child) not in house.numbers("worker").labels("childface_process_memory_bytes", "pid")
+    await house.until(
+        lambda: str(child) not in house.numbers("worker").labels("childface_process_memory_bytes", "pid"),
+        "the killed child's memory to be forgotten",
+    )
 
 
 @pytest.mark.servers

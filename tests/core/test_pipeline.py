@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core.errors import Cancelled, LatentMismatch, MissingWeights, NoFace, SettingError
+from core.models import Models
 from core.pictures import encode_picture
 from core.pipeline import ChildPipeline, Parent
 from core.wish import Wish
@@ -137,3 +139,10 @@ def test_a_wall_has_no_face(pipeline: ChildPipeline) -> None:
 def test_without_weights_the_missing_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingWeights):
         ChildPipeline.load(tmp_path)
+
+
+def test_models_first_asked_for_while_drawing_can_still_be_refined_with(weights_dir: Path) -> None:
+    models = Models(weights_dir)
+    with torch.inference_mode():
+        parameters = [*models.identity.parameters(), *models.encoder.parameters(), *models.preview.parameters()]
+    assert not any(parameter.is_inference() for parameter in parameters)
