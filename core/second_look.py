@@ -35,8 +35,8 @@ COLOUR_WEIGHT = 0.5
 DESCRIPTOR_TRUST, COLOUR_TRUST = 0.05, 0.02
 """Standard deviation of what the reader gets wrong in each number: the larger, the smaller the step."""
 
-COLOUR_SHARE = 0.25
-"""How much of a gap of colours to ask for: most of it closes with the descriptor's, and asking for all overshoots."""
+COLOUR_SHARE = 0.6
+"""How much of a gap of colours to ask for: part of it closes with the descriptor's, and asking for all overshoots."""
 
 LOOKS = 1
 """How often to look and move. A second move brings the descriptor nearer still, but the face no more: heads turn, and
