@@ -245,8 +245,8 @@ def test_a_backup_opens_elsewhere_and_not_without_its_key(house: House, tmp_path
 
     house.postgres.create_database(name="restored")
     house.postgres.restore("restored", dump)
-    with tarfile.open(tmp_path / "blobs.tar") as tar:
-        tar.extractall(tmp_path / "data", filter="data")
+    (tmp_path / "data").mkdir()
+    subprocess.run(["tar", "-xf", tmp_path / "blobs.tar", "-C", tmp_path / "data"], check=True)
     there = keep.model_copy(
         update={
             "database_url": house.postgres.url("restored"),
