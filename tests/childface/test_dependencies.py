@@ -104,7 +104,7 @@ def test_nothing_is_installed_that_nobody_imports() -> None:
     for module, names in metadata.packages_distributions().items():
         for name in names:
             modules.setdefault(canonicalize_name(name), set()).add(module)
-    idle = {name for wanted in direct() if not modules.get(name := canonicalize_name(wanted.name), set()) & used}
+    idle = {name for wanted in direct(EXTRAS) if not modules.get(name := canonicalize_name(wanted.name), set()) & used}
 
     assert idle == NOT_IMPORTED
 
