@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,7 +17,14 @@ def to_tensor(rgb: Pixels) -> Tensor:
 
 def to_pixels(picture: Tensor) -> Pixels:
     """(1, 3, H, W) in about [-1, 1] → uint8 (H, W, 3)."""
-    return picture[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
+    pixels: Pixels = to_levels(picture)[0]
+    return pixels
+
+
+def to_levels(pictures: Tensor) -> npt.NDArray[np.uint8]:
+    """(B, 3, H, W) in about [-1, 1] → uint8 (B, H, W, 3)."""
+    levels = pictures.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1)
+    return np.ascontiguousarray(levels.cpu().numpy())
 
 
 def shrink(picture: Tensor) -> Tensor:

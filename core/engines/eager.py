@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +11,7 @@ from core.age_estimate import pooled_stages
 from core.engines.engine import HALF_SIZE, Drawn, Judged
 from core.engines.networks import Networks
 from core.face_preview import FacePreview
-from core.tensors import shrink
+from core.tensors import shrink, to_levels
 
 
 class TorchEngine:
@@ -42,8 +41,7 @@ class TorchEngine:
         faces = shrink(drawn)
         if size < HALF_SIZE:
             drawn = faces
-        levels = drawn.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1)
-        return Drawn(np.ascontiguousarray(levels.cpu().numpy()), faces.cpu())
+        return Drawn(to_levels(drawn), faces.cpu())
 
     @torch.inference_mode()
     def preview(self, latents: Tensor) -> Tensor:

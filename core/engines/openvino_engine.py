@@ -30,6 +30,7 @@ from core.encoder import ENCODER_SIZE
 from core.engines.engine import HALF_SIZE, Drawn, Judged, Pictures
 from core.engines.networks import Networks
 from core.memory import give_back, keep_little, let_go
+from core.tensors import to_levels
 
 if TYPE_CHECKING:
     import openvino
@@ -92,7 +93,7 @@ class OpenVinoEngine:
             small = torch.from_numpy(faces.copy())
             if size < HALF_SIZE:
                 # Nothing is saved by drawing less than 512 px: the judges' picture is the picture.
-                return Drawn(_levels(small), small)
+                return Drawn(to_levels(small), small)
             pictures = unfold(corners) if size > HALF_SIZE else corners.copy()
         return Drawn(pictures, small)
 
@@ -267,11 +268,6 @@ def unfold(corners: Pictures) -> Pictures:
         corners.reshape(batch, height, width, 2, 6).view(two).transpose(0, 1, 3, 2, 4)
     )
     return pictures
-
-
-def _levels(faces: Tensor) -> Pictures:
-    levels: npt.NDArray[np.uint8] = faces.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-    return levels
 
 
 def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
