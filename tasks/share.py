@@ -7,14 +7,10 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
-CARDS = Path("/proc/driver/nvidia/gpus")
+from core.machine import CARDS, cores, count_cards
+
 CORES_EACH = 2
 """Of a process without a GPU: a drawing gains little from more."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cards(environ: MutableMapping[str, str] | None = None, folder: Path = CARDS) -> list[str]:
@@ -22,7 +18,7 @@ def cards(environ: MutableMapping[str, str] | None = None, folder: Path = CARDS)
     chosen = (os.environ if environ is None else environ).get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [card.strip() for card in chosen.split(",") if card.strip() and card.strip() != "-1"]
-    return [str(number) for number, _ in enumerate(folder.iterdir())] if folder.is_dir() else []
+    return [str(number) for number in range(count_cards(folder))]
 
 
 def processes() -> int:

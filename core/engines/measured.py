@@ -6,10 +6,11 @@ What it was measured on stands with it: on another processor, or with other vers
 from __future__ import annotations
 
 import json
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from core.machine import cores, count_cards
 
 REMEMBERED = "engine.json"
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve")
@@ -36,12 +37,10 @@ def recall(cache: Path) -> str | None:
 
 def fingerprint() -> dict[str, str]:
     """What a measurement depends on: processor, cores that we may use, GPUs, versions."""
-    able = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    gpus = Path("/proc/driver/nvidia/gpus")
     return {
         "processor": processor(),
-        "cores": str(len(able)),
-        "gpus": str(len(list(gpus.iterdir()))) if gpus.is_dir() else "0",
+        "cores": str(cores()),
+        "gpus": str(count_cards()),
         "python": platform.python_version(),
         **{name: version_of(name) for name in ("torch", "openvino")},
     }
