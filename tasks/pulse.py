@@ -1,34 +1,55 @@
-"""A beat from a worker's own loop: it comes while the worker listens to the broker, and stops when that hangs."""
+"""What a worker's own loop does every so many seconds while it listens to the broker; it stops when that hangs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from celery.bootsteps import StartStopStep
 
 Beat = Callable[[], object]
 
 
-def pulse(beat: Beat, every: float) -> type[StartStopStep]:
+class TimedStep(StartStopStep):  # type: ignore[misc]  # celery has no types
+    """A step of the consumer: begins whenever the connection to the broker stands, ends when it breaks."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    every: ClassVar[float]
+    """Seconds between two calls of `look`."""
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        """Look from now on."""
+        self._timer = consumer.timer.call_repeatedly(self.every, self.look, (consumer,))
+
+    def stop(self, consumer: Any) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def look(self, consumer: Any) -> None:
+        """One turn."""
+        raise NotImplementedError
+
+
+def pulse(beat: Beat, every: float) -> type[TimedStep]:
     """A step for `app.steps["consumer"]` that calls `beat` at once and then every so many seconds."""
+    seconds = every
 
-    class Pulse(StartStopStep):  # type: ignore[misc]  # celery has no types
-        """Begins whenever the connection to the broker stands, ends when it breaks."""
+    class Pulse(TimedStep):
+        """Tells whoever watches that the loop turns."""
 
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-
-        def __init__(self, consumer: Any, **options: Any) -> None:
-            super().__init__(consumer, **options)
-            self._timer: Any = None
+        every = seconds
 
         def start(self, consumer: Any) -> None:
             beat()
-            self._timer = consumer.timer.call_repeatedly(every, beat)
+            super().start(consumer)
 
-        def stop(self, consumer: Any) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        def look(self, consumer: Any) -> None:
+            beat()
 
     return Pulse

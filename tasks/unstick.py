@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.bootsteps import StartStopStep
 from celery.worker import state
 
 from observability.logs import get_logger
+from tasks.pulse import TimedStep
 
 log = get_logger(__name__)
 
@@ -22,30 +22,23 @@ LOOK_EVERY = 2.0
 """Seconds; a message is between taken and known for no longer than a turn of the worker's loop."""
 
 
-class Unstick(StartStopStep):  # type: ignore[misc]  # celery has no types
+class Unstick(TimedStep):
     """A step of the consumer: runs in the worker's loop, begins anew with each connection."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    every = LOOK_EVERY
 
-    def __init__(self, consumer: Any, **kwargs: Any) -> None:
-        super().__init__(consumer, **kwargs)
-        self._timer: Any = None
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
         self._suspected = False
 
     def start(self, consumer: Any) -> None:
-        """Look from now on."""
+        """Look from now on, and suspect nothing yet."""
         self._suspected = False
-        self._timer = consumer.timer.call_repeatedly(LOOK_EVERY, self._look, (consumer,))
+        super().start(consumer)
 
-    def stop(self, consumer: Any) -> None:
-        """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    shutdown = TimedStep.stop
 
-    shutdown = stop
-
-    def _look(self, consumer: Any) -> None:
+    def look(self, consumer: Any) -> None:
         """Raises ConnectionResetError, which the worker's loop understands: it connects anew."""
         forgotten = _taken(consumer) > len(state.reserved_requests)
         if forgotten and self._suspected:
