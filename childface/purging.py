@@ -7,9 +7,7 @@ are stopped, or stand on machines that come and go. It needs neither broker nor 
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from contextlib import suppress
 from childface.heartbeat import BEAT_EVERY, Heartbeat
 from storage.deletion import PurgeReport, purge_expired
 from storage.errors import StorageUnavailable
+from storage.repositories.signs import this_process
 from storage.unit import Store
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def purge_again_and_again(
 
 def _give_sign(store: Store, every: float) -> None:
     with store.unit() as unit:
-        unit.signs.give(f"{socket.gethostname()}:{os.getpid()}", "purge", every, {"purges_every": every})
+        unit.signs.give(this_process(), "purge", every, {"purges_every": every})
         unit.commit()
 
 

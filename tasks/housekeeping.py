@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,6 +13,7 @@ from typing import Any
 from observability.logs import get_logger
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
+from storage.repositories.signs import this_process
 from tasks.recovery import requeue_lost
 from tasks.workshop import Workshop
 
@@ -52,7 +51,7 @@ class Housekeeping:
         self._memory_is_lost = memory_is_lost
         self._process_forks = process_forks
         self._look_every = look_every
-        self._source = f"{socket.gethostname()}:{os.getpid()}"
+        self._source = this_process()
         self._facts = {**(facts or {}), "purges_every": look_every * PURGE_EVERY}
         self._purge_at = 0
         self._done = threading.Event()

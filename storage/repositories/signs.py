@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +35,11 @@ class Sign:
     def is_alive(self, now: datetime) -> bool:
         """False once it has been silent for too long."""
         return now <= self.seen_at + timedelta(seconds=3 * self.again_in) + PATIENCE
+
+
+def this_process() -> str:
+    """What this process calls itself as a source of signs."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Signs:
