@@ -133,11 +133,11 @@ class AgeModel(nn.Module):
         skin = self.read_skin(latent).expand(len(age_to))
         before = self.mean_style(age_from[:1], male_from[:1], skin[:1])
         after = self.mean_style(age_to, male_to, skin)
-        keep = (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
-        profile = self.profile[:, None]
-        own = latent - before[:, None] * profile - self.w_mean * (1 - profile)
+        keep = self._kept(age_from, age_to)
+        own = self._own(latent, before)
         still, scaled = (
-            self.reader_inputs(self.w_mean + part).unflatten(1, (-1, self.rank)) for part in (own, own * profile)
+            self.reader_inputs(self.w_mean + part).unflatten(1, (-1, self.rank))
+            for part in (own, own * self.profile[:, None])
         )
         step = (after - self.w_mean) @ self.directions[:, : self.rank] / self.w_scale[: self.rank]
         groups = cast(Tensor, self.groups)
@@ -181,11 +181,20 @@ class AgeModel(nn.Module):
         skin = self.read_skin(latent).expand(len(age_to))
         before = self.mean_style(age_from, male_from, skin)
         after = self.mean_style(age_to, male_to, skin)
-        keep = (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
-        own = latent - before[:, None] * self.profile[:, None] - self.w_mean * (1 - self.profile[:, None])
+        keep = self._kept(age_from, age_to)
+        own = self._own(latent, before)
         step = after[:, None] * self.profile[:, None] + self.w_mean * (1 - self.profile[:, None])
         scaled = own * (1 + (keep[:, None, None] - 1) * self.profile[:, None])
         return step + scaled
+
+    def _own(self, latent: Tensor, before: Tensor) -> Tensor:
+        """By what W+ (1, L, D) differs from points of the curve (B, D): (B, L, D)."""
+        profile = self.profile[:, None]
+        return latent - before[:, None] * profile - self.w_mean * (1 - profile)
+
+    def _kept(self, age_from: Tensor, age_to: Tensor) -> Tensor:
+        """The factor (B,) of that difference at the other age."""
+        return (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,7 @@ class Ager:
         start_male = torch.sigmoid(read_male)
         youngest, oldest = (math.log1p(end / 12) for end in CURVE_ENDS)
         ages = 12 * torch.expm1(torch.linspace(youngest, oldest, 81))
+        aim = growth_of(aim_at(age, male=male))
         for curve_male in self._sexes(male):
             seen_growth, seen_male = self.model.read_moved(
                 latent,
@@ -232,7 +242,7 @@ class Ager:
                 age_to=ages,
                 male_to=torch.full((len(ages),), curve_male),
             )
-            curve_age = crossing(ages, seen_growth, growth_of(aim_at(age, male=male)))
+            curve_age = crossing(ages, seen_growth, aim)
             sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / sure_at(age)
             shown = along(ages, sure, torch.tensor([curve_age])).item() * (1 if male else -1)
             if shown >= 1:
@@ -249,15 +259,15 @@ class Ager:
         The best that was seen is the answer: an estimate that jumps cannot lead astray.
         """
         read_age, read_male = self.model.read(latent)
-        wanted = growth_of(age)
+        wanted, clear = growth_of(age), clear_at(age)
         tried: list[tuple[float, float]] = []
         best, least = aged, float("inf")
         for look in range(looks):
             found = seen(aged.latent)
             shown = found.male if male else 1 - found.male
             right_age = abs(found.age - age) < max(0.5, NEAR_ENOUGH * age)
-            right_sex = age < 3 or shown > clear_at(age)
-            gap = abs(growth_of(found.age) - wanted) + (0.0 if right_sex else clear_at(age) - shown)
+            right_sex = age < 3 or shown > clear
+            gap = abs(growth_of(found.age) - wanted) + (0.0 if right_sex else clear - shown)
             if gap < least:
                 best, least = aged, gap
             if (right_age and right_sex) or look == looks - 1:
