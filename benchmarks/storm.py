@@ -41,7 +41,7 @@ from tests.bots import fake_discord, fake_telegram
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.fake_worker import FakeWorker
-from tests.bots.storm import UNSURE
+from tests.bots.storm import send_couple
 
 SERVICES = ("telegram", "discord")
 IMPATIENT = 120.0
@@ -144,12 +144,7 @@ class Storm:
 
     async def _on_telegram(self, person: Any) -> None:
         """An album, perhaps an answer to a question, then one child after the other."""
-        if person.number % UNSURE == 0:
-            await person.sends_album(b"someone %d a" % person.number, b"someone %d b" % person.number)
-            await person.sees("Who is who?")
-            await person.presses("The first photo is mom")
-        else:
-            await person.sends_album(b"mom %d" % person.number, b"dad %d" % person.number)
+        await send_couple(person)
         await self._patiently(person, 1)
         while (had := len(person.pictures)) < self._chosen.drawings:
             await person.says("/sibling" if had % 2 else "/grow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from childface.weights import Carrier
+    from tests.bots.fake_telegram import BotApi
 
 pytest_plugins = ("tests.servers", "tests.databases")
 
@@ -24,6 +26,17 @@ def no_settings_of_yours(monkeypatch: pytest.MonkeyPatch) -> None:
         if (name.startswith("CHILDFACE_") and name != "CHILDFACE_REQUIRE_SERVERS") or name.endswith("_TOKEN"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[BotApi]:
+    """Telegram's server, or what looks like it."""
+    from tests.bots.fake_telegram import BotApi
+
+    server = BotApi()
+    await server.start()
+    yield server
+    await server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -57,14 +57,6 @@ def strict_dialogue(store: Store, worker: FakeWorker) -> Dialogue:
     return Dialogue(store, worker)
 
 
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    server = BotApi()
-    await server.start()
-    yield server
-    await server.stop()
-
-
 StartBot = Callable[[], Awaitable[TelegramBot]]
 
 

@@ -71,14 +71,19 @@ async def live_through(api: BotApi, dialogue: Dialogue, plan: Plan) -> Outcome:
     return _outcome(api, people, plan)
 
 
-async def _life(person: Person, drawings: int) -> None:
-    """Two photos, perhaps an answer to a question, then one sibling after the other."""
+async def send_couple(person: Person) -> None:
+    """Two photos on Telegram, and for some people the answer to a question."""
     if person.number % UNSURE == 0:
         await person.sends_album(b"someone %d a" % person.number, b"someone %d b" % person.number)
         await person.sees("Who is who?")
         await person.presses("The first photo is mom")
     else:
         await person.sends_album(b"mom %d" % person.number, b"dad %d" % person.number)
+
+
+async def _life(person: Person, drawings: int) -> None:
+    """A couple, then one sibling after the other."""
+    await send_couple(person)
     for count in range(1, drawings + 1):
         await person.sees_pictures(count)
         if count < drawings:

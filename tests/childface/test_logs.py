@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,14 +46,6 @@ def log() -> Iterator[io.StringIO]:
     root.setLevel(level)
     for name, old in before.items():
         logging.getLogger(name).setLevel(old)
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    server = BotApi()
-    await server.start()
-    yield server
-    await server.stop()
 
 
 @pytest.fixture

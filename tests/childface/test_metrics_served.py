@@ -105,14 +105,6 @@ class House:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    server = BotApi()
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
 async def house(tmp_path: Path, api: BotApi, postgres_url: str, redis_server: RedisServer) -> AsyncIterator[House]:
     weights_dir = tmp_path / "weights"
     weights_dir.mkdir()
