@@ -2,6 +2,7 @@
 # Two images from one file:
 #   docker build --target bot .      chats, migrations, purge: no torch, no weights
 #   docker build --target worker .   draws; with --build-arg TORCH_INDEX=... for a GPU
+# --build-arg EXTRAS=traces,c2pa adds what these extras of pyproject.toml need.
 # Each stage of the lower half holds only what runs: packages and weights are made in stages that are thrown away.
 
 ARG PYTHON=3.11-slim-bookworm
@@ -24,8 +25,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # ---- what a bot needs
 
 FROM build AS bot-packages
+ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements/wanted.py --without-models > wanted.txt && \
+    python requirements/wanted.py --without-models --extras "${EXTRAS}" > wanted.txt && \
     pip --python /opt/childface/bin/python install --constraint requirements/constraints.txt --requirement wanted.txt
 COPY --from=wheel /wheels /wheels
 # The weights of our own stay out as well: nobody loads them here.
@@ -35,13 +37,14 @@ RUN pip --python /opt/childface/bin/python install --no-cache-dir --no-deps /whe
 # ---- what a worker needs
 
 FROM build AS worker-packages
+ARG EXTRAS=
 # Builds of torch for the CPU are a tenth of those with CUDA's libraries. For a GPU: .../whl/cu130
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/childface/bin/python install --no-deps --index-url "${TORCH_INDEX}" \
         "$(grep '^torch==' requirements/constraints.txt)"
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements/wanted.py > wanted.txt && \
+    python requirements/wanted.py --extras "${EXTRAS}" > wanted.txt && \
     pip --python /opt/childface/bin/python install --constraint requirements/constraints.txt --requirement wanted.txt
 COPY --from=wheel /wheels /wheels
 RUN pip --python /opt/childface/bin/python install --no-cache-dir --no-deps /wheels/*.whl

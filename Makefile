@@ -86,7 +86,7 @@ $(VENV)/.installed: $(PINS) | $(VENV)/bin/python
 
 $(VENV)/.dev: $(PINS) | $(VENV)/.installed
 	@echo 'Installing the tools for tests, checks and training ...' >&2
-	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train,c2pa]'
+	@$(PIP) install $(QUIET) --constraint requirements/constraints.txt $(PIP_ARGS) --editable '.[dev,train,c2pa,traces]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.fuzz: $(PINS) | $(VENV)/.dev

@@ -1,4 +1,6 @@
 """How soon a command is answered while ten jobs run, and what a bot process weighs: `python -m benchmarks.chats`.
+With `--embedded` everything runs in one process, as `make bot` does it: bot, queue and the real pipeline, drawing for
+ten people who press "Sibling" under each picture.
 
 One process is the bot (Telegram and Discord, no worker), as `childface bot all` wires it. This one plays the two chat
 services over real HTTP and WebSocket, and ten workers that report progress into the same database. A time is that from
@@ -30,35 +32,38 @@ JOBS = 10
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--commands", type=int, default=40, help="of each kind")
+    options.add_argument("--embedded", action="store_true", help="with the workers in the same process")
     options.add_argument("--bot", nargs=3, metavar=("HOME", "TELEGRAM", "DISCORD"), help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.bot:
-        be_the_bot(Path(chosen.bot[0]), chosen.bot[1], chosen.bot[2])
+        be_the_bot(Path(chosen.bot[0]), chosen.bot[1], chosen.bot[2], embedded=chosen.embedded)
     else:
-        asyncio.run(measure(chosen.commands))
+        asyncio.run(measure(chosen.commands, embedded=chosen.embedded))
 
 
-def settings_in(home: Path, telegram: str = "") -> Any:
+def settings_in(home: Path, telegram: str = "", *, embedded: bool = False) -> Any:
     from childface.settings import Settings
     from tests.bots import fake_discord, fake_telegram
 
+    elsewhere: dict[str, Any] = {} if embedded else {"weights_dir": home, "broker_url": "redis://127.0.0.1:1"}
     return Settings(
-        _env_file=None, data_dir=home, weights_dir=home, telegram_token=fake_telegram.TOKEN,
-        telegram_api_root=telegram or "http://unused", discord_token=fake_discord.TOKEN,
-        broker_url="redis://127.0.0.1:1",
+        _env_file=None, data_dir=home, telegram_token=fake_telegram.TOKEN,
+        telegram_api_root=telegram or "http://unused", discord_token=fake_discord.TOKEN, **elsewhere,
     )  # fmt: skip
 
 
-def be_the_bot(home: Path, telegram: str, discord_url: str) -> None:
+def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -> None:
     """Until it is killed."""
     from bots.running import run_bots
+    from childface.environment import Environment
     from childface.wiring import chat_bots, open_house
     from tests.bots.fake_discord import Discord
 
     fake = Discord()
     fake.url = discord_url
     fake.patch(SimpleNamespace(setattr=setattr))  # type: ignore[arg-type]
-    with open_house(settings_in(home, telegram), lambda _: None) as house:  # type: ignore[arg-type, return-value]
+    settings = settings_in(home, telegram, embedded=embedded)
+    with open_house(settings, Environment().load_pipeline) as house:
 
         async def listen() -> None:
             await run_bots(chat_bots(house, ["telegram", "discord"]))
@@ -66,7 +71,7 @@ def be_the_bot(home: Path, telegram: str, discord_url: str) -> None:
         asyncio.run(listen())
 
 
-async def measure(commands: int) -> None:
+async def measure(commands: int, *, embedded: bool) -> None:
     from childface.wiring import open_store
     from storage import migrate
     from tests.bots.fake_discord import CHANNEL, Discord
@@ -74,14 +79,14 @@ async def measure(commands: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        settings = settings_in(home)
+        settings = settings_in(home, embedded=embedded)
         migrate.upgrade(settings.database_url)
         store = open_store(settings)
         telegram, discord = BotApi(), Discord()
         await telegram.start()
         await discord.start()
         command = [sys.executable, "-m", "benchmarks.chats", "--bot", folder, telegram.url, discord.url]
-        bot = subprocess.Popen(command)
+        bot = subprocess.Popen([*command, "--embedded"] if embedded else command)
         try:
             await discord.until(lambda: discord.identified and discord.commands, "the bot")
             anna, ben = telegram.person(1), discord.person(2, CHANNEL)
@@ -92,10 +97,9 @@ async def measure(commands: int) -> None:
             }
             await _times(kinds, 5)
             idle = await _times(kinds, commands)
-            workers = Workers(store)
-            busy = await _times(kinds, commands)
-            workers.stop()
-            _report(idle, busy, _megabytes(bot.pid))
+            async with Crowd(telegram, store) if embedded else Workers(store):
+                busy = await _times(kinds, commands)
+            _report(idle, busy, _megabytes(bot.pid), embedded=embedded)
         finally:
             bot.terminate()
             await asyncio.to_thread(bot.wait)
@@ -147,6 +151,8 @@ class Workers:
                 self._jobs.append(job.id)
             unit.commit()
         self._threads = [threading.Thread(target=self._work, args=(job,)) for job in self._jobs]
+
+    async def __aenter__(self) -> None:
         for thread in self._threads:
             thread.start()
 
@@ -161,10 +167,41 @@ class Workers:
                 unit.jobs.report(job_id, "drawing", part)
                 unit.commit()
 
-    def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            await asyncio.to_thread(thread.join)
+
+
+class Crowd:
+    """Ten people on Telegram for whom the embedded workers draw, one child after the other."""
+
+    def __init__(self, telegram: Any, store: Any) -> None:
+        from tests.bots.agreement import agreed
+
+        numbers = range(100, 100 + JOBS)
+        agreed(store, "telegram", *numbers)
+        self._people = [telegram.person(number) for number in numbers]
+        self._lives: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> None:
+        photos = [(Path("tests/data") / f"drawn_{name}.jpg").read_bytes() for name in ("woman", "man")]
+        self._lives = [asyncio.create_task(self._live(person, photos)) for person in self._people]
+        for person in self._people:
+            await person.sees_pictures(1)
+
+    async def _live(self, person: Any, photos: list[bytes]) -> None:
+        await person.sends_album(*photos)
+        while True:
+            pictures = await person.sees_pictures(len(person.pictures) + 1)
+            if pictures[-1].labels:
+                await person.presses("Sibling")
+
+    async def __aexit__(self, *_: object) -> None:
+        for life in self._lives:
+            life.cancel()
+        await asyncio.gather(*self._lives, return_exceptions=True)
+        print("pictures drawn meanwhile:", sum(len(person.pictures) for person in self._people))
 
 
 def _megabytes(process: int) -> int:
@@ -172,14 +209,15 @@ def _megabytes(process: int) -> int:
     return int(status["VmHWM"].split()[0]) // 1024
 
 
-def _report(idle: dict[str, list[float]], busy: dict[str, list[float]], megabytes: int) -> None:
+def _report(idle: dict[str, list[float]], busy: dict[str, list[float]], megabytes: int, *, embedded: bool) -> None:
     print(f"{'':38}{'idle':>10}{'ten jobs':>10}{'worst':>10}{'target':>10}{'ratio':>8}")
     for name in idle:
         alone, under, worst = (
             1000 * value for value in (statistics.median(idle[name]), statistics.median(busy[name]), max(busy[name]))
         )
         print(f"{name:38}{alone:7.0f} ms{under:7.0f} ms{worst:7.0f} ms{TARGET_MS:7} ms{under / alone:8.1f}")
-    print(f"{'bot process, most memory':38}{megabytes:27} MB{'':6}{TARGET_MB:7} MB")
+    target = "" if embedded else f"{TARGET_MB:7} MB"
+    print(f"{'bot process, most memory':38}{megabytes:27} MB{'':6}{target}")
 
 
 if __name__ == "__main__":

@@ -105,10 +105,10 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
 
 def rival(weights: Path, precision: str, people: Any) -> Callable[[], object]:
     """The published graph, as it comes."""
-    from core.engines.openvino_engine import runtime
+    from core.engines.openvino_engine import shared_core
 
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    compiled = runtime().Core().compile_model(weights / "originals" / "SynthesisNetwork.xml", "CPU", options)
+    compiled = shared_core().compile_model(weights / "originals" / "SynthesisNetwork.xml", "CPU", options)
     request = compiled.create_infer_request()
     return lambda: request.infer([next(people)[:, 0].numpy()])
 

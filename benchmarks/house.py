@@ -38,9 +38,9 @@ SPEED = "LOAD_SPEED"
 DURABLE = ["--fsync=on", "--full_page_writes=on", "--shared_buffers=128MB"]
 """As a deployment has it; tests need not wait for the disk."""
 
-STAGES = {"encode": 0.16, "make": 1.13}
-"""Seconds of the real pipeline on two idle cores: one photo, one child of cached parents at 1024 px
-(`python -m benchmarks.pipeline`, docs/measurements.md)."""
+STAGES = {"encode": 0.2, "make": 0.3}
+"""Seconds of the real pipeline on two idle cores, with OpenVINO: one photo, one child of cached parents at 1024 px
+(docs/speed.md)."""
 
 
 class House:
@@ -177,14 +177,19 @@ class Memory:
         self._thread.join()
 
     def forget(self) -> None:
+        """Begin anew with what there is now: a short round may be over before the next second."""
         self.bot = self.worker = 0.0
+        self._look()
 
     def _run(self) -> None:
         while not self._done.wait(1.0):
-            if self._house.bot is not None:
-                self.bot = max(self.bot, _megabytes(self._house.bot.pid, children=False))
-            for worker in list(self._house.workers):
-                self.worker = max(self.worker, _megabytes(worker.pid, children=True))
+            self._look()
+
+    def _look(self) -> None:
+        if self._house.bot is not None:
+            self.bot = max(self.bot, _megabytes(self._house.bot.pid, children=False))
+        for worker in list(self._house.workers):
+            self.worker = max(self.worker, _megabytes(worker.pid, children=True))
 
 
 def _megabytes(pid: int, *, children: bool) -> float:

@@ -1,6 +1,6 @@
 """Where the scale of `core/likeness.py` comes from: `python benchmarks/likeness.py --drawn DIR --photos DIR`.
 
-Couples are made of drawn grown-ups. A daughter and a son of each are looked at as grown-ups and set beside photos of
+Couples are made of drawn grown-ups. A daughter and a son of each are drawn at several ages and set beside photos of
 strangers from 20 to 50 (`labels.csv` with columns file, est_age, est_sex), women and men, and beside their own parents.
 """
 
@@ -15,12 +15,14 @@ import torch
 
 from core.identity import identity_chip
 from core.latents import Latent
-from core.likeness import distance
-from core.pipeline import ChildPipeline, Pixels
+from core.likeness import cosine
+from core.pipeline import Born, ChildPipeline, Pixels
 from core.tensors import to_tensor
 from core.wish import Wish
 from training.drawn import DrawnPairs
 from training.traits import read_face
+
+AGES = (2.0, 6.0, 12.0, 25.0, 60.0)
 
 
 def main() -> None:
@@ -32,20 +34,37 @@ def main() -> None:
     options.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
-    strangers = photographed(pipeline, chosen.photos, chosen.most)
+    strangers = {
+        male: [apart_of_photo(pipeline, descriptor, male=male) for descriptor in descriptors]
+        for male, descriptors in photographed(pipeline, chosen.photos, chosen.most).items()
+    }
     women, men = grown_ups(pipeline, DrawnPairs.open(chosen.drawn), chosen.couples)
     for male in (False, True):
         own, others = {False: [], True: []}, {False: [], True: []}
         for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
-            born = pipeline.inherit(mom, dad, Wish(seed=i)).latent
-            child = pipeline.grown_up(born, male=male)
-            for of_men, parent in ((False, mom), (True, dad)):
-                own[of_men].append(distance(child, parent.descriptor))
-                others[of_men] += [distance(child, other) for other in strangers[of_men]]
+            born = pipeline.inherit(mom, dad, Wish(seed=i))
+            for age in AGES:
+                child = apart_of_child(pipeline, born, age=age, male=male)
+                for of_men, parent in ((False, mom), (True, dad)):
+                    own[of_men].append(cosine(child, apart_of_photo(pipeline, parent.descriptor, male=of_men)))
+                    others[of_men] += [cosine(child, other) for other in strangers[of_men]]
         for of_men in (False, True):
             for who, values in (("own parent", own[of_men]), ("strangers", others[of_men])):
                 pair = f"{'sons' if male else 'daughters'} and {'men' if of_men else 'women'}"
                 print(f"{pair:20} {who:10} mean {np.mean(values):.3f}  spread {np.std(values):.3f}  of {len(values)}")
+
+
+@torch.inference_mode()
+def apart_of_child(pipeline: ChildPipeline, born: Born, *, age: float, male: bool) -> np.ndarray:
+    """By what a drawn child differs from others of its age and sex."""
+    seen = pipeline.estimator.see(pipeline.at_age(born, age=age, male=male))
+    return np.asarray(pipeline.models.takes_after.apart_when_drawn(seen.descriptor, age=age, male=male))
+
+
+def apart_of_photo(pipeline: ChildPipeline, descriptor: np.ndarray, *, male: bool) -> np.ndarray:
+    """By what somebody on a photo differs from others of the sex."""
+    model = pipeline.models.takes_after.model
+    return np.asarray(model.apart_on_a_photo(torch.from_numpy(descriptor), male=male))
 
 
 def photographed(pipeline: ChildPipeline, folder: Path, most: int) -> dict[bool, list[np.ndarray]]:

@@ -32,6 +32,7 @@ from sqlalchemy import select
 
 from bots.dialogue import Dialogue
 from bots.patience import Patience
+from bots.texts import render
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
@@ -46,6 +47,8 @@ from tests.bots.storm import send_couple
 SERVICES = ("telegram", "discord")
 IMPATIENT = 120.0
 """Seconds after which somebody who sees nothing asks again, as people do."""
+TRY_AGAIN = render("restarted_try_again", {})
+"""What Discord's bot says to those whose commands it has not got to when it is stopped."""
 
 
 def main() -> int:
@@ -79,7 +82,7 @@ class Storm:
         self._worker = FakeWorker(self._store)
         self._dialogue = Dialogue(self._store, self._worker)
         self._telegram, self._discord = fake_telegram.BotApi(), fake_discord.Discord()
-        self._asked_again = 0
+        self._asked_again = self._told_to_ask = 0
 
     async def live_through(self) -> dict[str, Any]:
         """Everybody gets all their drawings; what the chats show then."""
@@ -137,7 +140,7 @@ class Storm:
                     running_bot(self._telegram, self._dialogue, grace=20.0, patience=patience)
                 )
             if "discord" in self._services:
-                await stack.enter_async_context(running_discord_bot(self._dialogue))
+                await stack.enter_async_context(running_discord_bot(self._dialogue, grace=8.0))
             yield
 
     # People
@@ -165,8 +168,11 @@ class Storm:
                 await self._patiently(person, had + 1)
 
     async def _patiently(self, person: Any, count: int) -> None:
-        end = time.monotonic() + IMPATIENT
+        end, told = time.monotonic() + IMPATIENT, person.texts.count(TRY_AGAIN)
         while len(person.pictures) < count:
+            if person.texts.count(TRY_AGAIN) > told:
+                self._told_to_ask += 1
+                return
             if time.monotonic() > end:
                 self._asked_again += 1
                 return
@@ -211,6 +217,7 @@ class Storm:
             "questions_doubled": sum(max(0, count - 1) for count in asked),
             "stray": sum(text.endswith("…") or "▱" in text for some in texts for text in some),
             "asked_again": self._asked_again,
+            "told_to_ask_again": self._told_to_ask,
             "faults": dict(self._telegram.met),
             "broken": {"telegram": self._telegram.broken, "discord": self._discord.broken},
             "gateway": {"resumed": self._discord.resumed, "identified": self._discord.identified},

@@ -305,7 +305,7 @@ class ConsoleChat:
             role, command = ("mom" if command.name == "mom" else "dad"), None
         photos = []
         for path in files:
-            size = path.stat().st_size if path.exists() else None
+            size = _size_of(path)
             if size is None:
                 words = render("console_no_file", {"path": str(path)}, self._language)
                 self._out.print(f"       [red]{escape(words)}[/]", highlight=False)
@@ -436,11 +436,26 @@ def split_line(line: str) -> tuple[list[Path], str]:
     files, words = [], []
     for part in parts:
         path = _path_of(part)
-        if path.is_file() or path.suffix.lower() in PICTURE_ENDINGS:
+        if _is_file(path) or path.suffix.lower() in PICTURE_ENDINGS:
             files.append(path)
         else:
             words.append(part)
     return files, " ".join(words)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _size_of(path: Path) -> int | None:
+    """Bytes; None where there is no such file."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _path_of(part: str) -> Path:

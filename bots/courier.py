@@ -30,6 +30,7 @@ from bots.outcomes import reply_facts
 from bots.presenter import Place, Presenter
 from bots.steps import Line, Say
 from bots.texts import bar, render
+from observability import traces
 from observability.logs import about, get_logger
 from observability.metrics import DELIVERIES, DELIVERY_SECONDS
 from storage.errors import NotFound, StorageUnavailable
@@ -297,7 +298,10 @@ class Courier:
             # One broken job must not stop the others, nor be tried for ever.
             log.error("could not be told", **fields_of(fault))
             self._count("failed")
-            await self._try_later(job.id, give_up=job.delivery_attempts + 1 >= MOST_REFUSALS)
+            give_up = job.delivery_attempts + 1 >= MOST_REFUSALS
+            if give_up:
+                await self._apologise(job.id)
+            await self._try_later(job.id, give_up=give_up)
         finally:
             self._telling.discard(job.id)
 
@@ -317,6 +321,17 @@ class Courier:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _apologise(self, job_id: str) -> None:
+        """What cannot be shown is not passed over in silence, unless it is a closer picture: nobody waits for that."""
+        with suppress(MessengerError, NotFound, StorageUnavailable):
+            job, place = await self._dialogue.aside(self._place, job_id)
+            if job.quality == "refined":
+                return
+            note = Note(render("failed", {"job_id": job_id}, place.language), reply_to=place.reply_to)
+            status = job.reply.get("message")
+            if status is None or not await self._turn_into(place, status, note):
+                await self._messenger.send(place.chat_id, note)
 
     async def _try_later(self, job_id: str, *, give_up: bool = False, wait: float | None = None) -> None:
         """Hand the telling back for a while: for as long as the service asked, where it did."""
@@ -344,8 +359,7 @@ class Courier:
                 used = {} if status is not None else {"message": None}
                 await self._dialogue.aside(self._note, job_id, told=index + 1, **used)
             self._count("shown")
-            waited = (self._store.clock() - job.created_at).total_seconds()
-            DELIVERY_SECONDS.labels(self._platform, job.kind, job.quality).observe(max(waited, 0.0))
+            self._measure(job)
         except Unreachable:
             log.info("its chat is not reachable any more")
             self._count("unreachable")
@@ -404,6 +418,15 @@ class Courier:
 
     async def _turn_into(self, place: Place, status: str, note: Note) -> bool:
         return await self._messenger.edit(place.chat_id, status, note)
+
+    def _measure(self, job: Job) -> None:
+        """How long it took until somebody saw it, from asking and from when it was done."""
+        now = self._store.clock()
+        waited = (now - job.created_at).total_seconds()
+        DELIVERY_SECONDS.labels(self._platform, job.kind, job.quality).observe(max(waited, 0.0))
+        words = {"platform": self._platform, "kind": job.kind, "quality": job.quality, "end": job.state}
+        traces.past(job.id, "delivery", job.finished_at or now, now, platform=self._platform)
+        traces.whole(job.id, job.created_at, now, **words)
 
     def _count(self, end: str) -> None:
         DELIVERIES.labels(self._platform, end).inc()

@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -35,31 +34,27 @@ from bots.events import (
     PhotosReceived,
     Role,
 )
+from bots.group_desk import GroupDesk, exists, load_desk
 from bots.languages import DEFAULT_LANGUAGE, language_of
+from bots.outbox import Outbox
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
 from bots.quotas import Full, Quotas
-from bots.rounds import OPEN_FOR, Desk, desk_from_json
+from bots.rounds import OPEN_FOR
 from bots.state import State
 from bots.steps import Line, Say, Toast, line_from_json, line_to_json
 from bots.turn import Context, Habits, Keeping
-from observability.logs import get_logger
 from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
-from storage.errors import ConversationChanged, NotFound, StorageUnavailable
+from storage.errors import ConversationChanged, StorageUnavailable
 from storage.records import Job, User
 from storage.unit import Store, Unit
-
-log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGEST_PHOTO = 20 * 2**20
 """Bytes. What the pipeline takes, and what Telegram lets a bot fetch."""
-
-CATCH_UP = 20
-"""Jobs that are queued at once when the broker is back."""
 
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
@@ -148,7 +143,8 @@ class Dialogue:
         `read_code` says which child a code stands for; without it no code is known.
         """
         self.store = store
-        self._queue = queue
+        self._outbox = Outbox(queue)
+        self.groups = GroupDesk(store, self._user)
         self._defaults = defaults or Defaults()
         self._photo_ttl = timedelta(hours=self._defaults.keeping.photo_hours)
         self._read_code = read_code
@@ -156,13 +152,11 @@ class Dialogue:
         # SQLite lets one write at a time, and whoever is late waits in growing naps. One thread that takes turn after
         # turn serves forty people a third faster than six that wake each other up.
         is_sqlite = store.database.engine.dialect.name == "sqlite"
-        self._database, self._broker = Breaker(), Breaker()
-        for name, breaker in (("database", self._database), ("broker", self._broker)):
+        self._database = Breaker()
+        for name, breaker in (("database", self._database), ("broker", self._outbox.breaker)):
             BREAKER_OPEN.labels(name).set_function(partial(getattr, breaker, "open"))
-        self._unsent: dict[str, Job] = {}
-        """Committed, but the broker was away."""
         self._told_away: set[tuple[str, str]] = set()
-        """Chats that know that it is."""
+        """Chats that know that the broker is away."""
         self._threads = ThreadPoolExecutor(1 if is_sqlite else 4, thread_name_prefix="dialogue")
 
     async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -234,7 +228,9 @@ class Dialogue:
         senders = self._senders(who, photos)
         owner = user.id
         if who.group:
-            owner, photos = self._find_round(who, user, photos, reply_to or ReplyTo())
+            reply_to = reply_to or ReplyTo()
+            owner, role = self.groups.find_round(who, user.id, photos[0].role, reply_to.message_id, reply_to.user)
+            photos = [replace(photos[0], role=role), *photos[1:]]
         full = self._photos_full(owner)
         if full is not None:
             refused = PhotoNotTaken(full.code, dict(full.facts), photos[0].message_id)
@@ -285,7 +281,7 @@ class Dialogue:
         with self.store.view() as unit:
             source = source_of(unit, pressed.job_id, who.platform, who.chat_id) if pressed.job_id else None
             owner = source.people[0] if source else pressed.owner
-            known = owner is not None and _exists(unit, owner)
+            known = owner is not None and exists(unit, owner)
         if owner is None or not known or (owner != user.id and not who.group):
             return stale
         event = ButtonPressed(pressed.action, pressed.value, pressed.stamp, source, message_id)
@@ -303,7 +299,7 @@ class Dialogue:
             return True
         now = self.store.clock().timestamp()
         with self.store.view() as unit:
-            desk = _load_desk(unit, who)
+            desk = load_desk(unit, who)
             user = unit.users.find(who.platform, who.user)
             state = State() if user is None else load_state(unit, who, user.id)[0]
         waits = state.half_done or state.parked or state.expects is not None
@@ -353,7 +349,7 @@ class Dialogue:
     def note_prompt(self, who: Who, owner: str, message_id: str) -> None:
         """In a group: a message of ours that belongs to a round, so that a reply to it joins that round."""
         if who.group:
-            self._note_round(who, owner, message_id)
+            self.groups.note(who, owner, message_id)
 
     # One turn
 
@@ -387,14 +383,14 @@ class Dialogue:
             except ConversationChanged:
                 if not tries_left:
                     raise
-        sent = [self._put(job) for job in run.jobs]
+        sent = [self._outbox.put(job) for job in run.jobs]
         if not all(sent) and (who.platform, who.chat_id) not in self._told_away:
             self._told_away.add((who.platform, who.chat_id))
             run.lines.append(Say("queue_away"))
         if run.deletes:
             run.lines += self._delete(who, owner, withdrawn=run.deletes.withdrawn)
         if who.group:
-            self._note_round(who, owner)
+            self.groups.note(who, owner)
         asked = self.ask_first(who, Offer()) if run.asks else None
         if asked is not None:
             return Answer([*run.lines, *asked.lines], asked.owner, language=asked.language)
@@ -409,34 +405,22 @@ class Dialogue:
                 run.recall(unit, answer)
         return run
 
-    def _put(self, job: Job) -> bool:
-        """Queue a job. False: later, by `catch_up`; or, if this process ends first, by the search for lost jobs."""
-        if self._broker.allows():
-            try:
-                self._queue.put(job)
-            except Exception as fault:
-                self._broker.failed()
-                log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)
-            else:
-                self._broker.succeeded()
-                self._unsent.pop(job.id, None)
-                return True
-        self._unsent[job.id] = job
-        return False
-
     @property
     def behind(self) -> bool:
         """Whether there are jobs that could not be queued."""
-        return bool(self._unsent)
+        return self._outbox.behind
 
     def catch_up(self) -> None:
-        """Queue some of the jobs that could not be queued; the rest at the next call, so that nobody is run over."""
-        if all(self._put(job) for job in list(self._unsent.values())[:CATCH_UP]):
+        """Queue some of the jobs that could not be queued."""
+        if self._outbox.catch_up():
             self._told_away.clear()
 
     def _delete(self, who: Who, owner: str, *, withdrawn: bool) -> list[Line]:
         """Delete a person, then say what that was; nothing of this conversation is saved any more."""
+        with self.store.view() as unit:
+            jobs = unit.jobs.with_messages(owner)
         report = delete_user(self.store, owner)
+        self._outbox.take_back(jobs)
         context = Context(owner=owner, sender=owner, group=who.group)
         _, steps = step(State(), DataDeleted(asdict(report), withdrawn), context)
         return [line for line in steps if isinstance(line, Line)]
@@ -514,69 +498,3 @@ class Dialogue:
                 user = unit.users.get_or_add(who.platform, who.user)
                 unit.commit()
         return user
-
-    # Rounds of a group
-
-    def _find_round(
-        self, who: Who, user: User, photos: Sequence[SentPhoto], reply_to: ReplyTo
-    ) -> tuple[str, Sequence[SentPhoto]]:
-        """Whose round the photos join. "/mom" said before, without a photo, names the first of them."""
-        with self.store.view() as unit:
-            state, version = load_state(unit, who, user.id)
-            desk = _load_desk(unit, who)
-            replied = unit.users.find(who.platform, reply_to.user) if reply_to.user else None
-            owner = desk.owner_for(
-                user.id,
-                photos[0].role or state.expects,
-                now=self.store.clock().timestamp(),
-                reply_to=reply_to.message_id,
-                replied_user=replied.id if replied else None,
-            )
-            if not _exists(unit, owner):
-                owner = user.id
-        if owner == user.id or state.expects is None:
-            return owner, photos
-        # The photo that this person announced goes to somebody else's round: expect it no longer.
-        with suppress(ConversationChanged), self.store.unit() as unit:
-            calm = replace(state, expects=None)
-            unit.conversations.save(who.platform, who.chat_id, user.id, calm.to_json(), version)
-            unit.commit()
-        return owner, [replace(photos[0], role=photos[0].role or state.expects), *photos[1:]]
-
-    def _note_round(self, who: Who, owner: str, message_id: str | None = None) -> None:
-        """Bring the group's list of open rounds up to date with one of them."""
-        with self.store.view() as unit:
-            state, _ = load_state(unit, who, owner)
-            desk = _load_desk(unit, who)
-        now = self.store.clock().timestamp()
-        if desk.noted(owner, state, now=now, message_id=message_id).rounds == desk.rounds == ():
-            return
-        group = self._user(_desk_user(who))
-        # Not in the turn's own unit: everybody's turns in the group would then fight for this one row.
-        for _ in range(MOST_TRIES):
-            with suppress(ConversationChanged), self.store.unit() as unit:
-                saved = unit.conversations.get(who.platform, who.chat_id, group.id)
-                desk = desk_from_json(saved.state if saved else None)
-                desk = desk.noted(owner, state, now=now, message_id=message_id)
-                version = saved.version if saved else 0
-                unit.conversations.save(who.platform, who.chat_id, group.id, desk.to_json(), version)
-                unit.commit()
-                return
-
-
-def _desk_user(who: Who) -> Who:
-    return replace(who, user=desk_name(who))
-
-
-def _load_desk(unit: Unit, who: Who) -> Desk:
-    group = unit.users.find(who.platform, _desk_user(who).user)
-    saved = unit.conversations.get(who.platform, who.chat_id, group.id) if group else None
-    return desk_from_json(saved.state if saved else None)
-
-
-def _exists(unit: Unit, user_id: str) -> bool:
-    try:
-        unit.users.get(user_id)
-    except NotFound:
-        return False
-    return True

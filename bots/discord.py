@@ -27,7 +27,17 @@ from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.discord_commands import MenuWords, Person, register
 from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
 from bots.discord_patience import BROKEN, DiscordPatience, counting_refusals
-from bots.discord_reading import PLATFORM, Asked, Interaction, PhotoRef, couple_of, is_picture, photo_in, who_of
+from bots.discord_reading import (
+    PLATFORM,
+    Asked,
+    Interaction,
+    PhotoRef,
+    couple_of,
+    is_picture,
+    kind_of,
+    photo_in,
+    who_of,
+)
 from bots.discretion import PRIVATE_COMMANDS
 from bots.events import CommandGiven, CoupleProposed, Offer, OfferedPhoto, OtherMessage, PhotoNotTaken, Role
 from bots.faults import fields_of
@@ -44,6 +54,8 @@ log = get_logger(__name__)
 
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
+LAST_WORDS = 3.0
+"""Seconds in which those are told to try again whose commands a bot that stops has not got to."""
 AVATAR_PIXELS = 1024
 HINT = "photo_hint_discord"
 
@@ -124,6 +136,8 @@ class DiscordBot:
             _, left = await asyncio.wait(self._heeding, timeout=self._options.grace)
             for task in left:
                 task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=LAST_WORDS)
         for background in self._background:
             background.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -167,7 +181,7 @@ class DiscordBot:
             if asked.photos:
                 await self._take(who, key, asked.photos, asked.wishes)
             else:
-                event = CommandGiven(asked.name, asked.argument, key)
+                event = CommandGiven(asked.name, asked.argument, key, ours=True)
                 await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
 
         await self._heed(interaction, work, private=asked.name in PRIVATE_COMMANDS)
@@ -181,7 +195,7 @@ class DiscordBot:
             if photo is not None:
                 await self._take(who, key, (photo,), {})
             else:
-                event = OtherMessage("message", message_id=key)
+                event = OtherMessage(kind_of(message), message_id=key)
                 await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
 
         await self._heed(interaction, work)
@@ -222,6 +236,9 @@ class DiscordBot:
             async with self._lanes.hold((who.chat_id, who.user)):
                 await opening
                 await work(who, key)
+        except asyncio.CancelledError:
+            await self._messenger.give_up(key, render("restarted_try_again", {}, who.language))
+            raise
         except Exception as fault:
             await self._apologise(who, key, fault)
         finally:

@@ -109,6 +109,13 @@ class DiscordMessenger:
             with suppress(MessengerError):
                 await self._take_thinking_away(answer)
 
+    async def give_up(self, key: str, words: str) -> None:
+        """Nothing will come of "thinking …" because the program ends: make it a last sentence."""
+        answer = self._answers.get(key)
+        if answer is not None and answer.thinking:
+            with suppress(MessengerError):
+                await self._answer(answer, Note(words, private=answer.private))
+
     def is_thinking(self, key: str) -> bool:
         """Whether the deferred message waits for something to become."""
         answer = self._answers.get(key)

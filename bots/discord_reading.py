@@ -60,9 +60,21 @@ def is_picture(file: discord.Attachment) -> bool:
     return (file.content_type or "").startswith("image/") or file.filename.lower().endswith(PICTURE_ENDINGS)
 
 
+def files_of(message: discord.Message) -> list[discord.Attachment]:
+    """What is attached to a message; to the one that it forwards, if it does."""
+    forwarded = [file for snapshot in message.message_snapshots for file in snapshot.attachments]
+    return [*message.attachments, *forwarded]
+
+
+def kind_of(message: discord.Message) -> str:
+    """What somebody took for a photo."""
+    is_video = any((file.content_type or "").startswith("video/") for file in files_of(message))
+    return "video" if is_video else "message"
+
+
 def photo_in(message: discord.Message, role: Role, speaker: str, us: str) -> PhotoRef | None:
     """The first picture of a message, whoever wrote it; None where there is none, or only one that we drew."""
-    found = next((file for file in message.attachments if is_picture(file)), None)
+    found = next((file for file in files_of(message) if is_picture(file)), None)
     if found is None or str(message.author.id) == us:
         return None
     writer = str(message.author.id)

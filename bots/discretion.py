@@ -25,6 +25,7 @@ PRIVATE_KINDS = (
 PRIVATE_KEYS = frozenset({
     "already_so", "kept", "deleted", "deleting", "nothing_to_cancel", "not_your_button", "stale_button",
     "already_drawn", "same_photo", "still_agreed", "photo_warning", "went_wrong", "store_away_try_again",
+    "restarted_try_again",
 })  # fmt: skip
 
 PRIVATE_COMMANDS = frozenset(

@@ -19,6 +19,8 @@ class CommandGiven:
     message_id: str | None = None
     about: str | None = None
     """The platform's number of the person to whose message it replies, in a group."""
+    ours: bool = False
+    """Where a group may have other bots with the same commands: this one was certainly meant for us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from telegram.ext import ExtBot
 from bots.dialogue import Dialogue
 from bots.messenger import Messenger, MessengerError, Note
 from bots.receipts import Receipt
+from bots.telegram_updates import says_something
 from bots.texts import render
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
@@ -69,6 +70,8 @@ class WrittenQueue(asyncio.Queue[object]):
 
     async def put(self, item: object) -> None:
         """Write down, then queue; an update that was written down before is answered already, or will be."""
+        if isinstance(item, Update) and not says_something(item):
+            return
         if isinstance(item, Update) and self.write is not None and not await self.write(item):
             return
         await super().put(item)

@@ -25,7 +25,7 @@ def admin(turn: Turn, event: CommandGiven) -> None:
     """Do what was asked, or say what can be asked."""
     words = event.argument.lower().split()
     if not turn.context.operator:
-        if not turn.context.group:
+        if event.ours or not turn.context.group:
             turn.say("unknown_command")
     elif not words or words == ["status"]:
         _status(turn)

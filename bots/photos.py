@@ -31,6 +31,7 @@ from bots.steps import (
     SplitPhoto,
 )
 from bots.turn import Turn, button_row
+from bots.words import is_wish
 
 SURE = 0.8
 """Confidence of the sex estimate from which two photos of different sex name themselves."""
@@ -49,6 +50,11 @@ def other(role: Role) -> Role:
 
 def photos_received(turn: Turn, event: PhotosReceived) -> None:
     """One photo or an album. An album of two is always a new couple; of more than two, the first two count."""
+    bad = next((name for name, value in event.wishes.items() if not is_wish(name, value)), None)
+    if bad is not None:
+        turn.do(ForgetPhotos(tuple(photo.photo_id for photo in event.photos)))
+        turn.say(f"bad_{bad}")
+        return
     taken, left = event.photos[:2], event.photos[2:]
     if event.wishes and turn.context.sender == turn.context.owner:
         turn.prefer(event.wishes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from storage.records import Job
@@ -12,4 +13,8 @@ class JobQueue(Protocol):
 
     def put(self, job: Job) -> None:
         """Queue it. May raise anything when the broker is away."""
+        ...
+
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        """Take back what nobody has begun of these jobs; how much that was. May raise anything, too."""
         ...

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,7 +28,6 @@ from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
 from telegram.ext import (
     Application,
-    BaseUpdateProcessor,
     CallbackQueryHandler,
     ContextTypes,
     ExtBot,
@@ -61,7 +60,9 @@ from bots.presenter import Place, Presenter
 from bots.receipts import Receipt
 from bots.running import CannotListen, TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
-from bots.telegram_reading import PLATFORM, Said, read_message, username_of
+from bots.telegram_order import InOrder, album_key
+from bots.telegram_reading import PLATFORM, Said, numbers_of_group, read_message, username_of
+from bots.telegram_updates import UpdateRequest
 from bots.telegram_webhook import Webhook, WebhookServer
 from bots.texts import render
 from observability.logs import get_logger
@@ -109,6 +110,7 @@ class TelegramBot:
             .token(token)
             .base_url(f"{options.api_root}/bot")
             .base_file_url(f"{options.api_root}/file/bot")
+            .get_updates_request(UpdateRequest(connection_pool_size=1))
             .rate_limiter(self._patience)
             .update_queue(queue)
             .concurrent_updates(InOrder(self._lanes, self._albums))
@@ -234,6 +236,8 @@ class TelegramBot:
         await self._inbox.heed(updates, lambda receipt: self._on_messages(messages, receipt))
 
     async def _on_messages(self, messages: list[Message], receipt: Receipt) -> None:
+        for before, after in numbers_of_group(messages):
+            await self._dialogue.aside(self._dialogue.groups.renumber, PLATFORM, before, after)
         said = [
             replace(read, who=replace(read.who, receipt=receipt))
             for message in messages
@@ -297,19 +301,22 @@ class TelegramBot:
             if who is not None and query.message is not None:
                 who, number = replace(who, receipt=receipt), str(query.message.message_id)
                 pressed = self._dialogue.aside(self._dialogue.press, who, query.data or "", number)
-                await self._answer(who, pressed, press)
+                await self._answer(who, pressed, press, about=number)
 
         try:
             await self._inbox.heed([update], work)
         finally:
             await press.finish()
 
-    async def _answer(self, who: Who, turn: Awaitable[Answer], press: Press | None = None) -> None:
+    async def _answer(
+        self, who: Who, turn: Awaitable[Answer], press: Press | None = None, about: str | None = None
+    ) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
-        await self._show(who, await turn, press)
+        await self._show(who, await turn, press, about)
 
-    async def _show(self, who: Who, answer: Answer, press: Press | None = None) -> None:
-        place = Place(who.chat_id, answer.owner, answer.language, who.group)
+    async def _show(self, who: Who, answer: Answer, press: Press | None = None, about: str | None = None) -> None:
+        """`about`: the message all this is an answer to; in a forum that says into which topic it goes."""
+        place = Place(who.chat_id, answer.owner, answer.language, who.group, reply_to=about)
         try:
             sent = await self._presenter.show(self._messenger, place, answer.lines, press)
         except MessengerError as fault:
@@ -347,9 +354,11 @@ class TelegramBot:
         BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
         if not isinstance(update, Update) or update.effective_chat is None:
             return
-        language = await self._language_for(update)
+        language, message = await self._language_for(update), update.effective_message
         with suppress(Exception):  # it may be Telegram itself that fails
-            note = Note(render("went_wrong", {"number": number}, language))
+            in_group = message is not None and message.chat.type != "private"
+            reply_to = str(message.message_id) if message is not None and in_group else None
+            note = Note(render("went_wrong", {"number": number}, language), reply_to=reply_to)
             await self._messenger.send(str(update.effective_chat.id), note)
 
     async def _language_for(self, update: Update) -> str | None:
@@ -443,46 +452,6 @@ def who_pressed(query: CallbackQuery) -> Who | None:
     person = query.from_user
     number, username = str(person.id), username_of(person)
     return Who(PLATFORM, str(query.message.chat.id), number, person.language_code, group=group, username=username)
-
-
-def album_key(message: Message) -> tuple[int, str | None]:
-    """By what the photos of one album are known."""
-    return message.chat.id, message.media_group_id
-
-
-class InOrder(BaseUpdateProcessor):
-    """Everybody at the same time, each person in order; the further photos of an album join the first."""
-
-    def __init__(self, lanes: Lanes, albums: Albums[Update]) -> None:
-        # The lanes keep order and DOWNLOADS bounds memory; waiting itself costs next to nothing.
-        super().__init__(max_concurrent_updates=10_000)
-        self._lanes = lanes
-        self._albums = albums
-
-    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """Wait for one's turn, then handle."""
-        assert isinstance(update, Update)
-        message = update.message
-        in_album = message is not None and message.media_group_id is not None
-        # Before the lane: the first photo holds it while it waits for the others.
-        if in_album and message is not None and self._albums.join(album_key(message), update):
-            if isinstance(coroutine, Coroutine):
-                coroutine.close()
-            return
-        async with self._lanes.hold(lane_of_update(update)):
-            await coroutine
-
-    async def initialize(self) -> None:
-        """Nothing to open."""
-
-    async def shutdown(self) -> None:
-        """Nothing to close."""
-
-
-def lane_of_update(update: Update) -> tuple[str, str]:
-    """Chat and person, as the courier names its lanes."""
-    chat, person = update.effective_chat, update.effective_user
-    return str(chat.id if chat else ""), str(person.id if person else "")
 
 
 def silence_libraries() -> None:

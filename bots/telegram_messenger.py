@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from telegram import (
@@ -40,14 +41,26 @@ class TelegramMessenger:
 
     def __init__(self, bot: ExtBot[str]) -> None:
         self._bot = bot
+        self._moved: dict[str, int] = {}
+        """New numbers of groups that have become supergroups, for what was begun under the old one."""
 
     async def send(self, chat_id: str, note: Note) -> str:
         """A new message; its number."""
+        try:
+            return await self._send(self._number(chat_id), note)
+        except _Moved as moved:
+            self._moved[chat_id] = moved.number
+            return await self._send(moved.number, replace(note, reply_to=None))
+
+    def _number(self, chat_id: str) -> int:
+        return self._moved.get(chat_id, int(chat_id))
+
+    async def _send(self, chat: int, note: Note) -> str:
         reply = None
         if note.reply_to is not None:
             reply = ReplyParameters(int(note.reply_to), allow_sending_without_reply=True)
         where: dict[str, Any] = {
-            "chat_id": int(chat_id),
+            "chat_id": chat,
             "reply_parameters": reply,
             "reply_markup": keyboard(note),
         }
@@ -70,7 +83,7 @@ class TelegramMessenger:
 
     async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
         """Make a message of ours into this one, words into a picture too; False when it is gone."""
-        where: dict[str, Any] = {"chat_id": int(chat_id), "message_id": int(message_id)}
+        where: dict[str, Any] = {"chat_id": self._number(chat_id), "message_id": int(message_id)}
         where["reply_markup"] = keyboard(note)
         if minor:
             where["rate_limit_args"] = MINOR
@@ -85,6 +98,9 @@ class TelegramMessenger:
                 await _heard(self._bot.edit_message_media(media=media, **where))
         except _NotModified:
             return True
+        except _Moved as moved:  # what was written in the old group cannot be changed any more
+            self._moved[chat_id] = moved.number
+            return False
         except _MessageGone:
             return False
         except NotNow:
@@ -94,13 +110,13 @@ class TelegramMessenger:
 
     async def remove(self, chat_id: str, message_id: str) -> None:
         """Delete a message of ours; one that is gone, or too old to be deleted, is let be."""
-        with suppress(Refused, _MessageGone):
-            await _heard(self._bot.delete_message(chat_id=int(chat_id), message_id=int(message_id)))
+        with suppress(Refused, _MessageGone, _Moved):
+            await _heard(self._bot.delete_message(chat_id=self._number(chat_id), message_id=int(message_id)))
 
     async def acting(self, chat_id: str) -> None:
         """ "typing …" for five seconds."""
         with suppress(TelegramError):
-            await self._bot.send_chat_action(int(chat_id), ChatAction.TYPING, rate_limit_args=MINOR)
+            await self._bot.send_chat_action(self._number(chat_id), ChatAction.TYPING, rate_limit_args=MINOR)
 
 
 class TelegramPress:
@@ -163,6 +179,14 @@ class _NotModified(MessengerError):
     """It is so already."""
 
 
+class _Moved(Unreachable):
+    """The group has become a supergroup."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class _MessageGone(MessengerError):
     """Nothing to edit."""
 
@@ -171,7 +195,9 @@ async def _heard(request: Awaitable[T]) -> T:
     """Wait for Telegram's answer, in our words where it is an error."""
     try:
         return await request
-    except (Forbidden, ChatMigrated) as error:
+    except ChatMigrated as error:
+        raise _Moved(error.new_chat_id) from error
+    except Forbidden as error:
         raise Unreachable() from error
     except BadRequest as error:
         raise _meaning_of(error) from error

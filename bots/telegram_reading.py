@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from telegram import Document, Message, MessageEntity, User
@@ -56,7 +57,7 @@ def read_message(message: Message, me: User) -> Said | None:
     text = message.text or message.caption
     command = read_command(text, me.username)
     photo = _own_photo(message, command)
-    reply = message.reply_to_message
+    reply = replied_to(message)
     if photo is None and reply is not None:
         photo, command = _photo_replied_to(message, reply, command, me)
     return Said(
@@ -71,6 +72,15 @@ def read_message(message: Message, me: User) -> Said | None:
         reply_to=_reply_to(reply, me) if who.group else None,
         couple=_couple(message, me) if command is not None and command.name == "couple" else (),
     )
+
+
+def numbers_of_group(messages: Iterable[Message]) -> Iterator[tuple[str, str]]:
+    """Old and new number of a group that has become a supergroup; told in both, by messages that nobody wrote."""
+    for message in messages:
+        if message.migrate_to_chat_id is not None:
+            yield str(message.chat.id), str(message.migrate_to_chat_id)
+        elif message.migrate_from_chat_id is not None:
+            yield str(message.migrate_from_chat_id), str(message.chat.id)
 
 
 def who_of(person: User, message: Message) -> Who:
@@ -89,6 +99,12 @@ def who_of(person: User, message: Message) -> Who:
     )
 
 
+def replied_to(message: Message) -> Message | None:
+    """What somebody answers. In a topic of a forum Telegram shows everything as an answer to the topic's beginning."""
+    reply = message.reply_to_message
+    return None if reply is None or reply.forum_topic_created is not None else reply
+
+
 def username_of(person: User) -> str | None:
     """As mentions are compared: in lower case."""
     return person.username.lower() if person.username else None
@@ -97,7 +113,7 @@ def username_of(person: User) -> str | None:
 def _couple(message: Message, me: User) -> tuple[Named, ...]:
     """Those mentioned, and the one replied to; a single one is meant together with the speaker. No bots."""
     people = _mentioned(message)
-    reply = message.reply_to_message
+    reply = replied_to(message)
     if len(people) < 2 and reply is not None and reply.from_user is not None:
         people.append(_named(reply.from_user))
     if len(people) == 1 and message.from_user is not None:
@@ -181,7 +197,7 @@ def _is_addressed(message: Message, command: Command | None, me: User) -> bool:
     """Whether a message means us: always in private; in a group by command, by name, or as a reply to us."""
     if message.chat.type == "private" or command is not None:
         return True
-    reply = message.reply_to_message
+    reply = replied_to(message)
     if reply is not None and reply.from_user is not None and reply.from_user.id == me.id:
         return True
     text = (message.text or message.caption or "").lower()
@@ -200,6 +216,6 @@ def _other_kind(message: Message) -> str | None:
     """What else somebody sent; None for service messages (joined, pinned …)."""
     kinds = (
         "animation", "video", "video_note", "sticker", "voice", "audio", "location", "venue", "contact", "poll",
-        "dice", "story", "game", "document",
+        "dice", "story", "game", "document", "paid_media", "checklist",
     )  # fmt: skip
     return next((kind for kind in kinds if getattr(message, kind, None)), None)

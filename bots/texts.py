@@ -351,6 +351,7 @@ EN: dict[str, str] = {
         "I cannot get at my notes just now. What you sent is kept, and I will answer by myself as soon as I can."
     ),
     "store_away_try_again": "I cannot get at my notes just now. Please try again in a minute.",
+    "restarted_try_again": "I am being restarted and did not get to this. Please try again in a minute.",
     "queue_away": (
         "My drawing desk does not answer just now. "
         "Your wish is written down, and I go on by myself as soon as it is back."

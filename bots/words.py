@@ -158,6 +158,13 @@ def _middle(youngest: int, oldest: int) -> float | None:
     return float((youngest + oldest) // 2) if youngest <= oldest <= OLDEST else None
 
 
+def is_wish(name: str, value: object) -> bool:
+    """Whether an age, a mix or a sex that came as a fact, past all reading, is one that can be drawn."""
+    if name == "sex":
+        return value in SEXES
+    return isinstance(value, int | float) and 0 <= value <= (OLDEST if name == "age" else 100)
+
+
 def read_sex(text: str) -> str | None:
     """girl, boy or surprise; None when no word or two different ones say so."""
     words = set(plain_words(text))

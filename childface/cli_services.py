@@ -101,7 +101,7 @@ def bot(
 
     from bots.running import CannotListen, TokenRefused, run_bots
     from childface.heartbeat import BEAT_EVERY, Heartbeat
-    from childface.watching import watched
+    from childface.watching import traced, watched
     from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
@@ -115,7 +115,7 @@ def bot(
     set_up_logging(settings)
     if settings.embedded:
         _require_weights(settings)
-    with open_house(settings, environment.load_pipeline) as house, _warming_up(house):
+    with traced(settings, "bot"), open_house(settings, environment.load_pipeline) as house, _warming_up(house):
 
         async def listen() -> None:
             await run_bots(chat_bots(house, wanted), heartbeat, BEAT_EVERY)
@@ -144,7 +144,7 @@ def worker(
 ) -> None:
     """Start a Celery worker for a deployment with a broker."""
     from childface import wiring
-    from childface.watching import sharing
+    from childface.watching import sharing, traced
     from tasks.queue import QUEUES
     from tasks.share import processes, threads_each
 
@@ -161,7 +161,7 @@ def worker(
     keep_celery_from_logging()
     concurrency = concurrency or processes()
     settings = settings.model_copy(update={"threads": settings.threads or threads_each(concurrency)})
-    with sharing(settings):
+    with sharing(settings), traced(settings, "worker"):
         code = _serve_queues(settings, environment, wanted, concurrency)
     if code:
         raise typer.Exit(code)

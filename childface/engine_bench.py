@@ -89,15 +89,10 @@ def measure(engines: Mapping[str, Engine], latent: Callable[[int], Tensor], roun
 
 def tasks_of(engine: Engine, latent: Tensor) -> dict[str, Callable[[], Any]]:
     """What is measured. No two in a row take the same latent: an engine may remember half of the last one's work."""
-    from core.identity import identity_chip
-
-    def look() -> Any:
-        return engine.judge(identity_chip(_whole(engine.face(latent + 1e-3)))).descriptors
-
     return {
         "draw_1024": lambda: engine.draw(latent, size=1024).pictures,
         "draw_512": lambda: engine.draw(latent + 2e-3, size=512).pictures,
-        "look": look,
+        "look": lambda: engine.look(latent + 1e-3).descriptors,
     }
 
 
@@ -118,11 +113,3 @@ def table(told: dict[str, Any]) -> list[str]:
         for row in told["engines"]
     ]
     return [head, *rows, f"best: {told['best']} (remembered; CHILDFACE_ENGINE says otherwise)"]
-
-
-def _whole(face: Tensor) -> Tensor:
-    import torch
-
-    from core.face_preview import paste
-
-    return paste(face, torch.zeros(len(face), 3, 256, 256))

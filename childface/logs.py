@@ -11,6 +11,7 @@ and then become a line for people or a JSON object for machines.
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 import sys
@@ -33,7 +34,8 @@ LEAST: Mapping[str, int] = {
     "httpx": logging.WARNING,  # addresses, with the token inside
     "httpcore": logging.WARNING,
     "telegram": logging.INFO,  # at DEBUG whole updates
-    "discord": logging.WARNING,  # at DEBUG whole payloads, and the token when it identifies itself
+    "discord": logging.ERROR,  # addresses with numbers of channels; at DEBUG whole payloads, and our token
+    "discord.gateway": logging.WARNING,
     "aiohttp": logging.WARNING,
     "sqlalchemy": logging.WARNING,  # rows
     "psycopg": logging.WARNING,
@@ -47,6 +49,9 @@ LEAST: Mapping[str, int] = {
     "multiprocessing": logging.WARNING,  # that of Celery's pool
 }
 """From which level on a library and its parts are heard."""
+
+QUOTING = frozenset({"telegram"})
+"""Libraries whose errors hold whole messages: "Received data was …"."""
 
 TOKEN = re.compile(r"\d{6,12}:[\w-]{12,}|[\w-]{20,}\.[\w-]{6}\.[\w-]{25,}")
 """Of Telegram, and of Discord."""
@@ -68,10 +73,19 @@ class Discreet(ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        line = super().format(record)
+        line = super().format(_unquoted(record))
         for secret in self._secrets:
             line = line.replace(secret, "***")
         return TOKEN.sub("***", line)
+
+
+def _unquoted(record: logging.LogRecord) -> logging.LogRecord:
+    """The same without what it quotes, where its library quotes what it could not read."""
+    if record.name.split(".")[0] not in QUOTING or record.levelno < logging.ERROR:
+        return record
+    record = copy.copy(record)
+    record.args = None
+    return record
 
 
 def _add_time(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -115,7 +129,8 @@ CHAIN: Sequence[Processor] = (
 
 def heard(record: logging.LogRecord) -> bool:
     """Whether a record may be written; false for what libraries say too finely."""
-    return record.levelno >= LEAST.get(record.name.split(".")[0], logging.NOTSET)
+    least = LEAST.get(record.name, LEAST.get(record.name.split(".")[0], logging.NOTSET))
+    return record.levelno >= least
 
 
 def discreet_handler(

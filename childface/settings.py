@@ -182,6 +182,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Megabytes; a worker's process that took more makes room after its job. `0`: no limit.",
     )
+    together: int | None = Field(
+        None, ge=1, description="Drawings that one worker process makes at once. Empty: 8 with a GPU, else 1."
+    )
     max_attempts: int = Field(5, ge=1, description="How often a job is tried when something passing fails.")
     admins: Places = Field(
         frozenset(), description="Who may use /admin: `telegram:123,discord:456`, the services' own numbers of people."
@@ -192,6 +195,11 @@ class Settings(BaseSettings):
     blocked: Places = Field(frozenset(), description="Who may not, people or chats, in the same form.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much `childface bot` and `worker` write to stderr; nothing personal at any level."
+    )
+    traces_endpoint: str = Field(
+        "",
+        description="Where OpenTelemetry traces of jobs go, OTLP over HTTP: `http://collector:4318/v1/traces`. Empty: "
+        "nowhere. Needs the extra `traces`.",
     )
     heartbeat_file: Path | None = Field(
         None,

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from childface.console import EXIT_MISSING, Refusal
-from observability import serving
+from observability import serving, traces
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -37,6 +37,22 @@ def watched(settings: Settings, role: Literal["bot", "worker"]) -> Iterator[None
         with _refusing(settings):
             stack.enter_context(serving.served(settings.metrics_host, settings.metrics_port, [Samples(settings, role)]))
         yield
+
+
+@contextmanager
+def traced(settings: Settings, role: Literal["bot", "worker"]) -> Iterator[None]:
+    """Send traces while the block lasts, if the settings say where to. Refusal without the extra `traces`."""
+    if not settings.traces_endpoint:
+        yield
+        return
+    try:
+        traces.send_to(f"childface-{role}", traces.collector(settings.traces_endpoint))
+    except ImportError as error:
+        raise Refusal("CHILDFACE_TRACES_ENDPOINT needs: pip install 'childface[traces]'", EXIT_MISSING) from error
+    try:
+        yield
+    finally:
+        traces.end()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from storage.keys import KeyFile, load_or_create_key
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
+from tasks.share import drawn_together
 
 if TYPE_CHECKING:
     from bots.console import ConsoleChat
@@ -69,6 +70,7 @@ def task_config(settings: Settings) -> TaskConfig:
         visibility_timeout=settings.visibility_timeout,
         tasks_per_child=settings.tasks_per_child,
         memory_per_child=settings.memory_per_child,
+        together=settings.together or drawn_together(),
         max_attempts=settings.max_attempts,
     )
 

@@ -4,16 +4,15 @@ Two things are learnt from labelled latents (`childface train ageing`): the mean
 as a curve through W from which colours of skin, hair and background are taken out, and a reader that tells age, sex and
 skin tone from a latent. A latent moves by the difference of two points of the curve of its own skin tone, so everything
 by which it differs from its own age's mean goes with it. How far along the curve is solved for: the reader, not a fixed
-step, decides when the asked age is reached; and a look or two at a drawn preview correct it.
+step, decides when the asked age is reached; looks at a drawn preview correct it (`core.correction`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -34,45 +33,40 @@ CURVE_ENDS = (0.0, 90.0)
 """Years of the curve that may be tried: straight on beyond its last knot for a face which hardly grows old. Below the
 first, faces fall apart."""
 
-TOO_MUCH = 0.35
-"""How far to step back across the curve, between the means of the sexes, from a face that grew too old by its sex."""
-
 SURE = 2.2
 """Logit of 0.9: the sex is shown clearly."""
 
 AIMS = {
     False: (
         (0, 0),
-        (1, 1.1),
-        (3, 3.7),
-        (6, 6.8),
-        (8, 9.6),
-        (12, 14.5),
-        (16, 16),
-        (25, 25),
-        (40, 33),
-        (60, 53),
-        (90, 90),
+        (1, 0.8),
+        (3, 5.2),
+        (6, 9.6),
+        (8, 12.2),
+        (12, 14.3),
+        (16, 17.2),
+        (25, 22.9),
+        (40, 30.4),
+        (60, 50.3),
+        (90, 88),
     ),
     True: (
         (0, 0),
-        (1, 1.1),
-        (3, 3.7),
-        (6, 6.0),
-        (8, 7.7),
-        (12, 10.6),
-        (16, 13.9),
-        (25, 19),
-        (40, 32),
-        (60, 52),
+        (1, 1.0),
+        (3, 5.0),
+        (6, 8.9),
+        (8, 11.1),
+        (12, 14.0),
+        (16, 16.0),
+        (25, 18.3),
+        (40, 26.5),
+        (60, 52.5),
         (90, 88),
     ),
 }
-"""By whether the face is to be male: an age, and the age at which the reader must aim so that the estimator, looking at
-the drawing, sees that one. Medians over the children of 24 couples; straight in between."""
-
-NEAR_ENOUGH = 0.12
-"""Share of the age by which a drawing may miss it before it is corrected: half of what the estimator errs itself."""
+"""By whether the face is to be male: an age, and the age at which the reader must aim so that half of the children who
+show whom they take after look older in their drawing, and half younger. Of 20 couples (`python -m benchmarks.aims
+PHOTOS --skip 300`); straight in between."""
 
 
 class AgeModel(nn.Module):
@@ -156,16 +150,16 @@ class AgeModel(nn.Module):
 
     def mean_style(self, age: Tensor, male: Tensor, skin: Tensor | None = None) -> Tensor:
         """The curve at ages (B,), sexes (B,) and skin tones (B,), (B, D)."""
-        weights = self._between_knots(age)
+        weights = self.between_knots(age)
         female_style, male_style = weights @ self.curve[0], weights @ self.curve[1]
         style = female_style + male[:, None] * (male_style - female_style)
         return style if skin is None else style + skin[:, None] * (weights @ self.tilt)
 
     def spread(self, age: Tensor) -> Tensor:
         """How far faces of an age (B,) lie from their mean, as a factor of the usual distance, (B,)."""
-        return self._between_knots(age) @ self.residual
+        return self.between_knots(age) @ self.residual
 
-    def _between_knots(self, age: Tensor) -> Tensor:
+    def between_knots(self, age: Tensor) -> Tensor:
         """Weights (B, K) of the knots at ages (B,): two neighbours share 1; straight on beyond both ends."""
         at = torch.log1p(age.clamp(*CURVE_ENDS) / 12)
         right = torch.searchsorted(self.knots, at.contiguous()).clamp(1, len(self.knots) - 1)
@@ -197,29 +191,6 @@ class AgeModel(nn.Module):
         return (self.spread(age_to) / self.spread(age_from)).clamp(0.8, 1.1)
 
 
-@dataclass(frozen=True)
-class Aged:
-    """A latent (1, L, D) moved to an age and sex, and the point of the curve that was needed."""
-
-    latent: Tensor
-    curve_age: float
-    curve_male: float
-
-
-class Seen(Protocol):
-    """How a drawn face looks: an `AgeEstimate`, for instance."""
-
-    @property
-    def age(self) -> float:
-        """Years."""
-        ...
-
-    @property
-    def male(self) -> float:
-        """Probability of a man's or boy's face."""
-        ...
-
-
 class Ager:
     """Solves for the age and sex asked."""
 
@@ -227,13 +198,16 @@ class Ager:
         self.model = model
 
     @torch.no_grad()
-    def solve(self, latent: Tensor, *, age: float, male: bool) -> Aged:
-        """Move W+ (1, L, D) until the reader sees the age (years, 0 … 90) and, from three years on, clearly the sex."""
+    def solve(self, latent: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
+        """Move W+ (1, L, D) until the reader sees the age (years, 0 … 90) and, from three years on, clearly the sex.
+
+        `aim`: the age that the reader is to see, where it is not that of `AIMS`.
+        """
         read_age, read_male = self.model.read(latent)
         start_male = torch.sigmoid(read_male)
         youngest, oldest = (math.log1p(end / 12) for end in CURVE_ENDS)
         ages = 12 * torch.expm1(torch.linspace(youngest, oldest, 81))
-        aim = growth_of(aim_at(age, male=male))
+        wanted = growth_of(aim_at(age, male=male) if aim is None else aim)
         for curve_male in self._sexes(male):
             seen_growth, seen_male = self.model.read_moved(
                 latent,
@@ -242,66 +216,23 @@ class Ager:
                 age_to=ages,
                 male_to=torch.full((len(ages),), curve_male),
             )
-            curve_age = crossing(ages, seen_growth, aim)
+            curve_age = crossing(ages, seen_growth, wanted)
             sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / sure_at(age)
             shown = along(ages, sure, torch.tensor([curve_age])).item() * (1 if male else -1)
             if shown >= 1:
                 break
-        return self._aged(latent, read_age, start_male, curve_age, curve_male)
-
-    @torch.no_grad()
-    def correct(
-        self, latent: Tensor, aged: Aged, *, age: float, male: bool, seen: Callable[[Tensor], Seen], looks: int = 4
-    ) -> Aged:
-        """Look at what was drawn and walk on by what is missing of the age and, from three years, of the sex.
-
-        Most faces are right at the first look; the others are moved and looked at again, at most `looks` times in all.
-        The best that was seen is the answer: an estimate that jumps cannot lead astray.
-        """
-        read_age, read_male = self.model.read(latent)
-        wanted, clear = growth_of(age), clear_at(age)
-        tried: list[tuple[float, float]] = []
-        best, least = aged, float("inf")
-        for look in range(looks):
-            found = seen(aged.latent)
-            shown = found.male if male else 1 - found.male
-            right_age = abs(found.age - age) < max(0.5, NEAR_ENOUGH * age)
-            right_sex = age < 3 or shown > clear
-            gap = abs(growth_of(found.age) - wanted) + (0.0 if right_sex else clear - shown)
-            if gap < least:
-                best, least = aged, gap
-            if (right_age and right_sex) or look == looks - 1:
-                break
-            curve_age, curve_male = aged.curve_age, aged.curve_male
-            if not right_age:
-                tried.append((math.log1p(curve_age / 12), growth_of(found.age)))
-                curve_age = min(max(12 * math.expm1(next_growth(tried, wanted)), CURVE_ENDS[0]), CURVE_ENDS[1])
-            if not right_sex:
-                curve_male += (0.9 - shown) * (1 if male else -1)
-            elif shown > 0.95 and found.age - age > max(4.0, 0.4 * age):
-                # Too much of a man is too old a boy.
-                curve_male -= TOO_MUCH * (1 if male else -1)
-            aged = self._aged(latent, read_age, torch.sigmoid(read_male), curve_age, curve_male)
-        return best
+        return self.model.move(
+            latent,
+            age_from=read_age,
+            male_from=start_male,
+            age_to=torch.tensor([curve_age]),
+            male_to=torch.tensor([curve_male]),
+        )
 
     @staticmethod
     def _sexes(male: bool) -> list[float]:
         """Points across the curve to try: as far as the mean of the sex, then beyond it."""
         return [1.0, 1.3, 1.6, 2.0] if male else [0.0, -0.3, -0.6, -1.0]
-
-    def _along(self, latent: Tensor, age_from: Tensor, male_from: Tensor, ages: Tensor, male_to: float) -> Tensor:
-        count = len(ages)
-        return self.model.move(
-            latent,
-            age_from=age_from.expand(count),
-            male_from=male_from.expand(count),
-            age_to=ages,
-            male_to=torch.full((count,), male_to),
-        )
-
-    def _aged(self, latent: Tensor, age_from: Tensor, male_from: Tensor, curve_age: float, curve_male: float) -> Aged:
-        moved = self._along(latent, age_from, male_from, torch.tensor([curve_age]), curve_male)
-        return Aged(latent=moved, curve_age=curve_age, curve_male=curve_male)
 
 
 def sure_at(age: float) -> float:
@@ -309,40 +240,20 @@ def sure_at(age: float) -> float:
     return SURE * min(1.0, max(0.35, age / 18))
 
 
-def clear_at(age: float) -> float:
-    """The probability of the sex asked with which a drawing is taken: a child's is never as sure as a grown-up's."""
-    return 0.65 + 0.15 * min(1.0, max(0.0, (age - 6) / 8))
-
-
 def aim_at(age: float, *, male: bool) -> float:
     """The age to ask the reader for (see `AIMS`)."""
-    asked, aims = zip(*AIMS[male], strict=True)
-    return float(np.interp(age, asked, aims))
+    return read_off(AIMS[male], age)
+
+
+def read_off(line: Sequence[tuple[float, float]], age: float) -> float:
+    """A broken line through (age, value) at an age."""
+    ages, values = zip(*line, strict=True)
+    return float(np.interp(age, ages, values))
 
 
 def growth_of(age: float) -> float:
     """`to_growth` of one number."""
     return float(to_growth(torch.tensor(age)))
-
-
-def next_growth(tried: Sequence[tuple[float, float]], wanted: float) -> float:
-    """Where on the curve to try next, given (curve, seen) growths so far: a careful first step, then a secant.
-
-    Where one face was too young and another too old, the next one lies between them, however the estimate jumps.
-    """
-    at, seen = tried[-1]
-    if len(tried) == 1:
-        return at + 0.8 * (wanted - seen)  # the estimate of one picture is uncertain itself
-    before_at, before_seen = tried[-2]
-    slope = (seen - before_seen) / (at - before_at) if abs(at - before_at) > 1e-3 else 1.0
-    step = at + (wanted - seen) / min(2.0, max(0.7, slope))
-    young = [where for where, looked in tried if looked < wanted]
-    old = [where for where, looked in tried if looked >= wanted]
-    if young and old and max(young) < min(old):
-        low, high = max(young), min(old)
-        edge = 0.15 * (high - low)
-        return step if low + edge < step < high - edge else (low + high) / 2
-    return step
 
 
 def crossing(at: Tensor, values: Tensor, wanted: float) -> float:

@@ -94,8 +94,8 @@ class Directions(nn.Module):
         rows = [QUANTITIES.index(name) for name in names]
         centred = latent - self.mean
         groups = cast(Tensor, self.groups)
-        means = torch.stack([centred[:, groups == g].mean(dim=1) for g in range(self.readers.shape[1])], dim=1)
-        told = torch.einsum("bgd,qgd->bq", means, self.readers[rows])
+        means = torch.cat([centred[:, groups == g].mean(dim=1) for g in range(self.readers.shape[1])], dim=1)
+        told = means @ self.readers[rows].flatten(1).T
         return told if limit is None else told.clamp(-limit, limit)
 
     def move(self, latent: Tensor, names: Sequence[str], steps: Tensor) -> Tensor:

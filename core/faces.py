@@ -145,9 +145,13 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class AlignedFace:
-    """The face, upright and centred, uint8 size×size×3, and what might spoil the likeness (see `core.blemishes`)."""
+    """The face, upright and centred, uint8 size×size×3, with its landmarks (68, 2) in these pixels.
+
+    And what might spoil the likeness (see `core.blemishes`).
+    """
 
     rgb: Pixels
+    landmarks: Points
     warnings: list[str] = field(default_factory=list)
 
 
@@ -332,7 +336,7 @@ def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     found = blemishes.find_blemishes(
         np.asarray(judged), square.from_photo(face.landmarks, blemishes.SIZE), side=square.side, yaw=face.yaw
     )
-    return AlignedFace(np.array(crop), found)
+    return AlignedFace(np.array(crop), square.from_photo(face.landmarks, size), found)
 
 
 def _grey_copy(rgb: Pixels, look: Look) -> tuple[Pixels, float]:

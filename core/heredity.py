@@ -36,7 +36,7 @@ LOCI_CONCENTRATION = 2.0
 DOMINANCE = 0.25
 """How far the darker of two clearly different parents is preferred: at an even mix in three of four children."""
 
-MENDELIAN = 0.3
+MENDELIAN = 0.45
 """Spread of what parents carry and do not show, in spreads of W along each principal direction."""
 
 CARRIED = 64

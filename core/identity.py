@@ -120,6 +120,11 @@ def identity_chip(aligned: Tensor) -> Tensor:
     return F.interpolate(chip, CHIP, mode="bilinear", antialias=shrinks, align_corners=False)
 
 
+def both_chips(aligned: Tensor) -> Tensor:
+    """The chips of FFHQ-aligned faces (B, 3, H, H), and after them those of their mirror images: (2B, 3, 150, 150)."""
+    return torch.cat([identity_chip(aligned), identity_chip(aligned.flip(3))])
+
+
 def load_identity(weights: Path) -> IdentityNetwork:
     """Read the network from dlib's own file; MissingWeights when it is absent or not the published one."""
     path = weights / IDENTITY_FILE

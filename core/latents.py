@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from core.errors import LatentMismatch
 from core.generator import STYLES, WIDTH
+from core.skin import UNKNOWN
 
 LARGEST = 2**20
 """Bytes of a latent in npz form when it is unpacked; ours have 48,000. A small file can hold gigabytes."""
@@ -23,18 +24,21 @@ LARGEST = 2**20
 class Latent:
     """`w` float32 (L, D) in W+; `descriptor` float32 (128): who the photo showed (see `core.identity`).
 
-    `generator` and `encoder` are names with the first digits of the weights' hash.
+    `generator` and `encoder` are names with the first digits of the weights' hash. `skin` float32 (3): the colour that
+    the photo showed (see `core.skin`); numbers that are not known are NaN.
     """
 
     w: npt.NDArray[np.float32]
     descriptor: npt.NDArray[np.float32]
     generator: str
     encoder: str
+    skin: npt.NDArray[np.float32] = field(default_factory=lambda: UNKNOWN)
 
     def __post_init__(self) -> None:
-        for name, shape in (("w", (STYLES, WIDTH)), ("descriptor", (128,))):
+        for name, shape in (("w", (STYLES, WIDTH)), ("descriptor", (128,)), ("skin", (3,))):
             numbers = getattr(self, name)
-            if numbers.shape != shape or not np.isfinite(numbers).all():
+            known = numbers[~np.isnan(numbers)] if name == "skin" else numbers
+            if numbers.shape != shape or not np.isfinite(known).all():
                 raise LatentMismatch(
                     expected=f"{name}: finite numbers {shape}", found=f"{numbers.dtype} {numbers.shape}"
                 )
@@ -51,7 +55,7 @@ class Latent:
         return self
 
     def to_bytes(self) -> bytes:
-        """The npz form: arrays `w`, `descriptor`, `generator`, `encoder`."""
+        """The npz form: arrays `w`, `descriptor`, `generator`, `encoder`, `skin`."""
         file = io.BytesIO()
         np.savez_compressed(
             file,
@@ -59,6 +63,7 @@ class Latent:
             descriptor=self.descriptor,
             generator=np.array(self.generator),
             encoder=np.array(self.encoder),
+            skin=self.skin,
         )
         return file.getvalue()
 
@@ -75,6 +80,8 @@ class Latent:
                     descriptor=np.asarray(arrays["descriptor"], np.float32),
                     generator=str(arrays["generator"]),
                     encoder=str(arrays["encoder"]),
+                    # Latents that were kept before colours were measured have none.
+                    skin=np.asarray(arrays["skin"], np.float32) if "skin" in arrays else UNKNOWN,
                 )
         except Exception as cause:  # numpy, zipfile and zlib raise a dozen kinds on damaged input: this is the border
             raise LatentMismatch(

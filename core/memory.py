@@ -23,8 +23,12 @@ def give_back() -> None:
 MMAP_THRESHOLD, SMALL = -3, 256 * 2**10
 """glibc's option for the size from which memory comes from the system and goes back to it at once."""
 
-DONT_NEED = 4
-"""`MADV_DONTNEED` of Linux: the pages go, and come back from the file when somebody reads them."""
+PAGE_OUT = 21
+"""`MADV_PAGEOUT` of Linux (5.4): the pages go, and come back from the file when somebody reads them.
+
+Unlike `MADV_DONTNEED` it never loses what is in them: between our look at the list of mappings and the call another
+thread may have put something else there.
+"""
 
 
 def keep_little() -> None:
@@ -46,7 +50,7 @@ def let_go(folder: Path) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     mapped = 0
     for start, end in _clean_mappings(Path("/proc/self/smaps").read_text(), f"{folder}/"):
-        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), DONT_NEED)
+        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), PAGE_OUT)
         mapped += end - start
     return mapped
 

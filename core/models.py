@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.age_estimate import AGE_FILE, AgeHead
 from core.ageing import AgeModel, load_ageing
+from core.correction import Corrector, load_correction
 from core.directions import Directions, load_directions
 from core.encoder import Encoder, load_encoder
 from core.engines.engine import Engine
@@ -24,9 +25,11 @@ from core.errors import MissingWeights
 from core.faces import LANDMARKS_FILE, FaceFinder
 from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean
+from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
 from core.preview import PreviewGenerator, load_preview
+from core.resemblance import TakesAfter, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
 
@@ -112,6 +115,21 @@ class Models:
     def directions(self) -> Directions:
         """What a latent says about a face."""
         return load_directions(self.shipped)
+
+    @loaded
+    def headwear(self) -> Headwear:
+        """What tells who wears something on the head."""
+        return load_headwear(self.shipped)
+
+    @loaded
+    def takes_after(self) -> TakesAfter:
+        """That children look like their parents."""
+        return TakesAfter(load_resemblance(self.shipped), self.ageing, self.directions)
+
+    @loaded
+    def corrector(self) -> Corrector:
+        """What corrects drawings."""
+        return Corrector(load_correction(self.shipped), self.takes_after.model, self.ageing, self.directions)
 
     @loaded
     def safety(self) -> SafetyNetwork | None:

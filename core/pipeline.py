@@ -1,6 +1,7 @@
 """The page to read first: parents in, child out.
 
-    photo → open → (safe?) → find the face → align → encode → look again (→ refine) → inherit → age → generate → finish
+    photo → open → (safe?) → find the face → align → encode → look again (→ refine)
+    → inherit → take after → age → correct → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
@@ -20,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.ageing import Aged, Ager
+from core.ageing import Ager
 from core.child_code import code_of
 from core.device import has_bfloat16, torch_threads
 from core.encoder import ENCODER_FILE
@@ -35,7 +36,7 @@ from core.films import Film
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256
 from core.genes import Source
 from core.growth import Stage, growth_film
-from core.heredity import dominance, draw_genes, draw_sex, mix_parents
+from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
 from core.likeness import distance, likeness
 from core.loading import SHIPPED
@@ -45,6 +46,7 @@ from core.photo import Photo, open_photo
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
+from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
 from core.wish import ParentSex, Wish
@@ -62,8 +64,8 @@ ENCODING_FILES = (ENCODER_FILE, SECOND_LOOK_FILE)
 OUTSIDE_THE_FACE = 0.3
 """How much hair and background count in refinement, beside the face."""
 
-GROWN_UP = 30.0
-"""The age at which a child is compared with its parents."""
+AROUND_THE_SEARCH = 0.7
+"""Seconds of a refinement that are not its search: landmarks, the end of the last step, two looks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +107,15 @@ class Child:
 
 @dataclass(frozen=True, eq=False)
 class Born:
-    """A child's own latent (1, L, D), before any age or sex is given to it, and whose each trait is."""
+    """A child's own latent (1, L, D), before any age or sex is given to it, and whose each trait is.
+
+    `own` (128,): what sets its parents apart from others, and it shall show; `skin`: the colours between its parents'.
+    """
 
     latent: Tensor
     genes: dict[str, Source]
+    own: Tensor
+    skin: SkinRange
 
 
 class ChildPipeline:
@@ -158,8 +165,8 @@ class ChildPipeline:
             torch.set_num_threads(threads)
         models = Models(weights)
         models.require_files(safety=nsfw_limit is not None)
+        running = load_engine(models, engine, threads=threads)  # whose graphs are compiled beside what follows
         _ = models.finder  # here rather than in two threads that open the first two photos
-        running = load_engine(models, engine, threads=threads)
         return cls(
             models,
             running,
@@ -197,7 +204,7 @@ class ChildPipeline:
         seen = self.estimator.estimate(picture)
         watch.lap("estimate")
         return Parent(
-            latent=self._latent(w, wanted[:, :DESCRIPTOR]),
+            latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
             sex="male" if seen.male >= 0.5 else "female",
             sex_confidence=max(seen.male, 1 - seen.male),
             age=seen.age,
@@ -234,7 +241,7 @@ class ChildPipeline:
         male = sum(one.sex_confidence if one.sex == "male" else 1 - one.sex_confidence for one in photos) / len(photos)
         return replace(
             typical,
-            latent=self._latent(w, wanted[:, :DESCRIPTOR]),
+            latent=self._latent(w, wanted[:, :DESCRIPTOR], mean_skin([one.latent.skin for one in photos])),
             sex="male" if male >= 0.5 else "female",
             sex_confidence=max(male, 1 - male),
             age=sum(one.age for one in photos) / len(photos),
@@ -250,7 +257,7 @@ class ChildPipeline:
         seconds: float = 12.0,
         averaged: bool = False,
     ) -> Latent:
-        """Bring a latent nearer to the aligned face (256×256×3) it was encoded from.
+        """Bring a latent nearer to the aligned face (256×256×3) it was encoded from, in about so many `seconds`.
 
         The search begins at the encoder's own answer unless the latent is one of several photos: from where the second
         look moved it, it ends less near (docs/projection.md). Where time was too short to come nearer than `start`, the
@@ -268,7 +275,7 @@ class ChildPipeline:
                 picture,
                 begin,
                 mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
-                settings=ProjectionSettings(seconds=seconds, half=has_bfloat16()),
+                settings=ProjectionSettings(seconds=max(0.0, seconds - AROUND_THE_SEARCH), half=has_bfloat16()),
                 progress=progress,
                 cancelled=cancelled,
             )
@@ -284,8 +291,7 @@ class ChildPipeline:
 
     def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
         """Draw the child of two latents. The same latents and wish give the same child, at every age and size."""
-        born = self.inherit(mom, dad, wish)
-        return self._draw_child(born, self._likeness(born.latent, mom, dad, wish), wish, progress or _silent)
+        return self._draw_child(self.inherit(mom, dad, wish), (mom, dad), wish, progress or _silent)
 
     def grow(
         self,
@@ -300,12 +306,11 @@ class ChildPipeline:
         """The same child at several ages; `wish.age` is not used. Raises Cancelled."""
         tell = progress or _silent
         born = self.inherit(mom, dad, wish)
-        alike = self._likeness(born.latent, mom, dad, wish)
         children = []
         for i, age in enumerate(ages):
             if cancelled is not None and cancelled():
                 raise Cancelled()
-            children.append(self._draw_child(born, alike, replace(wish, age=age), _silent))
+            children.append(self._draw_child(born, (mom, dad), replace(wish, age=age), _silent))
             tell((i + 1) / len(ages))
         return children
 
@@ -342,9 +347,8 @@ class ChildPipeline:
     def age_face(self, latent: Latent, *, age: float) -> Latent:
         """The person of a latent at another age."""
         Wish(age=age)  # refuses other ages
-        w = latent.require(self.generator_version).tensor()
-        male = bool(self.models.ageing.read(w)[1] > 0)
-        return replace(latent, w=self._age(w, age=age, male=male).latent[0].numpy())
+        male = bool(self.models.ageing.read(latent.require(self.generator_version).tensor())[1] > 0)
+        return replace(latent, w=self.at_age(self.oneself(latent, male=male), age=age, male=male)[0].numpy())
 
     def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
         """The person of a latent smiling, with other hair … (see `core.wish.LOOKS`)."""
@@ -355,8 +359,25 @@ class ChildPipeline:
     # ---- the steps -------------------------------------------------------------------------------------------
 
     def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
-        """Draw the child's genes and mix its parents by them."""
-        directions = self.models.directions
+        """Draw the child's genes, mix its parents by them, and note what it shall take after."""
+        latent, genes = self.mix(mom, dad, wish)
+        takes_after = self.models.takes_after.model
+        own = torch.lerp(
+            takes_after.own(torch.from_numpy(mom.descriptor), male=False),
+            takes_after.own(torch.from_numpy(dad.descriptor), male=True),
+            wish.mix / 100,
+        )
+        skin = SkinRange.of_child(mom.skin, dad.skin, mix=wish.mix, gene=wish.genes.get("skin"))
+        return Born(latent, genes.card(), own, skin)
+
+    def oneself(self, latent: Latent, *, male: bool) -> Born:
+        """A person as a child who has everything of one parent."""
+        own = self.models.takes_after.model.own(torch.from_numpy(latent.descriptor), male=male)
+        return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
+
+    def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
+        """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
+        directions, mean = self.models.directions, self.models.w_mean
         calm_mom, calm_dad = (
             directions.without_the_moment(parent.require(self.generator_version).tensor()) for parent in (mom, dad)
         )
@@ -364,48 +385,50 @@ class ChildPipeline:
         mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
         # Pieces of two calm faces may add up to half a pair of glasses.
         mixed = directions.without_the_moment(mixed)
-        mean = self.models.w_mean
-        return Born(latent=mean + TRUNCATION * (mixed - mean), genes=genes.card())
+        return mean + TRUNCATION * (mixed - mean), genes
 
-    @torch.inference_mode()
-    def _age(self, w: Tensor, *, age: float, male: bool) -> Aged:
-        """Solve for the age and sex, then look at previews and correct."""
-        aged = self.ager.solve(w, age=age, male=male)
-        return self.ager.correct(w, aged, age=age, male=male, seen=self.estimator.estimate_latent)
+    @torch.no_grad()
+    def takes_after(self, w: Tensor, own: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
+        """W+ (1, L, D) of somebody at an age and of a sex, bare-headed, who shows what is `own` (128,).
 
-    def at_age(self, w: Tensor, *, age: float, male: bool) -> Tensor:
-        """A latent (1, L, D) moved to an age and sex, (1, L, D)."""
-        return self._age(w, age=age, male=male).latent
+        The person is changed for the face at that age and sex. `aim`: see `Ager.solve`.
+        """
+        aged = self.ager.solve(w, age=age, male=male, aim=aim)
+        step = self.models.takes_after.step(aged, own, age=age, male=male)
+        w = w + step + self.models.headwear.taking_off(aged + step)
+        return self.ager.solve(w, age=age, male=male, aim=aim)
 
-    @torch.inference_mode()
-    def grown_up(self, born: Tensor, *, male: bool) -> npt.NDArray[np.float32]:
-        """The descriptor (128,) of a child's latent as a grown-up: faces of one age can be compared."""
-        grown = self.ager.solve(born, age=GROWN_UP, male=male).latent
-        descriptor: npt.NDArray[np.float32] = self.estimator.descriptor_of_latent(grown)[0].numpy()
-        return descriptor
+    def at_age(self, child: Born, *, age: float, male: bool) -> Tensor:
+        """A child at an age and of a sex, (1, L, D): solved for, then corrected by looks at previews."""
+        aged = self.takes_after(child.latent, child.own, age=age, male=male)
+        return self.models.corrector.correct(
+            aged, own=child.own, age=age, male=male, skin=child.skin, see=self.estimator.see
+        )
 
-    def _likeness(self, born: Tensor, mom: Latent, dad: Latent, wish: Wish) -> dict[str, float]:
-        """How much the child takes after each parent, the same at every age."""
-        male = sex_of(wish) == "boy"
-        child = self.grown_up(born, male=male)
-        return {
-            "mom": likeness(child, mom.descriptor, child_male=male, parent_male=False),
-            "dad": likeness(child, dad.descriptor, child_male=male, parent_male=True),
-        }
+    def likeness(self, descriptor: Tensor, mom: Latent, dad: Latent, *, age: float, male: bool) -> dict[str, float]:
+        """How much a child, drawn at an age and of a sex, descriptor (128,), takes after each parent, in percent."""
+        takes_after = self.models.takes_after
+        child = takes_after.apart_when_drawn(descriptor, age=age, male=male)
+        alike = {}
+        for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
+            apart = takes_after.model.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
+            alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
+        return alike
 
-    def _draw_child(self, born: Born, alike: dict[str, float], wish: Wish, tell: Progress) -> Child:
+    def _draw_child(self, born: Born, parents: tuple[Latent, Latent], wish: Wish, tell: Progress) -> Child:
         watch = Stopwatch()
         sex = sex_of(wish)
-        shown = self.models.directions.look(born.latent, wish.looks)
-        aged = self._age(shown, age=wish.age, male=sex == "boy")
+        shown = replace(born, latent=self.models.directions.look(born.latent, wish.looks))
+        w = self.at_age(shown, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
-        drawn = self.engine.draw(aged.latent, size=wish.size)
+        drawn = self.engine.draw(w, size=wish.size)
         watch.lap("draw")
         tell(0.9)
         descriptor, seen = self.estimator.look(drawn.faces)
         estimated = seen.age
-        latent = self._latent(aged.latent, descriptor)
+        alike = self.likeness(descriptor[0], *parents, age=wish.age, male=sex == "boy")
+        latent = self._latent(w, descriptor, skin_of_drawing(drawn.faces))
         watch.lap("finish")
         tell(1.0)
         return Child(
@@ -425,12 +448,13 @@ class ChildPipeline:
             warnings=[] if abs(estimated - wish.age) <= max(3.0, 0.2 * wish.age) else ["age_missed"],
         )
 
-    def _latent(self, w: Tensor, descriptor: Tensor) -> Latent:
+    def _latent(self, w: Tensor, descriptor: Tensor, skin: Colour) -> Latent:
         return Latent(
             w=w[0].numpy(),
             descriptor=descriptor[0].numpy(),
             generator=self.generator_version,
             encoder=self.encoder_version,
+            skin=skin,
         )
 
 

@@ -8,6 +8,7 @@ so the latent stays as near to W as it was. It costs one cheap drawing instead o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -80,33 +81,53 @@ class LooksReader(nn.Module):
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
     def slope(self, at: Tensor) -> Tensor:
-        """How each look (131) changes along each coordinate (R) at some coordinates (R): (131, R).
-
-        One copy of the coordinates for every look; `torch.func` would load torch's compiler for this, two seconds.
-        """
-        with torch.enable_grad():
-            copies = at.detach().expand(len(self.mean), -1).clone().requires_grad_()
-            (found,) = torch.autograd.grad(self.read(copies).diagonal().sum(), copies)
-        return found
+        """How each look (131) changes along each coordinate (R) at some coordinates (R): (131, R)."""
+        return slopes_of(self.layers, at)
 
     def free_of(self, held: Tensor) -> Tensor:
         """The projection (R, R) of moves onto those that leave alone what the rows of `held` (N, D) read of a style."""
         along = held @ self.basis
         return cast(Tensor, torch.eye(along.shape[1]) - torch.linalg.pinv(along) @ along)
 
-    def step(self, style: Tensor, gap: Tensor, free: Tensor | None = None) -> Tensor:
+    def step(
+        self,
+        style: Tensor,
+        gap: Tensor,
+        free: Tensor | None = None,
+        *,
+        trust: float = DESCRIPTOR_TRUST,
+        longest: float = LONGEST,
+    ) -> Tensor:
         """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
 
         The most likely move when moves are spread as W is and the reader errs as far as it is trusted (Bishop 2006,
-        section 3.3). `free` (R, R) projects it onto what may move (see `free_of`).
+        section 3.3). `free` (R, R) projects it onto what may move (see `free_of`); `longest` is its root mean square
+        along W's principal directions.
         """
         at = self.coordinates(style[None])[0]
         slope = self.slope(at)
         if free is not None:
             slope = slope @ free
-        errors = torch.tensor([DESCRIPTOR_TRUST] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
+        errors = torch.tensor([trust] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
         move = slope.T @ torch.linalg.solve(slope @ slope.T + errors.square().diag(), gap)
-        return cast(Tensor, self.basis @ (move * (LONGEST / move.square().mean().sqrt()).clamp(max=1.0)))
+        return cast(Tensor, self.basis @ (move * (longest / move.square().mean().sqrt()).clamp(max=1.0)))
+
+
+def slopes_of(layers: nn.Sequential, at: Tensor) -> Tensor:
+    """How what layers (linear, GELU, dropout) tell of coordinates (R) changes along each of these: (N, R).
+
+    By the chain rule: automatic differentiation takes four times as long, and `torch.func` would load torch's compiler.
+    """
+    slopes: Tensor | None = None
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            slopes = layer.weight if slopes is None else layer.weight @ slopes
+        elif isinstance(layer, nn.GELU) and slopes is not None:
+            density = torch.exp(-at.square() / 2) / math.sqrt(2 * math.pi)
+            slopes = (torch.special.ndtr(at) + at * density)[:, None] * slopes
+        at = layer(at)
+    assert slopes is not None
+    return slopes
 
 
 class SecondLook:

@@ -12,7 +12,9 @@ from core.pictures import Pixels
 
 def to_tensor(rgb: Pixels) -> Tensor:
     """uint8 (H, W, 3) → (1, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    # Pillow and other processes hand out pictures that may only be read; torch warns of sharing their memory.
+    ours = np.require(rgb, requirements=("C", "W"))
+    return torch.from_numpy(ours).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def to_pixels(picture: Tensor) -> Pixels:

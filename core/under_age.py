@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import UnderAge
 
-MARGIN = 2.0
+MARGIN = 1.0
 """Standard errors by which the estimate must lie below the age. benchmarks/under_age.py shows what others would do:
 docs/safety.md has the table."""
 

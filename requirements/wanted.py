@@ -2,21 +2,27 @@
 
 python requirements/wanted.py                    # all
 python requirements/wanted.py --without-models   # for bots, migrations and the purge: no torch
+python requirements/wanted.py --extras traces    # and what these extras need, with commas between
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
 
-def wanted(*, models: bool) -> list[str]:
+def wanted(*, models: bool, extras: Sequence[str] = ()) -> list[str]:
     """Requirements as pyproject.toml has them; without `models` those that models.txt names are left out."""
-    lines: list[str] = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+    lines: list[str] = [*project["dependencies"]]
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
     if models:
         return lines
     named = {line for line in (HERE / "models.txt").read_text().splitlines() if not line.startswith("#")}
@@ -24,4 +30,9 @@ def wanted(*, models: bool) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{line}\n" for line in wanted(models="--without-models" not in sys.argv[1:]))
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--without-models", action="store_true")
+    options.add_argument("--extras", default="")
+    chosen = options.parse_args()
+    extras = [extra for extra in chosen.extras.split(",") if extra]
+    sys.stdout.writelines(f"{line}\n" for line in wanted(models=not chosen.without_models, extras=extras))

@@ -25,6 +25,7 @@ from storage.clock import Clock, utc_now
 from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
 from storage.repositories.base import Tools
+from storage.repositories.chats import Chats
 from storage.repositories.conversations import Conversations
 from storage.repositories.doors import Doors
 from storage.repositories.inbox import Inbox
@@ -82,6 +83,11 @@ class Unit:
     def users(self) -> Users:
         """People and their settings."""
         return Users(self._tools)
+
+    @cached_property
+    def chats(self) -> Chats:
+        """Whole chats that get another number."""
+        return Chats(self._tools)
 
     @cached_property
     def doors(self) -> Doors:

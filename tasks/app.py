@@ -9,11 +9,11 @@ import random
 
 from celery import Celery, Task
 
-from tasks.child import make_child
 from tasks.encode import encode_photo
 from tasks.per_process import PerProcess
 from tasks.queue import ENCODE_TASK, MAKE_TASK
 from tasks.running import Again
+from tasks.together import make_children
 from tasks.workshop import Workshop
 
 
@@ -25,8 +25,8 @@ def register(app: Celery, workshop: PerProcess[Workshop]) -> None:
         _again(task, encode_photo(workshop(), job_id))
 
     def make_child_task(task: Task, job_id: str) -> None:
-        """Draw the child of a job."""
-        _again(task, make_child(workshop(), job_id))
+        """Draw the child of a job; with a GPU, those of others who wait beside it."""
+        _again(task, make_children(workshop(), job_id))
 
     # The job counts its own attempts and ends them, so Celery need not. Not shared: Celery would otherwise add the
     # tasks to every other app of the process.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from observability.logs import get_logger
-from observability.metrics import observe_stages
 from storage.errors import PhotoGone
 from storage.records import Job, Photo
 from storage.unit import Unit
@@ -53,8 +53,7 @@ def _make(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
     latents = (_refined if refined else _fast)(workshop, job, reporter)
     drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
     drawn = _draw(workshop, job, latents, drawing, reporter.cancelled)
-    for child in drawn.children:
-        observe_stages(child.timings_ms)
+    metering.staged(*(child.timings_ms for child in drawn.children))
     reporter.check_cancelled()
     return _store(workshop, job, drawn)
 
@@ -241,7 +240,7 @@ def facts_of(job: Job, children: Sequence[Child]) -> dict[str, Any]:
         "seed": first.seed,
         "genes": dict(first.genes),
         "code": first.code,
-        "likeness": {who: round(likeness, 3) for who, likeness in first.likeness.items()},
+        "likeness": {who: round(fmean(child.likeness[who] for child in children), 1) for who in first.likeness},
         "timings_ms": {stage: round(spent, 1) for stage, spent in first.timings_ms.items()},
         "generator": first.generator,
         "encoder": first.encoder,

@@ -11,7 +11,6 @@ from PIL import Image
 
 from core.errors import InputError, SeveralFaces
 from core.under_age import require_grown_up
-from observability.metrics import observe_stages
 from storage.records import Photo, Quality
 from storage.unit import Unit
 from tasks import metering
@@ -60,7 +59,7 @@ def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
         if not isinstance(answer, SeveralFaces):
             _forget(workshop, photo)
         raise
-    observe_stages(parent.timings_ms)
+    metering.staged(parent.timings_ms)
     with workshop.store.unit() as unit:
         _keep(workshop, unit, photo, parent, keep_crop=keep_crop)
         unit.commit()

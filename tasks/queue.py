@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from storage.records import Job, JobKind, Quality
@@ -20,6 +22,10 @@ class JobQueue(Protocol):
 
     def put(self, job: Job) -> None:
         """Queue it. The message holds the id only; losing it loses nothing, because the row is the truth."""
+        ...
+
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        """Take out of the broker what it holds of these jobs and no worker has taken; how much that was."""
         ...
 
     def waiting(self) -> int:
@@ -64,8 +70,34 @@ class CeleryQueue:
             retry_policy=policy,
         )
 
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        """Brokers have no question for that, so the queues are read through: in memory, or in Redis."""
+        ids = {job.id for job in jobs}
+        queues = {self._prefix + route(job)[1] for job in jobs}
+        with self._app.connection_for_write() as connection:
+            channel = connection.default_channel
+            return sum(_take_out(channel, queue, ids) for queue in queues)
+
     def waiting(self) -> int:
         """How many messages nobody has taken yet."""
         with self._app.connection_for_read() as connection:
             channel = connection.default_channel
             return sum(channel.queue_declare(self._prefix + name, passive=False).message_count for name in QUEUES)
+
+
+def _take_out(channel: Any, queue: str, ids: set[str]) -> int:
+    """Remove the messages of these jobs from one queue."""
+    if not hasattr(channel, "client"):  # in memory: a queue of Python's own
+        held = channel._queue_for(queue)
+        with held.mutex:
+            ours = [message for message in held.queue if _job_of(message) in ids]
+            for message in ours:
+                held.queue.remove(message)
+        return len(ours)
+    found = [text for text in channel.client.lrange(queue, 0, -1) if _job_of(json.loads(text)) in ids]
+    return sum(channel.client.lrem(queue, 1, text) for text in found)
+
+
+def _job_of(message: dict[str, Any]) -> str:
+    """The number of a task begins with that of its job."""
+    return str(message["headers"].get("id", "")).partition(".")[0]

@@ -12,6 +12,9 @@ from core.machine import CARDS, cores, count_cards
 CORES_EACH = 2
 """Of a process without a GPU: a drawing gains little from more."""
 
+ON_A_CARD = 8
+"""Drawings made at once by a process with a GPU: as many as `core/engines/batching.py` brings together."""
+
 
 def cards(environ: MutableMapping[str, str] | None = None, folder: Path = CARDS) -> list[str]:
     """GPUs by their CUDA numbers or names: those of CUDA_VISIBLE_DEVICES where it is set, else all there are."""
@@ -24,6 +27,11 @@ def cards(environ: MutableMapping[str, str] | None = None, folder: Path = CARDS)
 def processes() -> int:
     """One for each GPU; without one, one for every two cores."""
     return len(cards()) or max(cores() // CORES_EACH, 1)
+
+
+def drawn_together() -> int:
+    """How many people's drawings a process makes at once (see `tasks/together.py`)."""
+    return ON_A_CARD if cards() else 1
 
 
 def threads_each(count: int) -> int:

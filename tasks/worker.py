@@ -12,8 +12,9 @@ from datetime import timedelta
 
 from billiard import current_process
 from celery.bootsteps import StartStopStep
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
 
+from observability import traces
 from tasks.app import register
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
@@ -71,6 +72,7 @@ def run_worker(
     worker_ready.connect(lambda **_: on_ready(), weak=False)
     share_cores(concurrency)
     worker_process_init.connect(_take_card, weak=False)
+    worker_process_shutdown.connect(_send_traces, weak=False)
     try:
         worker.start()
     finally:
@@ -81,3 +83,8 @@ def run_worker(
 def _take_card(**_: object) -> None:
     """In each child, before its first job: a recycled child gets the number of the one before it, and its GPU."""
     take_card(current_process().index)
+
+
+def _send_traces(**_: object) -> None:
+    """In each child, before it makes room for another one."""
+    traces.flush()

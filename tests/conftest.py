@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
     from childface.weights import Carrier
     from tests.bots.fake_telegram import BotApi
 
@@ -37,6 +39,19 @@ async def api() -> AsyncIterator[BotApi]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """What this process tells of jobs; finished spans are there after `traces.flush()`."""
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from observability import traces
+
+    kept = InMemorySpanExporter()
+    traces.send_to("test", lambda: kept)
+    yield kept
+    traces.end()
 
 
 @pytest.fixture(scope="session")

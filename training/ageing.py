@@ -22,7 +22,6 @@ from core.age_estimate import AgeEstimator, pooled_features, to_growth
 from core.ageing import AGEING_FILE, KNOTS, AgeModel, Ager
 from core.generator import MobileStyleGAN
 from core.loading import save_weights
-from core.preview import PreviewGenerator
 from training.ageing_report import ASKED, ageing_report
 from training.drawn import DrawnPairs
 from training.face_measures import NAMES, face_measures
@@ -124,7 +123,7 @@ def _fit_curve(model: AgeModel, styles: Tensor, labels: Labels, settings: Ageing
     age, male = labels.age, (labels.male > 0.5).float()
     others = labels.covariates
     skin = others[:, SKIN]
-    weights = model._between_knots(age)
+    weights = model.between_knots(age)
     design = torch.cat([weights * (1 - male[:, None]), weights * male[:, None], weights * skin[:, None], others], dim=1)
     bend = torch.zeros(knots - 2, knots)
     for i in range(knots - 2):
@@ -193,7 +192,6 @@ def score_reader(model: AgeModel, pairs: DrawnPairs, labels: Labels, rows: Tenso
 def check_moves(
     model: AgeModel,
     generator: MobileStyleGAN,
-    preview: PreviewGenerator,
     estimator: AgeEstimator,
     pairs: DrawnPairs,
     folder: Path,
@@ -207,7 +205,6 @@ def check_moves(
     scores = ageing_report(
         Ager(model.eval()),
         pairs.latent(check[:count]),
-        look=lambda w: preview(w).clamp(-1, 1),
         draw=lambda w: generator.synthesis(w, size=256).clamp(-1, 1),
         estimator=estimator,
         ages=ages,

@@ -1,7 +1,7 @@
 """Moves faces through ages and sexes, draws and judges them: how well does an age model do what it is asked?
 
-Every face is looked at on its way as the pipeline looks (`Ager.correct`, a drawn preview); the finished drawing is then
-judged by the age estimator, dlib's distance and the colours of its regions.
+Nobody looks at a face on its way (`core.correction` does so in the program); the finished drawing is judged by the age
+estimator, dlib's distance and the colours of its regions.
 """
 
 from __future__ import annotations
@@ -30,31 +30,23 @@ def ageing_report(
     ager: Ager,
     latents: Tensor,
     *,
-    look: Draw,
     draw: Draw,
     estimator: AgeEstimator,
     ages: Sequence[float] = ASKED,
 ) -> dict[str, float]:
-    """Latents (N, L, D) at every age, by turns as girl and as boy. `look` and `draw`: W+ (1, L, D) → (1, 3, 256, 256).
+    """Latents (N, L, D) at every age, by turns as girl and as boy. `draw`: W+ (1, L, D) → (1, 3, 256, 256).
 
     Returns mean absolute error and bias in years by band of the asked age, the share of right sexes, the median dlib
     distance between six and twelve, and the median drift (CIE Lab) of skin and hair between six and sixty or the like.
     """
-    asked, seen, right, looks = [], [], [], 0
+    asked, seen, right = [], [], []
     kept: dict[float, list[Tensor]] = {age: [] for age in ages}
     colours: dict[float, list[Tensor]] = {age: [] for age in ages}
-
-    def seen_at(moved: Tensor) -> object:
-        nonlocal looks
-        looks += 1
-        return estimator.estimate(look(moved))
 
     for row, latent in enumerate(latents):
         male = row % 2 == 1
         for age in ages:
-            aged = ager.solve(latent[None], age=age, male=male)
-            aged = ager.correct(latent[None], aged, age=age, male=male, seen=seen_at)  # type: ignore[arg-type]
-            picture = draw(aged.latent)
+            picture = draw(ager.solve(latent[None], age=age, male=male))
             found = estimator.estimate(picture)
             asked.append(age)
             seen.append(found.age)
@@ -62,7 +54,6 @@ def ageing_report(
             kept[age].append(estimator.network(identity_chip(picture))[0])
             colours[age].append(region_colours(picture[0]))
     scores = by_band(np.array(asked), np.array(seen), np.array(right))
-    scores["looks"] = looks / len(asked)
     for young, old in ((6.0, 12.0), (12.0, 35.0), (6.0, 35.0)):
         if young in kept and old in kept:
             name = f"{young:g}_{old:g}"

@@ -1,6 +1,6 @@
 """`childface train …`: every shipped weight can be made again.
 
-The order: draw, preview, encoder, age-estimator, ageing, directions.
+The order: draw, preview, encoder, second-look, age-estimator, ageing, directions, resemblance, headwear, correction.
 
 Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
 hand, with its model card.
@@ -86,6 +86,10 @@ def encoder(
         Path | None, typer.Option(help="Folder of an encoder to go on from, instead of the first stage.")
     ] = None,
     picture_steps: Annotated[int, typer.Option(min=0)] = 4000,
+    seed: Annotated[int, typer.Option(help="Of the second stage: another one sees the photos in another order.")] = 4,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of a run that goes on from --start: how much of the answer is new.")
+    ] = 1.0,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Let torch compile the generator: faster; needs a C++ compiler.")
     ] = False,
@@ -94,12 +98,13 @@ def encoder(
     threads: Threads = 0,
 ) -> None:
     """Train the encoder: first on latents of drawn faces, then, if photos are given, on pictures."""
+    from core.encoder import ENCODER_FILE, load_encoder
     from core.generator_weights import load_generator
     from core.identity import load_identity
-    from core.loading import SHIPPED
+    from core.loading import SHIPPED, save_weights
     from core.preview import load_preview
     from training.drawn import DrawnPairs
-    from training.encoder import LatentStage, PictureStage, resume_encoder, train_on_latents, train_on_pictures
+    from training.encoder import LatentStage, PictureStage, blend, resume_encoder, train_on_latents, train_on_pictures
     from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
     from training.tight import TIGHT, TightAligner
 
@@ -120,9 +125,10 @@ def encoder(
             AlignedPhotos.open(folder, out / f"photos{i}.npy", aligner=aligner) for i, folder in enumerate(folders)
         ]
         head = load_preview(generator.synthesis, preview or SHIPPED)
-        train_on_pictures(
-            model, head, identity, pairs, aligned, out, PictureStage(steps=picture_steps, compiled=compiled)
-        )
+        settings = PictureStage(steps=picture_steps, seed=seed, compiled=compiled)
+        trained = train_on_pictures(model, head, identity, pairs, aligned, out, settings)
+        if start is not None and share < 1:
+            save_weights(blend(load_encoder(start), trained, share), out / ENCODER_FILE)
     typer.echo(out)
 
 
@@ -150,6 +156,103 @@ def second_look(
             generator, eye, out / "looks.npy", settings, progress=lambda done: bars.update(bar, completed=done)
         )
     train_second_look(generator, styles, looks, out, settings)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train headwear --out runs/headwear")
+def headwear(
+    sheets: Annotated[int, typer.Option(min=0, help="Draw so many children onto sheets, to be looked at.")] = 0,
+    worn: Annotated[
+        Path | None, typer.Option(help="Numbers of those on the sheets who wear something on their heads.", exists=True)
+    ] = None,
+    out: Out = Path("runs/headwear"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Fit the line by which hats are seen and taken off; to the children that we looked at, or to some of your own."""
+    from core.headwear import HEADWEAR_FILE
+    from core.loading import SHIPPED, save_weights
+    from core.resemblance import load_resemblance
+    from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
+
+    use_threads(threads)
+    drawn = out / "children.safetensors"
+    if sheets:
+        from core.generator_weights import load_generator
+        from core.pipeline import ChildPipeline
+
+        save_labelled(draw_sheets(ChildPipeline.load(weights), load_generator(weights), sheets, out), (), drawn)
+        typer.echo(f"Write the numbers of those who wear something (the first face is 0) into a file for --worn: {out}")
+        return
+    if worn is not None:
+        save_labelled(read_labelled(drawn)[0], {int(number) for number in worn.read_text().split()}, drawn)
+    styles, wears = read_labelled(drawn if drawn.is_file() else LABELLED)
+    reader = load_resemblance(SHIPPED).reader
+    save_weights(fit_headwear(styles, wears, reader), out / HEADWEAR_FILE)
+    typer.echo(f"told apart, area under the curve: {told_apart(styles, wears, reader):.3f} of {len(styles)}", err=True)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train resemblance --photos portraits --out runs/resemblance")
+def resemblance(
+    photos: Annotated[Path, typer.Option(help="Folder of FFHQ-aligned photos, 256 px.", exists=True, file_okay=False)],
+    children: Annotated[int, typer.Option(min=200, help="How many children to draw and look at.")] = 14000,
+    out: Out = Path("runs/resemblance"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train that children look like their parents: mean looks by age and sex, and how looks follow from a style."""
+    from core.age_estimate import AgeEstimator
+    from core.generator_weights import load_generator
+    from core.loading import SHIPPED
+    from core.pipeline import ChildPipeline
+    from training.photos import AlignedPhotos, PhotoFolder
+    from training.resemblance import ResemblanceSettings, look_at_children, look_at_grown_ups, train_resemblance
+    from training.tight import TightAligner
+
+    use_threads(threads)
+    pipeline, settings = ChildPipeline.load(weights), ResemblanceSettings(children=children)
+    reader, identity = pipeline.second_look.reader, pipeline.models.identity
+    aligned = AlignedPhotos.open(PhotoFolder(photos), out / "photos.npy", aligner=TightAligner(weights))
+    grown_ups = look_at_grown_ups(aligned, identity, AgeEstimator.load(identity, SHIPPED), settings)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("drawing", total=1.0)
+        seen = look_at_children(
+            pipeline,
+            load_generator(weights),
+            reader,
+            out,
+            settings,
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+    train_resemblance(seen, grown_ups, reader, pipeline.models.ageing, out, settings)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train correction --photos portraits --drawn runs/drawn --out runs/correction")
+def correction(
+    photos: Annotated[Path, typer.Option(help="Folder of portraits.", exists=True, file_okay=False)],
+    drawn: Drawn,
+    first: Annotated[int, typer.Option(min=1, help="Take so many of the portraits: others are for checks.")] = 500,
+    steps: Annotated[int, typer.Option(min=1)] = 2400,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Let torch compile: faster; needs a C++ compiler.")
+    ] = False,
+    out: Out = Path("runs/correction"),
+    weights: Weights = DEFAULT_WEIGHTS,
+) -> None:
+    """Train what corrects a child after a look at it, by gradients through its drawing."""
+    import torch
+
+    from core.pipeline import ChildPipeline
+    from training.correction import CorrectionSettings, parents_of_photos, train_correction
+
+    pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps)
+    paths = sorted(photos.glob("*.jpg"))[:first] + sorted(drawn.glob("*.jpg"))[: settings.drawn]
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        parents = parents_of_photos(pipeline, list(bars.track(paths, description="encoding")), settings)
+    torch.set_num_threads(1)  # two children at a time, a thread each
+    train_correction(pipeline, parents, out, settings, compiled=compiled)
     typer.echo(out)
 
 
@@ -186,7 +289,6 @@ def ageing(
     from core.generator_weights import load_generator
     from core.identity import load_identity
     from core.loading import SHIPPED
-    from core.preview import load_preview
     from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
 
@@ -196,8 +298,7 @@ def ageing(
     generator = load_generator(weights)
     model = train_ageing(generator, pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
     if check:
-        preview = load_preview(generator.synthesis, SHIPPED)
-        check_moves(model, generator, preview, estimator, pairs, out, count=check)
+        check_moves(model, generator, estimator, pairs, out, count=check)
     typer.echo(out)
 
 

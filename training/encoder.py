@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ from training.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.photo_gradients import PhotoGradients, PictureLoss
 from training.photos import AlignedPhotos
 from training.preview import warm_cosine
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def picture_batches(
         )
 
 
-def ahead(batches: Iterator[PictureBatch]) -> Iterator[PictureBatch]:
+def ahead(batches: Iterator[T]) -> Iterator[T]:
     """The same batches, each prepared in a second thread while the one before is learnt."""
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         coming = pool.submit(next, batches)
@@ -263,6 +265,23 @@ def resume_encoder(folder: Path) -> Encoder:
     """An encoder that was trained before, ready to learn more; MissingWeights when there is none in `folder`."""
     encoder = load_encoder(folder).train().requires_grad_(True)
     return encoder.to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def blend(before: Encoder, after: Encoder, share: float) -> Encoder:
+    """The weights of two encoders, of which one began as the other, averaged: `share` of `after`, the rest of `before`.
+
+    Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+    increasing inference time".
+    """
+    blended, others = Encoder(), before.state_dict()
+    blended.load_state_dict(
+        {
+            name: torch.lerp(others[name].float(), value.float(), share) if value.is_floating_point() else value
+            for name, value in after.state_dict().items()
+        }
+    )
+    return blended
 
 
 def encoder_optimiser(encoder: Encoder, rate: float, backbone_rate: float, decay: float) -> torch.optim.AdamW:

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from core.errors import FaceError, PhotoError
 from core.faces import Pixels
 from core.identity import identity_chip
 from core.likeness import distance
 from core.pictures import encode_picture, resize_area
-from core.pipeline import ChildPipeline, Parent
+from core.pipeline import Born, ChildPipeline, Parent
 from core.tensors import to_pixels
 from core.wish import Sex, Wish
 from training.measures import measure
@@ -118,8 +117,8 @@ class Studio:
         )
         couple = (mom.latent, dad.latent)
         wish = Wish(sex=triplet.sex, seed=2 * number)
-        born = self.pipeline.inherit(*couple, wish).latent
-        brother = self.pipeline.inherit(*couple, replace(wish, seed=2 * number + 1)).latent
+        born = self.pipeline.inherit(*couple, wish)
+        brother = self.pipeline.inherit(*couple, replace(wish, seed=2 * number + 1))
         began = time.perf_counter()
         ages = (*AGES, GROWN_AGES[number % len(GROWN_AGES)])
         at = {age: self.show(born, age, triplet.sex) for age in ages}
@@ -127,8 +126,8 @@ class Studio:
         same_sex = mom if triplet.sex == "girl" else dad
         starts = {
             "child": born,
-            "copy_of_a_parent": same_sex.latent.tensor(),
-            "average": (mom.latent.tensor() + dad.latent.tensor()) / 2,
+            "copy_of_a_parent": self.pipeline.oneself(same_sex.latent, male=same_sex.sex == "male"),
+            "average": replace(born, latent=(mom.latent.tensor() + dad.latent.tensor()) / 2),
         }
         return Family(
             sex=triplet.sex,
@@ -143,8 +142,8 @@ class Studio:
         )
 
     @torch.inference_mode()
-    def show(self, born: Tensor, age: float, sex: Sex) -> Shown:
-        """A latent (1, L, D) at an age and sex, drawn by the preview head."""
+    def show(self, born: Born, age: float, sex: Sex) -> Shown:
+        """A child at an age and sex, drawn by the preview head."""
         aged = self.pipeline.at_age(born, age=age, male=sex == "boy")
         picture = self.pipeline.models.preview(aged).clamp(-1, 1)
         looks = self.pipeline.estimator.estimate(picture)

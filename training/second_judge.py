@@ -40,9 +40,10 @@ class SecondJudge:
             if not (weights / name).is_file():
                 raise MissingWeights(name=name, path=str(weights / name))
         import dlib
-        import openvino
 
-        core = openvino.Core()
+        from core.engines.openvino_engine import shared_core
+
+        core = shared_core()
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         age, sex = (core.compile_model(str(weights / name), "CPU", exact) for name in (AGE_FILE, SEX_FILE))
         return cls(age=age, sex=sex, predictor=dlib.shape_predictor(str(weights / LANDMARKS_FILE)))

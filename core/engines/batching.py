@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from core.engines.engine import Drawn, Engine, Judged
+from core.engines.engine import Drawn, Engine, Judged, Looked
 
 MOST = 8
 """Faces drawn at once: at 1024 px each takes a third of a gigabyte."""
@@ -69,6 +69,10 @@ class BatchingEngine:
     def face(self, latents: Tensor) -> Tensor:
         """See `Engine`."""
         return self.engine.face(latents)
+
+    def look(self, latents: Tensor) -> Looked:
+        """See `Engine`."""
+        return self.engine.look(latents)
 
     def encode(self, faces: Tensor) -> Tensor:
         """See `Engine`."""

@@ -38,7 +38,9 @@ def load_engine(models: Models, name: str = "auto", *, threads: int | None = Non
         folder = openvino_engine.graphs_folder(models.weights, weights_version(models))
         passing = Models(models.weights, models.shipped)  # its networks go when the graphs are written
         try:
-            return OpenVinoEngine(openvino_engine.export(passing.networks, folder), threads=threads)
+            engine = OpenVinoEngine(openvino_engine.export(passing.networks, folder), threads=threads)
+            engine.prepare()
+            return engine
         except OSError:  # a folder that may only be read, a full disk
             return OpenVinoEngine(models.networks(), threads=threads)
     kind = CompiledEngine if chosen == "compiled" else TorchEngine

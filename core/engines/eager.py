@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import pooled_stages
-from core.engines.engine import HALF_SIZE, Drawn, Judged
+from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked
 from core.engines.networks import Networks
-from core.face_preview import FacePreview
+from core.face_preview import FacePreview, paste
+from core.identity import both_chips
+from core.skin import cheeks_of
 from core.tensors import shrink, to_levels
 
 
@@ -54,6 +56,13 @@ class TorchEngine:
         """See `Engine`."""
         drawn: Tensor = self.face_preview(latents.to(self.device))
         return drawn.clamp(-1, 1).cpu()
+
+    @torch.inference_mode()
+    def look(self, latents: Tensor) -> Looked:
+        """See `Engine`."""
+        faces = paste(self.face(latents), torch.zeros(len(latents), 3, 256, 256))
+        judged = self.judge(both_chips(faces))
+        return Looked(judged.descriptors, judged.pooled, cheeks_of(faces))
 
     @torch.inference_mode()
     def encode(self, faces: Tensor) -> Tensor:

@@ -36,6 +36,13 @@ class Judged:
     pooled: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Looked(Judged):
+    """The same of faces drawn and of their mirror images (2B, …), with the mean colours of their cheeks (B, 2, 3)."""
+
+    cheeks: Tensor
+
+
 class Engine(Protocol):
     """Draws latents and looks at faces."""
 
@@ -55,7 +62,14 @@ class Engine(Protocol):
     def face(self, latents: Tensor) -> Tensor:
         """The part of the preview around the face (see `core.face_preview`): (B, 3, 192, 192).
 
-        Who draws the same latents next, at whatever size, has half of it done.
+        Who draws the same latents next, at whatever size, has the first blocks done.
+        """
+        ...
+
+    def look(self, latents: Tensor) -> Looked:
+        """How the faces look that W+ (B, L, D) draw as previews, and after them their mirror images: (2B, …).
+
+        Like `face` it leaves the first blocks to who draws the same latents next.
         """
         ...
 

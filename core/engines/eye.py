@@ -1,14 +1,25 @@
-"""What an engine sees in a face: whom it shows, and how old it looks."""
+"""What an engine sees in a face: whom it shows, how old it looks, and the colour of its skin."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from core.age_estimate import AgeEstimate, AgeHead, read_age
-from core.engines.engine import Engine
-from core.face_preview import paste
-from core.identity import identity_chip
+from core.engines.engine import Engine, Judged
+from core.identity import both_chips
+from core.skin import Colour, skin_of_cheeks
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A drawn face as it was seen: years, probability of male, descriptor (128,), skin (Lab, 3)."""
+
+    age: float
+    male: float
+    descriptor: Tensor
+    skin: Colour
 
 
 class Eye:
@@ -20,21 +31,21 @@ class Eye:
 
     def look(self, face: Tensor) -> tuple[Tensor, AgeEstimate]:
         """An aligned face (1, 3, H, H) → its descriptor (1, 128) and age; its mirror image steadies the age."""
-        judged = self.engine.judge(torch.cat([identity_chip(face), identity_chip(face.flip(3))]))
-        return judged.descriptors[:1], read_age(self.head, judged.pooled)
+        return self._read(self.engine.judge(both_chips(face)))
+
+    def see(self, latent: Tensor) -> Sight:
+        """The face that W+ (1, L, D) draws, by its preview."""
+        looked = self.engine.look(latent)
+        descriptor, years = self._read(looked)
+        return Sight(age=years.age, male=years.male, descriptor=descriptor[0], skin=skin_of_cheeks(looked.cheeks[0]))
 
     def estimate(self, face: Tensor) -> AgeEstimate:
         """The age of an aligned face (1, 3, H, H)."""
         return self.look(face)[1]
 
-    def estimate_latent(self, latent: Tensor) -> AgeEstimate:
-        """The age of the face that W+ (1, L, D) draws."""
-        return self.estimate(self._drawn(latent))
-
     def descriptor_of_latent(self, latent: Tensor) -> Tensor:
         """The descriptor (B, 128) of the face that W+ (B, L, D) draws."""
-        return self.engine.judge(identity_chip(self._drawn(latent))).descriptors
+        return self.engine.look(latent).descriptors[: len(latent)]
 
-    def _drawn(self, latent: Tensor) -> Tensor:
-        """The face alone, in a picture that is grey elsewhere: nothing here looks there."""
-        return paste(self.engine.face(latent), torch.zeros(len(latent), 3, 256, 256))
+    def _read(self, judged: Judged) -> tuple[Tensor, AgeEstimate]:
+        return judged.descriptors[:1], read_age(self.head, judged.pooled)

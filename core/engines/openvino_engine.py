@@ -2,13 +2,15 @@
 
 The graphs are written once into a folder beside the weights, and anew when a weight, the recipe or OpenVINO changes
 (the folder's name says which). Everything is computed in float32, with one exception: where the processor has bfloat16,
-the last two blocks, from 128 px on. Rounding in the first blocks would move whole features (up to 65 of 255 levels);
-in the last ones it moves single pixels by a few levels (see docs/speed.md).
+what follows the 32-px features, and who looks at faces. Rounding in the first blocks would move whole features, by up
+to 98 of 255 levels; in the others it moves single pixels by a few, and what is said of a face by a tenth of what it
+differs between preview and drawing (see docs/speed.md).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -27,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.encoder import ENCODER_SIZE
-from core.engines.engine import HALF_SIZE, Drawn, Judged, Pictures
+from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked, Pictures
 from core.engines.networks import Networks
 from core.memory import give_back, keep_little, let_go
 from core.tensors import to_levels
@@ -35,13 +37,15 @@ from core.tensors import to_levels
 if TYPE_CHECKING:
     import openvino
 
-RECIPE = 4
+RECIPE = 6
 """Raise it when `core.engines.graphs` writes other graphs: everybody's are then made anew."""
 
-GRAPHS = ("trunk", "middle", "whole", "half", "preview", "face", "judge", "encoder", "safety")
-IN_BFLOAT16 = ("whole", "half")
-"""Graphs that may round: they end in a picture, and nothing is decided by what they draw."""
+GRAPHS = ("trunk", "whole", "half", "preview", "face", "look", "judge", "encoder", "safety")
+IN_FLOAT32 = ("trunk", "encoder", "safety")
+"""Graphs that never round: what comes after them follows from what they say."""
 
+FIRST = ("safety", "encoder", "trunk", "face", "judge", "look", "whole")
+"""What a first child of two photos asks for, in this order."""
 
 UNUSED = 7 * 86400.0
 """Seconds after which graphs that no process asked for are deleted: two versions may run side by side for a while."""
@@ -63,6 +67,16 @@ def runtime() -> Any:
     return openvino
 
 
+@functools.cache
+def shared_core() -> Any:
+    """The one `openvino.Core` of this process, for as long as it lives.
+
+    Its CPU plugin gives the thread that first asks for it another stack for signals, and takes that away when the last
+    user is gone, in whatever thread that happens: the next signal would end the process.
+    """
+    return runtime().Core()
+
+
 class OpenVinoEngine:
     """Runs the graphs. One call runs at a time: each of them uses all the threads there are."""
 
@@ -74,21 +88,21 @@ class OpenVinoEngine:
         `bfloat16`: whether to round (None: where the processor has it).
         """
         keep_little()  # torch has little to do beside this engine, and need not keep memory for it
-        self._core = runtime().Core()
+        self._core = shared_core()
         self.bfloat16 = has_bfloat16(self._core) if bfloat16 is None else bfloat16
         self._source = source
         # All at once: a newer version that starts beside this process deletes the files of older ones.
         self._written = {} if isinstance(source, Networks) else self._read(source / _kind(self.bfloat16))
         self._threads = threads
         self._requests: dict[tuple[str, int], openvino.InferRequest] = {}
+        self._compiling: dict[tuple[str, int], threading.Lock] = {}
         self._turn = threading.RLock()
         self._last: Tensor | None = None
 
     def draw(self, latents: Tensor, *, size: int) -> Drawn:
         """See `Engine`."""
         with self._turn:
-            middle = self._after_trunk("middle", latents)
-            request = self._after(middle, "whole" if size > HALF_SIZE else "half", latents)
+            request = self._after_trunk("whole" if size > HALF_SIZE else "half", latents)
             corners, faces = (request.get_output_tensor(i).data for i in range(2))
             small = torch.from_numpy(faces.copy())
             if size < HALF_SIZE:
@@ -106,6 +120,12 @@ class OpenVinoEngine:
         """See `Engine`."""
         with self._turn:
             return _copy(self._after_trunk("face", latents), 0)
+
+    def look(self, latents: Tensor) -> Looked:
+        """See `Engine`."""
+        with self._turn:
+            request = self._after_trunk("look", latents)
+            return Looked(*(_copy(request, output) for output in range(3)))
 
     def encode(self, faces: Tensor) -> Tensor:
         """See `Engine`."""
@@ -136,12 +156,8 @@ class OpenVinoEngine:
             self._last = None
             trunk.infer([_array(latents)], share_inputs=True)
             self._last = latents.clone()
-        return self._after(trunk, name, latents)
-
-    def _after(self, before: openvino.InferRequest, name: str, latents: Tensor) -> openvino.InferRequest:
-        """Run a graph that goes on from the features that another one has computed."""
         request = self._request(name, len(latents))
-        request.set_input_tensor(0, before.get_output_tensor(0))
+        request.set_input_tensor(0, trunk.get_output_tensor(0))
         request.set_input_tensor(1, runtime().Tensor(_array(latents), shared_memory=True))
         request.infer()
         return request
@@ -151,22 +167,41 @@ class OpenVinoEngine:
         request.infer([_array(inputs)], share_inputs=True)
         return request
 
+    def prepare(self) -> None:
+        """Compile what a first child needs, in a thread of its own: the process has other things to load meanwhile."""
+        threading.Thread(target=self._prepare, name="graphs").start()
+
+    def _prepare(self) -> None:
+        for name in FIRST:
+            if not threading.main_thread().is_alive():
+                return  # the process ends, and would wait for this thread
+            if name in self._written:
+                with contextlib.suppress(Exception):  # whoever wants this graph will meet the same fault
+                    self._request(name, 1)
+
     def _request(self, name: str, batch: int) -> openvino.InferRequest:
         """A graph, compiled for one batch size when it is first wanted."""
-        if (name, batch) not in self._requests:
-            model = self._model(name)
-            model.reshape({i: [batch, *_free(port)] for i, port in enumerate(model.inputs)})
-            options = {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "bf16" if self.bfloat16 and name in IN_BFLOAT16 else "f32",
-            }
-            if self._threads is not None:
-                options["INFERENCE_NUM_THREADS"] = str(self._threads)
-            self._requests[name, batch] = self._core.compile_model(model, "CPU", options).create_infer_request()
-            if isinstance(self._source, Path):
-                let_go(self._source)  # weights were copied into the order that the processor likes
-            give_back()
-        return self._requests[name, batch]
+        wanted = name, batch
+        if wanted not in self._requests:
+            with self._compiling.setdefault(wanted, threading.Lock()):
+                if wanted not in self._requests:
+                    self._requests[wanted] = self._compiled(name, batch)
+        return self._requests[wanted]
+
+    def _compiled(self, name: str, batch: int) -> openvino.InferRequest:
+        model = self._model(name)
+        model.reshape({i: [batch, *_free(port)] for i, port in enumerate(model.inputs)})
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.bfloat16 and name not in IN_FLOAT32 else "f32",
+        }
+        if self._threads is not None:
+            options["INFERENCE_NUM_THREADS"] = str(self._threads)
+        request = self._core.compile_model(model, "CPU", options).create_infer_request()
+        if isinstance(self._source, Path):
+            let_go(self._source)  # weights were copied into the order that the processor likes
+        give_back()
+        return request
 
     def _model(self, name: str) -> Any:
         if isinstance(self._source, Networks):
@@ -194,7 +229,7 @@ def export(load: Callable[[], Networks], folder: Path) -> Path:
     Returns the folder. OSError when it cannot be written.
     """
     openvino = runtime()
-    sums = has_bfloat16(openvino.Core())
+    sums = has_bfloat16(shared_core())
     wanted = folder / _kind(sums)
     if wanted.is_dir():
         with contextlib.suppress(OSError):  # where we may only read, nobody deletes either
@@ -229,28 +264,28 @@ def _age(folder: Path) -> float:
 
 def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
     """One of `GRAPHS`."""
-    from core.engines import graphs
+    from core.engines import graphs, seeing_graphs
 
     synthesis, head = networks.synthesis, networks.preview.head
     match name:
         case "trunk":
-            return graphs.trunk(synthesis)
-        case "middle":
-            return graphs.middle(synthesis, sums=sums)
+            return graphs.trunk(synthesis, sums=sums)
         case "whole":
             return graphs.whole(synthesis, sums=sums)
         case "half":
             return graphs.half(synthesis, sums=sums)
         case "preview":
-            return graphs.preview(synthesis, head)
+            return graphs.preview(synthesis, head, sums=sums)
         case "face":
-            return graphs.face(synthesis, head)
+            return graphs.face(synthesis, head, sums=sums)
+        case "look":
+            return seeing_graphs.look(synthesis, head, networks.identity, sums=sums)
         case "judge":
-            return graphs.judge(networks.identity)
+            return seeing_graphs.judge(networks.identity)
         case "encoder":
-            return graphs.encoder(networks.encoder)
+            return seeing_graphs.encoder(networks.encoder)
     assert name == "safety" and networks.safety is not None
-    return graphs.safety(networks.safety)
+    return seeing_graphs.safety(networks.safety)
 
 
 def _kind(sums: bool) -> str:

@@ -167,6 +167,12 @@ class Jobs:
         query = select(JobRow).where(JobRow.user_id == user_id, JobRow.state.in_(ACTIVE))
         return self._records(query.order_by(JobRow.created_at, JobRow.id))
 
+    def with_messages(self, user_id: str) -> list[Job]:
+        """Jobs of one person of which a broker may still hold a message: those under way, and those never begun."""
+        never_begun = and_(JobRow.state == "cancelled", JobRow.started_at.is_(None))
+        mine = and_(JobRow.user_id == user_id, or_(JobRow.state.in_(ACTIVE), never_begun))
+        return self._records(select(JobRow).where(mine).order_by(JobRow.created_at, JobRow.id))
+
     def drawn_in(self, platform: str, chat_id: str, limit: int) -> list[Job]:
         """Children that were shown in a chat and whose picture is still there, the newest first."""
         query = select(JobRow).join(ResultRow, ResultRow.job_id == JobRow.id)
@@ -208,7 +214,9 @@ class Jobs:
         """
         before = and_(JobRow.queued_at < job.queued_at, JobRow.quality == job.quality)
         queued = and_(JobRow.state == "queued", JobRow.kind != "encode", before)
-        place = len(self._tools.session.scalars(select(JobRow.id).where(queued).limit(FAR)).all()) + 1
+        # Counted by the database, but not beyond `FAR`: to fetch them all would make a wish dearer where many wait.
+        earlier = select(JobRow.id).where(queued).limit(FAR).subquery()
+        place = int(self._tools.session.execute(select(func.count()).select_from(earlier)).scalar_one()) + 1
         return place if place <= FAR else None
 
     def places(self) -> dict[str, int]:
@@ -219,6 +227,19 @@ class Jobs:
             ids = select(JobRow.id).where(waits).order_by(JobRow.queued_at).limit(FAR)
             found.update((job_id, place) for place, job_id in enumerate(self._tools.session.scalars(ids), start=1))
         return found
+
+    def waiting_beside(self, job_id: str, limit: int) -> list[str]:
+        """Drawings that somebody waits for and nobody makes yet, the oldest first, one of each person.
+
+        Without those of whose job this one is: nobody has two made at once.
+        """
+        owner = select(JobRow.user_id).where(JobRow.id == job_id).scalar_subquery()
+        waits = and_(JobRow.state == "queued", JobRow.kind != "encode", JobRow.quality == "fast")
+        query = select(JobRow.user_id, JobRow.id).where(waits, JobRow.user_id != owner).order_by(JobRow.queued_at)
+        found: dict[str, str] = {}
+        for user_id, waiting in self._tools.session.execute(query.limit(FAR)):
+            found.setdefault(user_id, waiting)
+        return list(found.values())[:limit]
 
     def some(self, ids: Sequence[str]) -> dict[str, Job]:
         """Those of these jobs that exist."""

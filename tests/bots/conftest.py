@@ -45,8 +45,8 @@ def worker(store: Store) -> Iterator[FakeWorker]:
 @pytest.fixture
 def dialogue(store: Store, worker: FakeWorker) -> Dialogue:
     """Nobody has to be asked any more: forty people in each chat service, and whoever sits at the terminal."""
-    agreed(store, "telegram", *range(1, 41), 424242)
-    agreed(store, "discord", *range(1, 41), 424242)
+    agreed(store, "telegram", *range(1, 41), 424242424242)
+    agreed(store, "discord", *range(1, 41), 424242424242)
     agreed(store, "console", "local")
     return Dialogue(store, worker, read_code=facts_of_code)
 

@@ -26,7 +26,7 @@ from discord.http import Route
 TOKEN = "bm90LWEtcmVhbC10b2tlbg.not.real"
 APPLICATION = 900
 GUILD, OTHER_GUILD = 700, 701
-CHANNEL, OTHER_CHANNEL = 7000, 7010
+CHANNEL, OTHER_CHANNEL = 770077007700770077, 770077007700880088
 PATIENCE = 60.0
 """Seconds after which something that must come is taken to be lost."""
 EPHEMERAL, LOADING = 64, 128
@@ -54,6 +54,9 @@ class Shown:
     """Whose telephone rang: a new message that mentions somebody, and may."""
     author: int = APPLICATION
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    forwards: list[dict[str, Any]] | None = None
+    """The files of the message that this one forwards."""
+    stickers: list[dict[str, Any]] = field(default_factory=list)
     poll: tuple[str, ...] = ()
 
     @property
@@ -462,7 +465,10 @@ class Discord:
         kind, *_, name = request.match_info["path"].split("/")
         if kind == "avatars":
             return web.Response(body=self.avatars[int(name.split(".")[0].removeprefix("a"))])
-        return web.Response(body=self.files[name.split(".")[0]])
+        data = self.files.get(name.split(".")[0])
+        if data is None:
+            raise ApiError(404, 0, "This content is no longer available.")
+        return web.Response(body=data)
 
     def _new(self, channel: int, thinking: bool = False) -> Shown:
         message = Shown(self.number(), channel, thinking=thinking)
@@ -639,6 +645,7 @@ GUILD_OF = {CHANNEL: GUILD, CHANNEL + 1: GUILD, OTHER_CHANNEL: OTHER_GUILD}
 
 
 def _user(number: int, *, bot: bool = False) -> dict[str, Any]:
+    bot = bot or number == APPLICATION
     name = "childface" if bot else f"secretname{number}"
     return {"id": str(number), "username": name, "discriminator": "0", "global_name": None, "avatar": f"a{number}",
             "bot": bot, "public_flags": 0}  # fmt: skip
@@ -681,7 +688,18 @@ def _message(message: Shown) -> dict[str, Any]:
         "edited_timestamp": None, "tts": False, "mention_everyone": False, "mentions": [], "mention_roles": [],
         "attachments": attachments, "embeds": [], "pinned": False, "type": 0, "flags": flags,
         "components": [{"type": 1, "components": row} for row in message.buttons],
+        "sticker_items": message.stickers, **_forwarded(message),
     }  # fmt: skip
+
+
+def _forwarded(message: Shown) -> dict[str, Any]:
+    """What a message says of the one that it forwards."""
+    if message.forwards is None:
+        return {}
+    forwarded = {"type": 0, "content": "hello", "embeds": [], "attachments": message.forwards, "flags": 0,
+                 "timestamp": "2024-01-01T00:00:00+00:00", "edited_timestamp": None}  # fmt: skip
+    reference = {"type": 1, "channel_id": str(message.channel), "message_id": "5"}
+    return {"message_reference": reference, "message_snapshots": [{"message": forwarded}]}
 
 
 async def _parts(request: web.Request) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:

@@ -3,7 +3,7 @@
 b"mom …"      a woman              b"text …"        not a picture
 b"dad …"      a man                b"nobody …"      no face
 b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
-b"baby …"     under age            b"unsafe …"      indecent
+b"baby …"     under age            b"unsafe …"      indecent            b""      empty
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import io
 import json
 import queue
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,14 @@ class FakeWorker:
 
     def put(self, job: Job) -> None:
         self._messages.put(job.id)
+
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        ids = {job.id for job in jobs}
+        with self._messages.mutex:
+            ours = [job_id for job_id in self._messages.queue if job_id in ids]
+            for job_id in ours:
+                self._messages.queue.remove(job_id)
+        return len(ours)
 
     def pause(self) -> None:
         """Take no further job."""
@@ -91,7 +100,10 @@ class FakeWorker:
                 return
             direction = unit.photos.data(job.photo_id).split(b" ")[0].decode(errors="replace")
             kind, _, count = direction.partition(":")
-            refusals = {"text": "not_a_picture", "nobody": "no_face", "baby": "under_age", "unsafe": "unsafe_photo"}
+            refusals = {
+                "": "empty_photo", "text": "not_a_picture", "nobody": "no_face", "baby": "under_age",
+                "unsafe": "unsafe_photo",
+            }  # fmt: skip
             if kind in refusals:
                 unit.jobs.fail(job.id, refusals[kind], {})
                 unit.photos.forget_data(photo.id)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bots import courier
 from bots.courier import Courier, Pace
 from bots.events import CommandGiven
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
+from observability import traces
 from storage.records import Job
 from storage.unit import Store
 from tests.bots.conftest import FAST
@@ -129,6 +131,21 @@ async def test_a_picture_is_put_into_the_progress_message(post: Post) -> None:
     assert note.picture is not None and note.picture.data == b"a picture"
     assert note.text == "Girl, 6 years · half mom, half dad"
     assert post.paper.removed == []
+
+
+async def test_a_picture_that_is_shown_ends_its_trace(post: Post, spans: InMemorySpanExporter) -> None:
+    job = post.drawing()
+    post.ready(job)
+    async with post.working():
+        post.courier.watch(job)
+        await post.until_delivered(job)
+    traces.flush()
+    mine = [span for span in spans.get_finished_spans() if f"{span.get_span_context().trace_id:032x}" == job.id]
+    delivery, whole = mine
+    assert (delivery.name, whole.name, whole.parent) == ("delivery", "job", None)
+    assert delivery.parent is not None and delivery.parent.span_id == whole.get_span_context().span_id
+    words = {"platform": PLATFORM, "kind": "child", "quality": "fast", "end": "done"}
+    assert dict(whole.attributes or {}) == words
 
 
 async def test_when_many_wait_they_are_looked_at_in_turn(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,8 +289,21 @@ async def test_what_is_refused_again_and_again_is_given_up_and_others_are_told(
         post.ready(good)
         await post.until_delivered(good)
     assert len(post.paper.pictures) == 1
+    assert [text for text in post.paper.texts if f"it is my fault. /child tries again. (No. {bad.id})" in text]
     assert {record.__dict__.get("job") for record in caplog.records if record.levelname == "ERROR"} == {bad.id}
     assert "our own mistake" not in caplog.text
+
+
+async def test_words_of_regret_take_the_place_of_the_progress_message(post: Post) -> None:
+    job = post.drawing()
+    async with post.working():
+        post.courier.watch(job)
+        await post.until(lambda: len(post.paper.messages) == 1)
+        post.paper.faults = [Refused()] * 3
+        post.ready(job)
+        await post.until_delivered(job)
+    [text] = post.paper.texts
+    assert "it is my fault" in text
 
 
 async def test_a_progress_message_that_was_deleted_is_replaced(post: Post) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,13 @@ class Kept:
         if self.broken:
             raise ConnectionError("the broker is away")
         self.jobs.append(job)
+
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        if self.broken:
+            raise ConnectionError("the broker is away")
+        ids = {job.id for job in jobs}
+        before, self.jobs = len(self.jobs), [job for job in self.jobs if job.id not in ids]
+        return before - len(self.jobs)
 
 
 class Desk:
@@ -348,6 +356,25 @@ def test_a_photo_in_reply_to_a_person_joins_that_persons_round(desk: Desk) -> No
     answer = desk.dialogue.take_photos(member("3"), [SentPhoto(b"him", role="dad")], ReplyTo("9", "2"))
     with desk.store.view() as unit:
         assert unit.users.get(answer.owner).platform_user_id == "2"
+
+
+def test_what_waits_in_the_broker_for_somebody_who_was_deleted_is_taken_back(desk: Desk) -> None:
+    ben = replace(ANNA, chat_id="2", user="2")
+    desk.photo(b"mom 1")
+    others = desk.photo(b"mom 2", ben)
+    desk.dialogue.hear(ANNA, CommandGiven("delete_my_data"))
+    desk.dialogue.hear(ANNA, TextSaid("yes"))
+    assert desk.queue.jobs == [others]
+
+
+def test_deleting_does_not_need_the_broker(desk: Desk) -> None:
+    desk.queue.broken = True
+    desk.photo(b"mom 1")
+    assert desk.dialogue.behind
+    desk.dialogue.hear(ANNA, CommandGiven("delete_my_data"))
+    answer = desk.dialogue.hear(ANNA, TextSaid("yes"))
+    assert keys(answer.lines) == ["deleted"]
+    assert not desk.dialogue.behind
 
 
 def test_a_round_whose_owner_deleted_everything_is_not_joined(desk: Desk) -> None:

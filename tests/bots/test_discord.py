@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import random
+import threading
 from dataclasses import replace
 
 import pytest
@@ -168,7 +169,8 @@ class TestMenus:
         await discord_api.until(lambda: discord_api.commands, "commands")
         offered = {command["name"]: command for command in discord_api.commands}
         assert {"child", "age", "mix", "sibling", "grow", "privacy", "delete_my_data", "help"} <= set(offered)
-        assert {"Use as mom", "Use as dad"} <= set(offered)
+        menus = ("Use as mom", "Use as dad", "Have a child with …")
+        assert [offered[name]["type"] for name in menus] == [3, 3, 2]
         assert offered["grow"]["description_localizations"]["de"] == "Das Kind vom Baby bis erwachsen"
         options = {option["name"]: option for option in offered["child"]["options"]}
         assert [options[name]["type"] for name in ("mom", "dad", "age", "mix", "sex")] == [11, 11, 10, 10, 3]
@@ -461,6 +463,24 @@ class TestTroubleOnTheWay:
         # The message that said "looking" has become the picture, though the token was lost with the process.
         assert [picture.message_id for picture in anna.pictures] == [progress.message_id]
 
+    async def test_whoever_the_bot_did_not_get_to_before_it_stopped_is_told_to_try_again(
+        self, discord_api: Discord, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL, "de")
+        reached = threading.Event()
+
+        def never(*_: object) -> None:
+            reached.wait(5.0)
+
+        async with running_discord_bot(dialogue, grace=0.1):
+            monkeypatch.setattr(dialogue, "hear", never)
+            tokens = [await anna.uses("help"), await ben.uses("age")]
+            await discord_api.until(lambda: all(token.kind is not None for token in tokens), "acknowledgements")
+        reached.set()
+        assert (await anna.sees("I am being restarted")).whisper == 1
+        await ben.sees("Ich werde gerade neu gestartet")
+        assert not any(m.thinking and not m.deleted for m in discord_api.messages.values())
+
     async def test_a_progress_message_that_somebody_deleted_is_replaced(
         self, discord_api: Discord, discord_bot: DiscordBot, worker: FakeWorker
     ) -> None:
@@ -530,7 +550,7 @@ class TestTroubleOnTheWay:
         self, discord_api: Discord, dialogue: Dialogue, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
-        anna = discord_api.person(424242, CHANNEL)
+        anna = discord_api.person(424242424242, CHANNEL)
         discord_api.fail("edit answer", "429", 2)
         async with running_discord_bot(dialogue):
             await anna.uses("mom", photo=b"nobody 1")
@@ -544,7 +564,7 @@ class TestTroubleOnTheWay:
             for record in caplog.records
             if not record.name.startswith("aiohttp")
         )
-        for secret in (fake_discord.TOKEN, "secret", "424242", str(CHANNEL), "photo.jpg", "picture {"):
+        for secret in (fake_discord.TOKEN, "secret", "424242424242", str(CHANNEL), "photo.jpg", "picture {"):
             assert secret not in written
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
+from bots.telegram import TelegramBot
 from storage.deletion import delete_user, purge_expired
+from storage.models import InboxRow
 from storage.unit import Store
-from tests.bots.fake_telegram import BotApi, Person, Shown, message_json
+from tests.bots.fake_telegram import ME, BotApi, Person, Shown, message_json
 from tests.bots.fake_worker import FakeWorker, drawn
 
 GROUP_CHAT = -100500
@@ -163,6 +168,113 @@ class TestCouples:
         anna = api.person(1)
         await anna.says("/couple @benny")
         await anna.sees("works in a group")
+
+
+def beginning_of_topic(creator: Person) -> dict[str, Any]:
+    """In a topic of a forum Telegram shows whatever is said as an answer to this."""
+    return {
+        "message_id": 77,
+        "date": 1_700_000_000,
+        "from": {"id": creator.number, "is_bot": False, "first_name": "A person"},
+        "chat": {"id": GROUP_CHAT, "type": "supergroup", "title": "A family", "is_forum": True},
+        "forum_topic_created": {"name": "Children", "icon_color": 7322096},
+    }
+
+
+@pytest.mark.usefixtures("bot")
+class TestTopicsOfAForum:
+    async def test_whoever_opened_the_topic_is_not_taken_for_one_of_a_couple(self, api: BotApi) -> None:
+        anna, carl = api.person(1, GROUP_CHAT, username="annabel"), api.person(3, GROUP_CHAT, username="carlo")
+        topic = beginning_of_topic(carl)
+        await anna.says("/couple", reply_to=topic)
+        await anna.sees("Name two people")
+        await anna.says("/couple @benjamin", reply_to=topic)
+        await anna.sees("@annabel and @benjamin: shall I draw")
+
+    async def test_a_photo_does_not_join_the_round_of_whoever_opened_the_topic(self, api: BotApi, store: Store) -> None:
+        anna, carl = api.person(1, GROUP_CHAT), api.person(3, GROUP_CHAT)
+        topic = beginning_of_topic(carl)
+        for person in (carl, anna):
+            await person.sends_photo(b"mom %d" % person.number, "/mom", reply_to=topic)
+        await api.until(lambda: sum("Got mom" in text for text in anna.texts) == 2, "two rounds")
+        await anna.sends_photo(b"dad 1", "/dad", reply_to=topic)
+        [picture] = await anna.sees_pictures(1)
+        assert owner_of(store, drawn(picture.picture)["mom"]) == "1"
+
+    async def test_answers_to_a_button_reply_and_so_stay_in_the_topic(self, api: BotApi) -> None:
+        anna = api.person(1, GROUP_CHAT)
+        await anna.says("/delete_my_data", reply_to=beginning_of_topic(anna))
+        question = await anna.sees("cannot be undone")
+        await anna.presses("Delete everything")
+        assert (await anna.sees("Deleted:")).reply_to == question.message_id
+
+
+def was_answered(store: Store, number: int) -> bool:
+    """Whether the bot has done all that an update asks for: it remembers its number, and nothing else."""
+    source = f"telegram:{ME['id']}"
+    with store.database.engine.connect() as connection:
+        here = InboxRow.source == source, InboxRow.number == number
+        found = connection.execute(select(InboxRow.sealed).where(*here)).first()
+    return found is not None and found.sealed is None
+
+
+class TestAGroupThatBecomesASupergroup:
+    OLD, NEW = -500, -100501
+
+    async def moves(self, api: BotApi, person: Person, store: Store, *, told: bool = True) -> Person:
+        """Telegram gives the group another number, and (mostly) says so; the same person in the new chat."""
+        api.moved[self.OLD] = self.NEW
+        if told:
+            await person.sends(migrate_to_chat_id=self.NEW)
+            number = api.given[-1]["update_id"]
+            async with asyncio.timeout(30):
+                while not was_answered(store, number):
+                    await asyncio.sleep(0.05)
+        return api.person(person.number, self.NEW)
+
+    @pytest.mark.parametrize("told", [True, False])
+    async def test_what_was_asked_for_in_the_old_one_comes_in_the_new_one(
+        self, api: BotApi, bot: TelegramBot, store: Store, worker: FakeWorker, told: bool
+    ) -> None:
+        anna = api.person(1, self.OLD)
+        await anna.sends_photo(b"mom 1", "/mom")
+        await anna.sees("Got mom")
+        worker.pause()
+        await anna.sends_photo(b"dad 1", "/dad")
+        await api.until(lambda: api.count("getFile") == 2, "the second photo")
+        anna = await self.moves(api, anna, store, told=told)
+        worker.resume()
+        [picture] = await anna.sees_pictures(1)
+        assert drawn(picture.picture)["kind"] == "child"
+
+    async def test_buttons_rounds_and_what_the_group_chose_go_on(
+        self, api: BotApi, bot: TelegramBot, store: Store
+    ) -> None:
+        anna = api.person(1, self.OLD)
+        api.admins.add((self.OLD, 1))
+        await anna.says("/wall on")
+        await anna.sees("The family wall is on")
+        await anna.says("/language de")
+        await anna.sees("Deutsch")
+        await anna.sends_photo(b"mom 1", "/mom")
+        await anna.sees("Mama")
+        anna = await self.moves(api, anna, store)
+        await anna.sends_photo(b"dad 1", "/dad")
+        await anna.sees_pictures(1)
+        await anna.presses("Älter")
+        await anna.sees_pictures(2)
+        await anna.says("/wall")
+        await api.until(lambda: len(anna.texts) > 2, "the wall")
+        assert "ausgeschaltet" not in anna.texts[-1]
+
+    async def test_a_group_that_is_kept_out_stays_out(self, api: BotApi, bot: TelegramBot, store: Store) -> None:
+        anna = api.person(1, self.OLD)
+        with store.unit() as unit:
+            unit.doors.decide("telegram", str(self.OLD), "block")
+            unit.commit()
+        anna = await self.moves(api, anna, store)
+        await anna.says("/help")
+        await anna.sees("I do not work for you any more")
 
 
 def real_picture() -> bytes:

@@ -106,6 +106,18 @@ async def test_an_update_that_telegram_hands_out_again_is_heeded_once(
     assert api.count("download") == 2
 
 
+async def test_an_update_that_the_library_cannot_read_holds_up_nobody(
+    api: BotApi, dialogue: Dialogue, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna = api.person(1)
+    async with running_bot(api, dialogue):
+        await anna.sends(poll={"id": "1", "question": "a question of mine"})
+        await anna.says("/help")
+        await anna.sees("Send two photos")
+        await settled(store)
+    assert "an update cannot be read" in caplog.text and "a question of mine" not in caplog.text
+
+
 async def test_what_was_written_down_by_a_commit_in_doubt_is_answered_when_telegram_hands_it_out_again(
     api: BotApi, dialogue: Dialogue, store: Store
 ) -> None:
@@ -247,7 +259,7 @@ async def test_the_log_says_who_is_away_and_nothing_else(
 ) -> None:
     caplog.set_level(logging.INFO)
     with away(store, "conversations"):
-        await api.person(424242).says("secret words")
-        await api.person(424242).sees("What you sent is kept")
+        await api.person(424242424242).says("secret words")
+        await api.person(424242424242).sees("What you sent is kept")
     assert "the store is away" in caplog.text
-    assert "secret" not in caplog.text and "424242" not in caplog.text
+    assert "secret" not in caplog.text and "424242424242" not in caplog.text

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bots.deeds import Who
 from bots.dialogue import Answer, Defaults, Dialogue, SentPhoto
+from bots.discord import DiscordBot
 from bots.events import CommandGiven
 from bots.quotas import Quotas
 from bots.steps import Say
+from bots.telegram import TelegramBot
 from storage.records import Job
 from storage.unit import Store
 from tests.bots.agreement import agreed
+from tests.bots.fake_discord import Discord
+from tests.bots.fake_telegram import BotApi
+from tests.bots.fake_telegram import Person as TelegramPerson
+from tests.bots.fake_worker import FakeWorker
 from tests.bots.test_dialogue import Kept
 
 ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
@@ -140,3 +147,43 @@ def test_zero_is_no_limit(store: Store, quotas: Quotas) -> None:
     shop = Shop(store, quotas)
     first_child(shop, ANNA)
     assert all(shop.sibling(ANNA).jobs for _ in range(5))
+
+
+def look_at_photos(store: Store, worker: FakeWorker, platform: str, number: int) -> bool:
+    """The worker takes photos only; whether somebody's drawing waits then."""
+    with store.view() as unit:
+        user = unit.users.find(platform, str(number))
+        jobs = unit.jobs.active_for(user.id) if user else []
+    for job in jobs:
+        if job.kind == "encode":
+            worker.work(job.id)
+    return any(job.kind == "child" for job in jobs)
+
+
+@pytest.mark.parametrize("platform", ["telegram", "discord"])
+async def test_whoever_waits_behind_others_is_told_their_place(
+    platform: str,
+    dialogue: Dialogue,
+    store: Store,
+    worker: FakeWorker,
+    api: BotApi,
+    bot: TelegramBot,
+    discord_api: Discord,
+    discord_bot: DiscordBot,
+) -> None:
+    worker.pause()
+    people = [(api if platform == "telegram" else discord_api).person(number) for number in (1, 2, 3)]
+    for number, person in enumerate(people, start=1):
+        if isinstance(person, TelegramPerson):
+            await person.sends_album(b"mom %d" % number, b"dad %d" % number)
+        else:
+            await person.uses("child", mom=b"mom %d" % number, dad=b"dad %d" % number)
+        async with asyncio.timeout(30):
+            while not look_at_photos(store, worker, platform, number):
+                await asyncio.sleep(0.05)
+    await people[1].sees("Your picture is number 2 in the queue")
+    await people[2].sees("Your picture is number 3 in the queue")
+    worker.resume()
+    for person in people:
+        await person.sees_pictures(1)
+        assert not [text for text in person.texts if "in the queue" in text]

@@ -8,6 +8,7 @@ import random
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from bots.commands import GROUP, PRIVATE
 from bots.dialogue import Dialogue
@@ -414,6 +415,27 @@ class TestTroubleOnTheWay:
             await anna.says("/help")
             await api.until(lambda: sum("Send two photos" in text for text in anna.texts) == 2, "the second help")
         assert len(anna.pictures) == 2
+
+    @pytest.mark.parametrize(
+        ("size", "kind"), [((6000, 5000), "photo"), ((4200, 200), "document"), ((2100, 2100), "photo")]
+    )
+    async def test_a_picture_beyond_telegrams_limits_is_made_to_fit_before_it_is_sent(
+        self, api: BotApi, bot: TelegramBot, worker: FakeWorker, size: tuple[int, int], kind: str
+    ) -> None:
+        drawing, marked = io.BytesIO(), PngInfo()
+        marked.add_itxt("XML:com.adobe.xmp", "<made by a machine/>")
+        noisy = Image.effect_noise(size, 90) if size[0] == size[1] else Image.new("L", size, 128)
+        Image.merge("RGB", [noisy, noisy.transpose(Image.Transpose.ROTATE_180), noisy]).save(
+            drawing, "PNG", pnginfo=marked, compress_level=1
+        )
+        worker.picture = drawing.getvalue()
+        anna = api.person(1)
+        await first_child(anna)
+        [picture] = anna.pictures
+        assert picture.kind == kind and picture.picture is not None
+        assert b"<made by a machine/>" in picture.picture
+        with Image.open(io.BytesIO(picture.picture)) as sent:
+            assert (sent.size == size) == (sum(size) <= 10_000)
 
     async def test_a_progress_message_that_somebody_deleted_is_replaced(
         self, api: BotApi, bot: TelegramBot, worker: FakeWorker

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.test_imports import MAY_IMPORT, files_of, imports_of
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("c2pa", "train", "dev")
+EXTRAS = ("c2pa", "traces", "train", "dev")
 NOT_FOR_TESTS = ("fuzz",)
 """What `make fuzz` installs."""
 
@@ -84,12 +84,15 @@ def test_every_direct_dependency_has_its_reason() -> None:
 def test_what_we_import_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     running = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
-    optional = {canonicalize_name(Requirement(line).name) for line in project["optional-dependencies"]["c2pa"]}
-    training = {canonicalize_name(Requirement(line).name) for line in project["optional-dependencies"]["train"]}
+    extras = {
+        extra: {canonicalize_name(Requirement(line).name) for line in lines}
+        for extra, lines in project["optional-dependencies"].items()
+    }
+    more = {"training": extras["train"], "core": extras["c2pa"], "observability": extras["traces"]}
     by_module = metadata.packages_distributions()
     undeclared = set()
     for package in MAY_IMPORT:
-        declared = running | {"training": training, "core": optional}.get(package, set())
+        declared = running | more.get(package, set())
         for path in files_of(package):
             for module in imports_of(path) - set(MAY_IMPORT):
                 names = {canonicalize_name(name) for name in by_module.get(module, [])}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from bots.running import TokenRefused
@@ -16,6 +17,8 @@ from bots.telegram import TelegramBot
 from childface.logs import LEAST, Discreet, discreet_handler, secrets_of
 from childface.settings import Settings
 from childface.wiring import House, chat_bots, open_dialogue, open_house
+from tests.bots import fake_discord
+from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import TOKEN, BotApi, Person
 from tests.fakes import NOT_A_FACE, FakePipeline, photo_of
 
@@ -122,6 +125,54 @@ async def test_the_log_of_a_whole_run_holds_nothing_of_anybody(
     assert [secret for secret in SECRETS if secret in written] == []
 
 
+async def test_the_log_of_a_run_on_discord_holds_nothing_of_anybody(
+    settings: Settings, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, pipeline = Discord(), FakePipeline()
+    await server.start()
+    server.patch(monkeypatch)
+    settings = settings.model_copy(update={"discord_token": SecretStr(fake_discord.TOKEN)})
+    with open_house(settings, lambda _: pipeline) as house:
+        [bot] = chat_bots(house, ["discord"])
+        for name in LEAST:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+        await bot.start()
+        try:
+            await everything_that_can_happen_on_discord(server, pipeline)
+        finally:
+            await bot.stop()
+            await server.stop()
+    written = log.getvalue()
+    for told in ("listening to Discord", "RuntimeError"):
+        assert told in written, "the log must say what happened"
+    tokens = (fake_discord.TOKEN, "secret-token", "secretname", str(fake_discord.CHANNEL), "/webhooks/", "photo.jpg")
+    assert [secret for secret in (*SECRETS, *tokens) if secret in written] == []
+
+
+async def everything_that_can_happen_on_discord(server: Discord, pipeline: FakePipeline) -> None:
+    """The same on Discord: 429s, broken connections, a lost gateway, faults of the pipeline."""
+    anna = server.person(ANNA, fake_discord.CHANNEL)
+    for route in ("callback", "edit answer"):
+        server.fail(route, "429", 2)
+    server.fail("download", "drop", 2)
+    await anna.uses("child", mom=photo_of("mom"), dad=photo_of("dad"))
+    await anna.sees("I am 18 or older")
+    await anna.presses("I agree")
+    await anna.sees_pictures(1)
+    await server.drop_gateway()
+    pipeline.raises["make"] = [RuntimeError(f"it cannot be spoken of: {ANNA} {TOKEN}")]
+    await anna.uses("age", age=12.0)
+    await anna.sees("it is my fault")
+    server.token_life = 0.0  # from here on the channel's number is in the addresses
+    server.fail("send", "429", 2)
+    await anna.uses("names", names="Annabel, words of mine")
+    await anna.sees("The next family card")
+    await anna.uses("delete_my_data")
+    await anna.sees("cannot be undone")
+    await anna.presses("Delete everything")
+    await anna.sees("Deleted:")
+
+
 async def test_a_wrong_token_is_not_written_down(settings: Settings, api: BotApi, log: io.StringIO) -> None:
     wrong = "123456789:" + "Wrong" * 7
     with open_house(settings.model_copy(update={"telegram_token": None}), lambda _: FakePipeline()) as house:
@@ -150,6 +201,12 @@ def test_what_looks_like_a_token_or_is_known_as_a_secret_is_blotted_out(line: st
     assert "***" in written
     for part in ("AAHdqTcv", "ZnCjm1XV", "database-password"):
         assert part not in written
+
+
+@pytest.mark.parametrize("name", ["telegram.Bot", "telegram.request.BaseRequest"])
+def test_what_a_library_could_not_read_is_not_quoted(log: io.StringIO, name: str) -> None:
+    logging.getLogger(name).critical("Error while parsing updates! Received data was %r", [{"text": "words of mine"}])
+    assert "Error while parsing updates" in log.getvalue() and "words of mine" not in log.getvalue()
 
 
 def test_of_an_exception_only_kind_and_place_are_written() -> None:

@@ -31,8 +31,8 @@ def store(terminal: Terminal) -> Iterator[Store]:
 def asked(store: Store, *, ago: float = 0.0, quality: str = "fast", kind: str = "child") -> Job:
     store.clock = lambda: utc_now() - timedelta(seconds=ago)
     with store.unit() as unit:
-        user = unit.users.get_or_add("telegram", "4711")
-        job = unit.jobs.add(kind, user.id, "telegram", "4711", wish={}, quality=quality)  # type: ignore[arg-type]
+        user = unit.users.get_or_add("telegram", "471147114711")
+        job = unit.jobs.add(kind, user.id, "telegram", "471147114711", wish={}, quality=quality)  # type: ignore[arg-type]
         unit.commit()
     store.clock = utc_now
     return job
@@ -55,7 +55,7 @@ def test_an_empty_house_says_that_nobody_works_in_it(terminal: Terminal, store: 
 
 def test_one_screen_tells_what_waits_what_runs_who_works_and_what_is_kept(terminal: Terminal, store: Store) -> None:
     with store.unit() as unit:
-        user = unit.users.get_or_add("telegram", "4711")
+        user = unit.users.get_or_add("telegram", "471147114711")
         unit.photos.add(user.id, b"a photo of somebody", timedelta(seconds=-1))
         unit.commit()
     asked(store, ago=600.0)
@@ -78,7 +78,7 @@ def test_one_screen_tells_what_waits_what_runs_who_works_and_what_is_kept(termin
     assert "here:1 serves draw (processes: 2)" in run.out
     assert "1 failed: no_face" in run.out and "1 on telegram" in run.out
     assert "1 photos, 0 latents, 0 pictures are due" in run.out
-    assert "4711" not in run.out
+    assert "471147114711" not in run.out
 
 
 def test_machines_get_one_object(terminal: Terminal, store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from core.blemishes import SMALL_SIDE, TURNED_YAW, find_blemishes
+from core.blemishes import SMALL_SIDE, TURNED_YAW, blur, find_blemishes
 from core.faces import FaceFinder, align_face, ffhq_square
 from tests.core.faces import NAMES, Pixels, Points, drawn
 
@@ -120,3 +120,10 @@ def test_warnings_come_with_the_aligned_face(weights_dir: Path) -> None:
     photo = drawn("man", 100)
     face = FaceFinder.load(weights_dir).one_face(photo)
     assert align_face(photo, face).warnings == ["small"]
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (140, 110), (7, 5), (1, 1)])
+@pytest.mark.parametrize("sigma", [1.0, 8.0])
+def test_a_blur_is_that_of_scipy(shape: tuple[int, int], sigma: float) -> None:
+    plane = np.random.default_rng(3).uniform(0, 255, shape).astype(np.float32)
+    np.testing.assert_allclose(blur(plane, sigma), ndimage.gaussian_filter(plane, sigma), atol=1e-3)

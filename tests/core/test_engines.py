@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,26 +16,33 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.age_estimate import pooled_features
+from core.age_estimate import AgeEstimate, pooled_features
 from core.engines import choice, measured, openvino_engine
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
 from core.engines.engine import Engine
-from core.engines.eye import Eye
+from core.engines.eye import Eye, Sight
 from core.engines.networks import Networks
-from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, runtime
+from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, shared_core
 from core.errors import MissingWeights, SettingError
 from core.identity import identity_chip
 from core.loading import SHIPPED
 from core.models import Models
 from core.safety import network_input
+from core.skin import skin_of_drawing
 from core.tensors import shrink
 
-LEVELS = {"torch": 1, "compiled": 1, "openvino": 1, "openvino bfloat16": 16}
+LEVELS = {"torch": 1, "compiled": 1, "openvino": 1, "openvino bfloat16": 32}
 """The largest difference of a byte from torch in float32; rounding itself may move one level."""
 
 MEAN = {"torch": 0.01, "compiled": 0.01, "openvino": 0.01, "openvino bfloat16": 0.5}
 """The mean difference, in levels."""
+
+SEEN = {"torch": 1e-3, "compiled": 1e-3, "openvino": 1e-3, "openvino bfloat16": 0.03}
+"""The largest distance of a descriptor from torch's; between preview and drawing of one face lie 0.12."""
+
+YEARS = {"torch": 0.01, "compiled": 0.01, "openvino": 0.01, "openvino bfloat16": 0.5}
+"""The largest difference of an age; between preview and drawing of one face lie 0.5, half of the time more."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +69,7 @@ def engine(request: pytest.FixtureRequest, networks: Networks) -> Iterator[Engin
         yield TorchEngine(networks)
         return
     rounds = request.param != "openvino"
-    if rounds and not has_bfloat16(runtime().Core()):
+    if rounds and not has_bfloat16(shared_core()):
         pytest.skip("this processor has no bfloat16")
     yield OpenVinoEngine(networks, threads=2, bfloat16=rounds)
 
@@ -90,7 +97,7 @@ def test_every_engine_draws_the_same_faces(engine: Engine, networks: Networks, l
         most, mean = off(drawn.pictures, torch.nn.functional.adaptive_avg_pool2d(exact, size))
         assert most <= LEVELS[kind_of(engine)]
         assert mean < MEAN[kind_of(engine)]
-        assert (drawn.faces - shrink(exact)).abs().max() < 0.05
+        assert (drawn.faces - shrink(exact)).abs().max() * 127.5 <= LEVELS[kind_of(engine)]
 
 
 def test_every_engine_shows_the_same_preview_and_the_same_part_of_it(
@@ -98,9 +105,11 @@ def test_every_engine_shows_the_same_preview_and_the_same_part_of_it(
 ) -> None:
     with torch.inference_mode():
         exact = networks.preview(latents[:1]).clamp(-1, 1)
-    torch.testing.assert_close(engine.preview(latents[:1]), exact, rtol=0, atol=1e-3)
+    rounding = LEVELS[kind_of(engine)] / 127.5
+    torch.testing.assert_close(engine.preview(latents[:1]), exact, rtol=0, atol=rounding)
     cut = engine.face(latents[:1])
-    torch.testing.assert_close(cut[..., 6:-6, 6:-6], exact[..., 62:242, 38:218], rtol=0, atol=0.02)
+    assert cut.shape == (1, 3, 192, 192)
+    torch.testing.assert_close(cut[..., 6:-6, 6:-6], exact[..., 62:242, 38:218], rtol=0, atol=0.02 + rounding)
 
 
 def test_every_engine_sees_the_same_person(engine: Engine, models: Models, networks: Networks, latents: Tensor) -> None:
@@ -108,13 +117,38 @@ def test_every_engine_sees_the_same_person(engine: Engine, models: Models, netwo
         faces = networks.preview(latents[:2]).clamp(-1, 1)
         encoded, described = networks.encoder(faces), networks.identity(identity_chip(faces))
         pooled = pooled_features(networks.identity, faces)
+    seen, years = SEEN[kind_of(engine)], YEARS[kind_of(engine)]
     judged = engine.judge(identity_chip(faces))
-    torch.testing.assert_close(judged.descriptors, described, rtol=0, atol=1e-4)
-    torch.testing.assert_close(judged.pooled, pooled, rtol=0, atol=1e-3)
+    assert (judged.descriptors - described).norm(dim=1).max() < seen
+    assert (judged.pooled - pooled).abs().mean() < seen
     torch.testing.assert_close(engine.encode(faces[:1]), encoded[:1], rtol=0, atol=1e-3)
     eye = Eye(engine, models.age_head)
-    assert eye.estimate_latent(latents[:1]).age == pytest.approx(eye.estimate(faces[:1]).age, abs=0.01)
-    torch.testing.assert_close(eye.descriptor_of_latent(latents[:1]), described[:1], rtol=0, atol=1e-3)
+    exactly = Eye(TorchEngine(networks), models.age_head).estimate(faces[:1])
+    assert eye.see(latents[:1]).age == pytest.approx(exactly.age, abs=years)
+    assert np.abs(eye.see(latents[:1]).skin - skin_of_drawing(faces[:1])).max() < 1.5
+    assert (eye.descriptor_of_latent(latents[:1]) - described[:1]).norm() < seen
+
+
+def test_rounding_moves_what_is_seen_less_than_drawing_in_full_does(networks: Networks, models: Models) -> None:
+    """So much less that nothing is decided otherwise: previews stand for drawings, and differ from them anyway."""
+    if not has_bfloat16(shared_core()):
+        pytest.skip("this processor has no bfloat16")
+    exact, rounding = (OpenVinoEngine(networks, threads=2, bfloat16=rounds) for rounds in (False, True))
+    people = models.generator.sample(12, truncation=0.8, generator=torch.Generator().manual_seed(6)).split(1)
+    eyes = [Eye(engine, models.age_head) for engine in (exact, rounding)]
+    looks = [[(seen.descriptor, seen) for seen in map(eye.see, people)] for eye in eyes]
+    drawn = [eyes[0].look(exact.draw(latent, size=512).faces) for latent in people]
+    by_rounding, by_drawing = (gaps(looks[0], others) for others in (looks[1], drawn))
+    assert (by_rounding < 0.25 * by_drawing).all(), (by_rounding, by_drawing)
+
+
+Seen = AgeEstimate | Sight
+
+
+def gaps(some: Sequence[tuple[Tensor, Seen]], others: Sequence[tuple[Tensor, Seen]]) -> np.ndarray:
+    """Medians of the distances of descriptors and of the differences in years."""
+    pairs = list(zip(some, others, strict=True))
+    return np.median([[float((a - b).norm()), abs(one.age - other.age)] for (a, one), (b, other) in pairs], axis=0)
 
 
 def test_every_engine_judges_decency_alike(engine: Engine, networks: Networks, safety_dir: Path) -> None:
@@ -183,6 +217,45 @@ def test_graphs_are_written_once_and_those_go_that_nobody_used_for_long(
     read = OpenVinoEngine(folder, threads=1).draw(latents[:1], size=512).pictures
     written = OpenVinoEngine(networks, threads=1).draw(latents[:1], size=512).pictures
     assert np.array_equal(read, written)
+
+
+def test_what_is_compiled_beforehand_draws_the_same(networks: Networks, latents: Tensor, tmp_path: Path) -> None:
+    folder = openvino_engine.export(lambda: networks, openvino_engine.graphs_folder(tmp_path, "new"))
+    early, late = OpenVinoEngine(folder, threads=1), OpenVinoEngine(folder, threads=1)
+    early.prepare()
+    with ThreadPoolExecutor(2) as threads:  # while it is being prepared, and by two who want the same graphs
+        drawn = list(threads.map(lambda _: early.draw(latents[:1], size=1024).pictures, range(2)))
+    assert np.array_equal(drawn[0], drawn[1])
+    assert np.array_equal(drawn[0], late.draw(latents[:1], size=1024).pictures)
+
+
+def test_a_process_that_ends_does_not_wait_for_graphs(models: Models) -> None:
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
+        "from core.models import Models\n"
+        "openvino_engine.OpenVinoEngine._compiled = lambda *_: print('compiled', flush=True) or time.sleep(1)\n"
+        "choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
+    )
+    command = [sys.executable, "-c", script, str(models.weights)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.split().count("compiled") <= 2, "of seven"
+
+
+@pytest.mark.parametrize("where", ["", "Thread(target=drop).start()"], ids=["main thread", "another thread"])
+def test_a_signal_is_survived_wherever_the_last_engine_ended(models: Models, where: str) -> None:
+    """Python's handlers run on the stack for signals, which OpenVINO replaces. Time limits of tasks are signals."""
+    script = (
+        "import gc, os, signal, sys, threading\nfrom pathlib import Path\nfrom threading import Thread\n"
+        "from core.engines import choice\nfrom core.models import Models\n"
+        "signal.signal(signal.SIGALRM, lambda *_: print('heard', flush=True))\n"
+        "engines = [choice.load_engine(Models(Path(sys.argv[1])), 'openvino')]\n"
+        "def drop():\n    engines.clear()\n    gc.collect()\n"
+        f"{where or 'drop()'}\n"
+        "for thread in threading.enumerate()[1:]:\n    thread.join()\n"
+        "gc.collect()\nos.kill(os.getpid(), signal.SIGALRM)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script, str(models.weights)], capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (0, "heard\n")
 
 
 def test_a_newer_version_may_delete_the_graphs_of_one_that_runs(

@@ -80,10 +80,10 @@ def test_truncation_zero_draws_the_mean_and_one_seed_draws_one_sample() -> None:
 
 @pytest.mark.slow
 def test_three_latents_look_as_openvino_draws_them(weights_dir: Path, generator_source: Path) -> None:
-    import openvino
+    from core.engines.openvino_engine import shared_core
 
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
-    core = openvino.Core()
+    core = shared_core()
     mapping = core.compile_model(generator_source / "MappingNetwork.xml", "CPU", exact)
     synthesis = core.compile_model(generator_source / "SynthesisNetwork.xml", "CPU", exact)
     ours = load_generator(weights_dir)

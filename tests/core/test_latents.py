@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,21 @@ def test_a_latent_comes_back_from_its_bytes_and_from_its_file(tmp_path: Path) ->
     assert (again.generator, again.encoder) == ("g@1", "e@1")
     latent.save(tmp_path / "latent.npz")
     assert np.array_equal(Latent.load(tmp_path / "latent.npz").w, latent.w)
+
+
+def test_the_colour_of_skin_is_kept_and_may_be_unknown() -> None:
+    known = Latent.from_bytes(replace(make_latent(), skin=np.array([60, 12, 18], np.float32)).to_bytes())
+    assert known.skin.tolist() == [60, 12, 18]
+    assert np.isnan(Latent.from_bytes(make_latent().to_bytes()).skin).all()
+    with pytest.raises(LatentMismatch):
+        replace(make_latent(), skin=np.array([np.inf, 0, 0], np.float32))
+
+
+def test_a_latent_that_was_kept_before_colours_were_is_read() -> None:
+    latent = make_latent()
+    file = io.BytesIO()
+    np.savez(file, w=latent.w, descriptor=latent.descriptor, generator=np.array("g"), encoder=np.array("e"))
+    assert np.isnan(Latent.from_bytes(file.getvalue()).skin).all()
 
 
 def test_another_generator_s_latent_is_refused() -> None:

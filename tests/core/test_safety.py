@@ -38,9 +38,9 @@ def blind() -> SafetyCheck:
 
 
 def test_it_says_what_the_original_says(check: SafetyCheck, safety_source: Path) -> None:
-    import openvino
+    from core.engines.openvino_engine import shared_core
 
-    core = openvino.Core()
+    core = shared_core()
     original = core.compile_model(str(safety_source / SOURCE), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8)
     for rgb in [*map(rgb_of, DRAWN), noise]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from core.directions import QUANTITIES, load_directions
 from core.errors import MissingWeights
@@ -15,7 +16,7 @@ from core.generator_weights import load_generator
 from core.identity import load_identity
 from core.loading import SHIPPED
 from core.preview import PreviewGenerator, load_preview
-from core.second_look import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook
+from core.second_look import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook, slopes_of
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,15 @@ def test_pose_smile_and_glasses_stay_what_the_encoder_saw(generator: MobileStyle
 def test_the_reader_that_is_not_there_is_named(preview: PreviewGenerator, eye: SecondLook, tmp_path: Path) -> None:
     with pytest.raises(MissingWeights, match="second_look"):
         SecondLook.load(preview, eye.identity, load_directions(SHIPPED), tmp_path)
+
+
+def test_slopes_are_those_of_automatic_differentiation() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Dropout(0.5), nn.Linear(7, 6), nn.GELU(), nn.Linear(6, 3))
+    layers.eval().requires_grad_(False)
+    at = torch.randn(5)
+    exact = torch.stack([torch.autograd.functional.jacobian(lambda x, n=n: layers(x)[n], at) for n in range(3)])
+    torch.testing.assert_close(slopes_of(layers, at), exact)
 
 
 def test_coordinates_are_the_inverse_of_the_basis() -> None:

@@ -37,6 +37,11 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "some jobs": lambda unit, now: unit.jobs.some([NOBODY]),
     "how many wait": lambda unit, now: unit.jobs.count_queued(),
     "stale by any clock": lambda unit, now: unit.jobs.stale(None, HOUR),
+    "jobs with messages": lambda unit, now: unit.jobs.with_messages(NOBODY),
+    "a chat with another number": lambda unit, now: (
+        unit.chats.renumber("telegram", "-1", "-2"),
+        unit.chats.rename("telegram", "group:-1", "group:-2"),
+    ),
     "a person to delete": lambda unit, now: unit.removal.remove_user(NOBODY),
     "photos to purge": lambda unit, now: unit.removal.remove_photo_data(now, 100),
     "handles to purge": lambda unit, now: unit.removal.remove_photo_handles(now, 100),
@@ -72,7 +77,8 @@ def test_no_question_walks_a_whole_table(house: Furnished, question: str) -> Non
         for statement, parameters in asked:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             steps = [row[3] for row in plan]
-            assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
+            # What a subquery has found is no table: `anon_1`.
+            assert not [step for step in steps if step.startswith("SCAN") and "anon_" not in step], (statement, steps)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +35,11 @@ class RememberingQueue:
         if self.raises is not None:
             raise self.raises
         self.jobs.append(job)
+
+    def take_back(self, jobs: Sequence[Job]) -> int:
+        ids = {job.id for job in jobs}
+        before, self.jobs = len(self.jobs), [job for job in self.jobs if job.id not in ids]
+        return before - len(self.jobs)
 
     def waiting(self) -> int:
         if self.raises is not None:

@@ -33,7 +33,7 @@ def messages(broker_url: str, bench: Bench) -> tuple[list[dict[str, Any]], list[
     user = bench.user(NUMBER)
     photo = bench.add_photo(user, b"photo of mom")
     with bench.store.unit() as unit:
-        facts = {"reply": {"user": NUMBER, "to": "4711"}, "wish": {"age": 6.0, "size": 256}}
+        facts = {"reply": {"user": NUMBER, "to": "471147114711"}, "wish": {"age": 6.0, "size": 256}}
         jobs = [
             unit.jobs.add("encode", user.id, "telegram", CHAT, photo_id=photo.id, **facts),
             unit.jobs.add("child", user.id, "telegram", CHAT, mom_photo_id=photo.id, dad_photo_id=photo.id, **facts),
@@ -45,7 +45,7 @@ def messages(broker_url: str, bench: Bench) -> tuple[list[dict[str, Any]], list[
             queue.put(job)
             got = Queue(config.queue_prefix + route(job)[1])(connection.default_channel).get(no_ack=True)
             held.append({"body": got.payload, "headers": got.headers, "properties": got.properties})
-    words = [NUMBER, CHAT, "4711", user.id, photo.id, photo.sha256, str(photo.blob_key), "photo of mom", "wish"]
+    words = [NUMBER, CHAT, "471147114711", user.id, photo.id, photo.sha256, str(photo.blob_key), "photo of mom", "wish"]
     return held, words, [job.id for job in jobs]
 
 
@@ -58,6 +58,22 @@ def test_a_message_holds_the_number_of_a_job_and_nothing_of_the_person(broker_ur
         told = json.dumps(message, default=str)
         assert job_id in told
         assert [word for word in words if word in told] == []
+
+
+def test_messages_of_these_jobs_and_no_others_are_taken_out_of_the_broker(broker_url: str, bench: Bench) -> None:
+    config = TaskConfig(broker_url=broker_url, queue_prefix=f"{uuid.uuid4().hex[:8]}.")
+    queue = CeleryQueue(create_celery(config), config.queue_prefix)
+    anna, ben = bench.user("1"), bench.user("2")
+    photo = bench.add_photo(anna, b"photo of mom")
+    hers = [bench.add_job("encode", anna, photo_id=photo.id), bench.child_job(anna), bench.child_job(anna)]
+    his = bench.child_job(ben)
+    for job in (hers[0], his, *hers[1:], hers[2]):
+        queue.put(job)
+    assert queue.waiting() == 5
+    assert queue.take_back(hers) == 4
+    assert queue.waiting() == 1
+    assert queue.take_back(hers) == 0
+    assert queue.take_back([his]) == 1
 
 
 def test_the_message_of_somebody_who_was_deleted_does_nothing(broker_url: str, bench: Bench) -> None:

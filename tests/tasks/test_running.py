@@ -132,10 +132,10 @@ def test_progress_is_written_but_not_for_every_step(bench: Bench) -> None:
 
 def test_log_lines_carry_the_jobs_id_and_nothing_personal(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="tasks")
-    job = bench.child_job(bench.user("4711-user"))
+    job = bench.child_job(bench.user("471147114711-user"))
     bench.pipeline.raises["make"] = [ZeroDivisionError("a mistake of ours")]
 
     make_child(bench.workshop, job.id)
 
     assert {record.__dict__["job"] for record in caplog.records} == {job.id}
-    assert "4711" not in caplog.text
+    assert "471147114711" not in caplog.text

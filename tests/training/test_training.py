@@ -176,10 +176,10 @@ def test_the_age_head_learns_and_the_ageing_model_is_fitted_on_what_it_says(
     assert model.curve.isfinite().all()
     age, _ = model.read(pairs.latent(torch.tensor([0])))
     assert 0 <= age.item() <= 100
-    preview = load_preview(generator.synthesis, SHIPPED)
     few = AgeingSettings(held_back=2)
-    scores = check_moves(model, generator, preview, estimator, pairs, tmp_path, count=1, ages=(6, 12), settings=few)
-    assert 0 < scores["distance_6_12"] < 1.2
+    scores = check_moves(model, generator, estimator, pairs, tmp_path, count=1, ages=(6, 12), settings=few)
+    assert 0 <= scores["distance_6_12"] < 1.2  # a model that learnt nothing may draw one face for both
+    assert scores["mae_1_12"] == pytest.approx((scores["mae_5_8"] + scores["mae_9_12"]) / 2, abs=1e-4)
     assert log_of(tmp_path)[-1]["mae_1_12"] == pytest.approx(scores["mae_1_12"], abs=1e-4)
 
 

@@ -1,0 +1,195 @@
+"""A look at what was drawn, and what to change after it: nearer to whom it shall take after, to the age, sex and skin.
+
+A network is told what a drawing shows and what it shall show, with the latent, and answers with the step to take. It
+was not shown right steps: it learnt from what its own steps did to the drawing, by gradients through the preview
+generator and the face recognition network (`childface train correction`), as the encoder of Alaluf et al. 2021
+(ReStyle) learns to correct itself. A search by these gradients, face for face, finds children as like their parents
+and as near to their age; it takes seconds, this takes a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.age_estimate import to_growth, to_years
+from core.ageing import AgeModel, growth_of
+from core.directions import QUANTITIES, Directions
+from core.encoder import GROUPS
+from core.engines.eye import Sight
+from core.loading import load_weights
+from core.resemblance import HELD, Resemblance
+from core.second_look import DESCRIPTOR
+from core.skin import SkinRange, recolour
+
+CORRECTION_FILE = "correction.safetensors"
+
+FURTHEST = 0.45
+"""The longest step, as its root mean square along W's principal directions, in units of W's spread."""
+
+SEX_FROM = 3.0
+"""Years from which on a face shall show its sex."""
+
+LOOKS = 2
+"""How often to look and to step. A third step shows a little more of the parents, and misses the age as much."""
+
+CAREFUL = 0.1
+"""Scale of the network's answers: with it a step of training cannot change them by much."""
+
+NUMBERS = 8
+"""What is said of growth, sex and skin, beside latent and descriptors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """What drawings shall show: what sets them apart (B, 128), growth (B,), male 0 or 1 (B,), and the range of the
+    skin's colours in Lab, lowest and highest (B, 2, 3); a colour that nobody knows is not a number."""
+
+    own: Tensor
+    growth: Tensor
+    male: Tensor
+    skin: Tensor
+
+    @classmethod
+    def of_one(cls, own: Tensor, *, age: float, male: bool, skin: SkinRange) -> Goal:
+        """That of one face: `own` (128,), years, sex, and the colours that its skin may have."""
+        colours = np.stack((skin.low, skin.high)).astype(np.float32)
+        return cls(
+            own=own[None],
+            growth=to_growth(torch.tensor([age])),
+            male=torch.tensor([float(male)]),
+            skin=torch.from_numpy(colours)[None],
+        )
+
+    @property
+    def shows_sex(self) -> Tensor:
+        """Whether the sex is to be seen, (B,)."""
+        return self.growth >= growth_of(SEX_FROM) - 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What drawings show: descriptors (B, 128), growth (B,), the logit of male (B,) and the skin in Lab (B, 3)."""
+
+    descriptor: Tensor
+    growth: Tensor
+    male: Tensor
+    skin: Tensor
+
+    @classmethod
+    def in_sight(cls, sight: Sight) -> Shown:
+        """What one face shows."""
+        return cls(
+            descriptor=sight.descriptor[None],
+            growth=to_growth(torch.tensor([sight.age])),
+            male=torch.logit(torch.tensor([sight.male]).clamp(1e-4, 1 - 1e-4)),
+            skin=torch.from_numpy(sight.skin)[None],
+        )
+
+
+class Correction(nn.Module):
+    """The network: facts (B, F) → steps (B, G, R) along W's principal directions, in units of W's spread."""
+
+    def __init__(self, *, rank: int = 160, hidden: int = 640) -> None:
+        super().__init__()
+        self.groups = max(GROUPS) + 1
+        self.enter = nn.Linear(self.groups * rank + 2 * DESCRIPTOR + NUMBERS, hidden)
+        self.middle = nn.Sequential(nn.GELU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.GELU())
+        self.leave = nn.Linear(hidden, self.groups * rank)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, facts: Tensor) -> Tensor:
+        """Answer."""
+        x = self.enter(facts)
+        return CAREFUL * cast(Tensor, self.leave(x + self.middle(x)).unflatten(1, (self.groups, -1)))
+
+
+class Corrector:
+    """The network with what its facts are made of."""
+
+    def __init__(self, model: Correction, resemblance: Resemblance, ageing: AgeModel, directions: Directions) -> None:
+        self.model = model
+        self.resemblance = resemblance
+        self.ageing = ageing
+        self.directions = directions
+        self.basis = ageing.directions[:, : ageing.rank] * ageing.w_scale[: ageing.rank]
+        rows = directions.readers[[QUANTITIES.index(name) for name in HELD]]
+        held = (rows @ self.basis).flatten(1)
+        self.held = torch.linalg.qr(held.T).Q.T
+        self.groups = torch.tensor(GROUPS)
+
+    @torch.no_grad()
+    def correct(
+        self,
+        latent: Tensor,
+        *,
+        own: Tensor,
+        age: float,
+        male: bool,
+        skin: SkinRange,
+        see: Callable[[Tensor], Sight],
+    ) -> Tensor:
+        """Look at the face that W+ (1, L, D) draws, paint its skin and take a step, LOOKS times.
+
+        Towards what is `own` (128,), an age in years, a sex and the colours of a skin. `see` looks at a drawing.
+        """
+        goal = Goal.of_one(own, age=age, male=male, skin=skin)
+        for _ in range(LOOKS):
+            sight = see(latent)
+            latent = recolour(latent, sight.skin, skin, self.directions)
+            painted = replace(sight, skin=skin.nearest(sight.skin))
+            latent = latent + self.step(latent, Shown.in_sight(painted), goal)
+        return latent
+
+    def step(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
+        """The change (B, L, D) of W+ (B, L, D), whose drawings are `shown`, towards the goal."""
+        return self.spread(self.along(latent, shown, goal))
+
+    def along(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
+        """The same along W's principal directions, (B, G, R): nothing that is held changes, and it is not too long."""
+        flat: Tensor = self.model(self.facts(latent, shown, goal)).flatten(1)
+        free = flat - (flat @ self.held.T) @ self.held
+        length = (free.square().mean(dim=1, keepdim=True) + 1e-12).sqrt()
+        short = free * (FURTHEST / length).clamp(max=1.0)
+        return cast(Tensor, short.unflatten(1, (self.model.groups, -1)))
+
+    def spread(self, along: Tensor) -> Tensor:
+        """Steps (B, G, R) along W's principal directions → changes (B, L, D) of the style inputs."""
+        by_group: Tensor = along @ self.basis.T
+        return by_group[:, self.groups]
+
+    def facts(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
+        """What the network is told (B, F)."""
+        apart = self.apart(shown.descriptor, goal)
+        older = 4 * (goal.growth - shown.growth)
+        numbers = torch.stack(
+            (goal.growth - 0.7, older, 2 * goal.male - 1, shown.male / 3, goal.shows_sex.float()), dim=1
+        )
+        coordinates = self.ageing.reader_inputs(latent).clamp(-5, 5)
+        return torch.cat((coordinates, 4 * goal.own, 4 * apart, numbers, off_colour(shown.skin, goal.skin) / 5), dim=1)
+
+    def apart(self, descriptor: Tensor, goal: Goal) -> Tensor:
+        """By what drawings, descriptors (B, 128), differ from those of other people of their age and sex, (B, 128)."""
+        weights = self.ageing.between_knots(to_years(goal.growth))
+        girls, boys = (weights @ means for means in self.resemblance.drawn)
+        return descriptor - torch.where(goal.male[:, None] > 0.5, boys, girls)
+
+
+def off_colour(skin: Tensor, skins: Tensor) -> Tensor:
+    """What colours (B, 3) lack to lie within ranges (B, 2, 3), Lab; nothing where a range is not known."""
+    low, high = skins[:, 0].nan_to_num(-1e3), skins[:, 1].nan_to_num(1e3)
+    return torch.minimum(torch.maximum(skin, low), high) - skin
+
+
+def load_correction(weights: Path) -> Correction:
+    """Read the shipped network; MissingWeights when it is absent or damaged."""
+    model = Correction()
+    load_weights(model, weights / CORRECTION_FILE)
+    return model.eval().requires_grad_(False)

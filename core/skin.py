@@ -1,0 +1,143 @@
+"""The colour of skin: measured on the cheeks of photos and drawings, and given to a child.
+
+CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for paint,
+so a parent's drawing is off by some levels; the photo's own colour is kept beside the latent, and a child's skin is
+kept between mom's and dad's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.directions import TRAIT_QUANTITIES, Directions
+from core.genes import Source
+from core.pictures import Pixels
+
+Colour = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
+
+UNKNOWN: Colour = np.full(3, np.nan, np.float32)
+"""Where a photo does not tell: in black and white, for instance."""
+
+CHEEKS = ((2, 31, 36), (14, 35, 45))
+"""Landmarks around the middle of each cheek: the edge of the jaw, the nostril, the outer corner of the eye."""
+
+DRAWN_CHEEKS = ((0.333, 0.575), (0.668, 0.575))
+"""Where the middles are in a drawn face that looks at us, as shares of the side: medians of fifty children, ±0.005."""
+
+REACH = 6
+"""Pixels of 256 from the middle of a cheek that count."""
+
+PLAUSIBLE = np.array([[32, 85], [7, 26], [8, 32]], np.float32)
+"""Lightness, red and yellow of skin in ordinary light. Beyond it a photo shows its lamps."""
+
+PALEST = 4.0
+"""Least colour of a photo that is not black and white."""
+
+PER_STEP = np.array([[3.7, 0.2, 0.2], [-0.5, 3.0, -0.2], [0.6, 0.2, 4.45]], np.float32)
+"""What one step of skin_light, skin_red and skin_yellow (`core.directions`) does to Lab, one row each: the means over
+ten children; between them it differs by less than a sixth."""
+
+SLACK = 1.0
+"""How far, in Lab, a child's skin may lie outside its parents': to move it further would cost the picture more."""
+
+FURTHEST = 3.0
+"""Steps that a child's skin may be moved by: a photo in the dark does not make a dark child."""
+
+
+def lab_of(rgb: npt.NDArray[np.floating]) -> Colour:
+    """sRGB (..., 3) in 0 … 255 → CIE Lab (..., 3)."""
+    share = np.asarray(rgb, np.float64) / 255
+    linear = np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
+    to_xyz = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+    xyz = linear @ to_xyz.T / np.array([0.95047, 1.0, 1.08883])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), axis=-1).astype(np.float32)
+
+
+def skin_of_photo(aligned: Pixels, landmarks: Points) -> Colour:
+    """An aligned face (H, H, 3) with its landmarks (68, 2) in its own pixels → Lab (3,), or UNKNOWN."""
+    side = aligned.shape[0]
+    middles = np.array([landmarks[list(around)].mean(axis=0) for around in CHEEKS]) / side
+    squares = [
+        aligned[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
+        for left, top, right, bottom in cheek_squares(side, middles)
+    ]
+    found = np.asarray(lab_of(np.array(squares)).mean(axis=0))
+    if np.hypot(found[1], found[2]) < PALEST:
+        return UNKNOWN
+    return np.asarray(found.clip(PLAUSIBLE[:, 0], PLAUSIBLE[:, 1]))
+
+
+def skin_of_drawing(face: Tensor) -> Colour:
+    """A drawn face (1, 3, H, H) in [-1, 1] that looks at us → Lab (3,)."""
+    return skin_of_cheeks(cheeks_of(face)[0])
+
+
+def cheeks_of(faces: Tensor) -> Tensor:
+    """Drawn faces (B, 3, H, H) in [-1, 1] → the mean colour of each cheek (B, 2, 3)."""
+    squares = cheek_squares(faces.shape[-1])
+    means = [faces[:, :, top:bottom, left:right].mean(dim=(2, 3)) for left, top, right, bottom in squares]
+    return torch.stack(means, dim=1)
+
+
+def skin_of_cheeks(cheeks: Tensor) -> Colour:
+    """Mean colours of two cheeks (2, 3) in [-1, 1] → Lab (3,)."""
+    return np.asarray(lab_of((cheeks.numpy() + 1) * 127.5).mean(axis=0), np.float32)
+
+
+def cheek_squares(side: int, middles: Points | None = None) -> list[tuple[int, int, int, int]]:
+    """What of a picture counts as cheeks: left, top, right, bottom of two squares in pixels."""
+    middles = np.array(DRAWN_CHEEKS) if middles is None else middles
+    reach = round(REACH * side / 256)
+    around = np.rint(middles * side).astype(int).clip(reach, side - reach)
+    return [(int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach) for x, y in around]
+
+
+def mean_skin(colours: Sequence[Colour]) -> Colour:
+    """The mean of the colours that are known; UNKNOWN where none is."""
+    known = [colour for colour in colours if np.isfinite(colour).all()]
+    return np.asarray(np.mean(known, axis=0), np.float32) if known else UNKNOWN
+
+
+@dataclass(frozen=True, eq=False)
+class SkinRange:
+    """The colours that a child's skin may have: from `low` to `high`, Lab (3,) each; UNKNOWN leaves it alone."""
+
+    low: Colour
+    high: Colour
+
+    @classmethod
+    def of_child(cls, mom: Colour, dad: Colour, *, mix: float, gene: Source | None = None) -> SkinRange:
+        """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so."""
+        if mix == 0 or gene == "mom":
+            dad = mom
+        elif mix == 100 or gene == "dad":
+            mom = dad
+        low, high = np.minimum(mom, dad) - SLACK, np.maximum(mom, dad) + SLACK
+        return cls(np.asarray(low, np.float32), np.asarray(high, np.float32))
+
+    def nearest(self, seen: Colour) -> Colour:
+        """The colour of the range that is nearest to one that was seen."""
+        return np.asarray(seen.clip(self.low, self.high)) if self.known else seen
+
+    @property
+    def known(self) -> bool:
+        """Whether it says anything."""
+        return bool(np.isfinite(self.low).all())
+
+
+def recolour(latent: Tensor, seen: Colour, wanted: SkinRange, directions: Directions) -> Tensor:
+    """Move W+ (1, L, D), whose drawing shows the skin `seen`, as far as it must to show one of the range."""
+    missing = wanted.nearest(seen) - seen
+    if not missing.any():
+        return latent
+    steps = np.linalg.solve(PER_STEP.T, missing).clip(-FURTHEST, FURTHEST)
+    return directions.move(latent, TRAIT_QUANTITIES["skin"], torch.from_numpy(steps[None].astype(np.float32)))

@@ -1,0 +1,163 @@
+"""What a drawing shows is compared with what it shall show, and the face is moved until they agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.correction import (
+    FURTHEST,
+    LOOKS,
+    Correction,
+    Corrector,
+    Goal,
+    Shown,
+    load_correction,
+    off_colour,
+)
+from core.engines.eye import Sight
+from core.errors import MissingWeights
+from core.latents import Latent
+from core.pipeline import Born, ChildPipeline
+from core.resemblance import HELD
+from core.skin import SLACK, UNKNOWN, SkinRange
+from core.wish import Wish
+
+ANY = SkinRange(UNKNOWN, UNKNOWN)
+LIGHT, DARK = np.array([70, 12, 18], np.float32), np.array([45, 14, 20], np.float32)
+
+
+@pytest.fixture(scope="module")
+def pipeline(weights_dir: Path) -> ChildPipeline:
+    return ChildPipeline.load(weights_dir)
+
+
+@pytest.fixture(scope="module")
+def children(pipeline: ChildPipeline) -> list[Born]:
+    """Of three couples who do not exist, with the descriptors of their drawings."""
+    rng = torch.Generator().manual_seed(5)
+
+    def somebody(male: bool) -> Latent:
+        w = pipeline.ager.solve(pipeline.models.generator.sample(1, truncation=0.7, generator=rng), age=32, male=male)
+        seen = pipeline.estimator.see(w)
+        return Latent(w[0].numpy(), seen.descriptor.numpy(), pipeline.generator_version, "made up", skin=seen.skin)
+
+    return [pipeline.inherit(somebody(False), somebody(True), Wish(seed=seed)) for seed in range(3)]
+
+
+def goal_at(age: float, *, male: bool = False, own: Tensor | None = None, skin: SkinRange = ANY) -> Goal:
+    return Goal.of_one(torch.zeros(128) if own is None else own, age=age, male=male, skin=skin)
+
+
+def sight(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> Sight:
+    return Sight(age=age, male=male, descriptor=torch.zeros(128), skin=skin)
+
+
+def shown(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> Shown:
+    return Shown.in_sight(sight(age, male=male, skin=skin))
+
+
+def wild(pipeline: ChildPipeline) -> Corrector:
+    """A corrector that would go anywhere."""
+    torch.manual_seed(3)
+    model = Correction()
+    torch.nn.init.normal_(model.leave.weight, std=3.0)
+    models = pipeline.models
+    return Corrector(model.eval(), models.takes_after.model, models.ageing, models.directions)
+
+
+def test_a_baby_need_not_show_its_sex() -> None:
+    assert [bool(goal_at(age).shows_sex) for age in (0.0, 2.9, 3.0, 40.0)] == [False, False, True, True]
+
+
+def test_skin_is_off_by_what_lies_outside_its_colours() -> None:
+    between = SkinRange.of_child(LIGHT, DARK, mix=50)
+    colours = torch.tensor([[90.0, 13.0, 19.0], [60.0, 13.0, 19.0], [30.0, 13.0, 19.0]])
+    skins = goal_at(8, skin=between).skin.expand(3, -1, -1)
+    assert off_colour(colours, skins)[:, 0].tolist() == pytest.approx([-20 + SLACK, 0.0, 15 - SLACK])
+    assert not off_colour(colours, skins)[:, 1:].any()
+
+
+def test_skin_that_nobody_knows_is_never_off() -> None:
+    for skin in (ANY, SkinRange.of_child(UNKNOWN, LIGHT, mix=50)):
+        assert not off_colour(torch.tensor([[90.0, 0.0, 0.0]]), goal_at(8, skin=skin).skin).any()
+
+
+def test_no_step_is_too_long_and_what_is_held_stays(pipeline: ChildPipeline) -> None:
+    corrector, mean = wild(pipeline), pipeline.models.w_mean.expand(1, 23, 512)
+    goal, seen = goal_at(8), shown(20)
+    along = corrector.along(mean, seen, goal)
+    assert along.square().mean().sqrt().item() == pytest.approx(FURTHEST, rel=1e-3)
+    moved = mean + corrector.step(mean, seen, goal)
+    directions = pipeline.models.directions
+    before, after = (directions.read(w, HELD, limit=None) for w in (mean, moved))
+    assert not torch.equal(mean, moved)
+    torch.testing.assert_close(before, after, atol=1e-3, rtol=0)
+
+
+def test_after_every_look_a_step_is_taken(pipeline: ChildPipeline) -> None:
+    corrector, start = wild(pipeline), pipeline.models.w_mean.expand(1, 23, 512)
+    looked: list[Tensor] = []
+
+    def see(latent: Tensor) -> Sight:
+        looked.append(latent)
+        return sight(20)
+
+    corrected = corrector.correct(start, own=torch.zeros(128), age=6, male=False, skin=ANY, see=see)
+    assert len(looked) == LOOKS and looked[0] is start
+    assert len({float(w.sum()) for w in (*looked, corrected)}) == LOOKS + 1
+
+
+def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildPipeline) -> None:
+    corrector, latent = pipeline.models.corrector, pipeline.models.w_mean.expand(1, 23, 512)
+
+    def step(seen: Shown, goal: Goal) -> Tensor:
+        with torch.no_grad():
+            return corrector.step(latent, seen, goal)
+
+    usual = step(shown(20), goal_at(8))
+    assert torch.equal(usual, step(shown(20), goal_at(8)))
+    others = [step(shown(9), goal_at(8)), step(shown(20, male=0.9), goal_at(8)), step(shown(20), goal_at(30))]
+    others.append(step(shown(20), goal_at(8, own=0.3 * torch.eye(128)[3])))
+    others.append(step(shown(20), goal_at(8, skin=SkinRange.of_child(DARK, DARK, mix=50))))
+    assert not any(torch.allclose(usual, other, atol=1e-4) for other in others)
+
+
+@pytest.mark.parametrize("age", [6.0, 30.0])
+def test_looks_bring_children_nearer_to_what_they_shall_be(
+    pipeline: ChildPipeline, children: list[Born], age: float
+) -> None:
+    corrector, see = pipeline.models.corrector, pipeline.estimator.see
+    before, after = [], []
+    for number, child in enumerate(children):
+        male = number % 2 == 0
+        goal = goal_at(age, male=male, own=child.own, skin=child.skin)
+        drawn = pipeline.takes_after(child.latent, child.own, age=age, male=male)
+        before.append(off(corrector, Shown.in_sight(see(drawn)), goal))
+        corrected = corrector.correct(drawn, own=child.own, age=age, male=male, skin=child.skin, see=see)
+        after.append(off(corrector, Shown.in_sight(see(corrected)), goal))
+    assert np.mean(after) < 0.9 * np.mean(before)
+
+
+def off(corrector: Corrector, seen: Shown, goal: Goal) -> float:
+    """Growth that is missed, and the share of the parents' own that does not show."""
+    share = (corrector.apart(seen.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
+    return (seen.growth - goal.growth).abs().item() + max(0.0, 1 - share.item())
+
+
+def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, children: list[Born]) -> None:
+    child, see = children[0], pipeline.estimator.see
+    drawn = pipeline.takes_after(child.latent, child.own, age=8, male=False)
+    for wanted in (LIGHT, DARK):
+        skin = SkinRange.of_child(wanted, wanted, mix=50)
+        last = pipeline.models.corrector.correct(drawn, own=child.own, age=8, male=False, skin=skin, see=see)
+        assert np.abs(see(last).skin - skin.nearest(see(last).skin)).max() < 3.0
+
+
+def test_weights_that_are_not_there_are_missed(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeights):
+        load_correction(tmp_path)

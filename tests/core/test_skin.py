@@ -1,0 +1,113 @@
+"""Skin is measured alike in photos and drawings, and a child's stays between its parents'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2lab
+
+from core.directions import load_directions
+from core.loading import SHIPPED
+from core.pipeline import ChildPipeline
+from core.skin import (
+    CHEEKS,
+    DRAWN_CHEEKS,
+    SLACK,
+    UNKNOWN,
+    Colour,
+    SkinRange,
+    lab_of,
+    mean_skin,
+    recolour,
+    skin_of_drawing,
+    skin_of_photo,
+)
+
+FAIR: Colour = np.array([75, 14, 18], np.float32)
+DARK: Colour = np.array([45, 12, 16], np.float32)
+
+
+def landmarks(side: int) -> np.ndarray:
+    """All around the cheeks at the cheeks' middles, which is all that is looked at."""
+    points = np.zeros((68, 2))
+    for around, middle in zip(CHEEKS, DRAWN_CHEEKS, strict=True):
+        points[list(around)] = np.array(middle) * side
+    return points
+
+
+def painted(colour: tuple[int, int, int], side: int = 256) -> np.ndarray:
+    """A grey picture with cheeks of one colour."""
+    face = np.full((side, side, 3), 128, np.uint8)
+    for x, y in np.rint(np.array(DRAWN_CHEEKS) * side).astype(int):
+        reach = side // 16
+        face[y - reach : y + reach, x - reach : x + reach] = colour
+    return face
+
+
+def test_lab_is_what_the_textbook_says() -> None:
+    rng = np.random.default_rng(2)
+    colours = rng.integers(0, 256, (50, 3)).astype(np.uint8)
+    assert np.allclose(lab_of(colours), rgb2lab(colours[None])[0], atol=0.05)
+    assert np.allclose(lab_of(np.array([255.0, 255.0, 255.0])), [100, 0, 0], atol=0.02)
+
+
+@pytest.mark.parametrize("side", [256, 512])
+def test_the_cheeks_are_what_counts_in_photos_and_in_drawings(side: int) -> None:
+    face = painted((205, 160, 135), side)
+    expected = rgb2lab(np.array([[[205, 160, 135]]], np.uint8))[0, 0]
+    drawn = torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1
+    assert np.allclose(skin_of_photo(face, landmarks(side)), expected, atol=0.1)
+    assert np.allclose(skin_of_drawing(drawn), expected, atol=0.1)
+
+
+def test_a_black_and_white_photo_tells_no_colour() -> None:
+    assert np.isnan(skin_of_photo(painted((150, 150, 150)), landmarks(256))).all()
+
+
+def test_what_is_no_skin_in_daylight_is_taken_for_the_nearest_that_is() -> None:
+    blue_light = skin_of_photo(painted((60, 60, 200)), landmarks(256))
+    assert 7 <= blue_light[1] <= 26 and 8 <= blue_light[2] <= 32
+
+
+def test_photos_of_one_parent_agree_on_what_they_show() -> None:
+    assert np.allclose(mean_skin([FAIR, UNKNOWN, DARK]), (FAIR + DARK) / 2)
+    assert np.isnan(mean_skin([UNKNOWN])).all()
+
+
+def test_a_child_may_have_any_colour_between_its_parents() -> None:
+    skin = SkinRange.of_child(FAIR, DARK, mix=50)
+    between = (FAIR + DARK) / 2
+    assert np.array_equal(skin.nearest(between), between)
+    assert np.allclose(skin.nearest(np.array([90, 14, 18], np.float32)), [75 + SLACK, 14, 18])
+
+
+@pytest.mark.parametrize(
+    ("mix", "gene", "whose"), [(0, None, FAIR), (100, None, DARK), (50, "mom", FAIR), (20, "dad", DARK)]
+)
+def test_a_child_of_one_parent_or_with_that_gene_has_that_colour(mix: float, gene: str | None, whose: Colour) -> None:
+    skin = SkinRange.of_child(FAIR, DARK, mix=mix, gene=gene)  # type: ignore[arg-type]
+    assert np.allclose(skin.low, whose - SLACK) and np.allclose(skin.high, whose + SLACK)
+
+
+def test_of_a_colour_that_nobody_knows_nothing_is_asked() -> None:
+    unknown = SkinRange.of_child(FAIR, UNKNOWN, mix=50)
+    assert not unknown.known
+    assert np.array_equal(unknown.nearest(DARK), DARK)
+    assert SkinRange.of_child(FAIR, UNKNOWN, mix=0).known
+
+
+def test_a_drawing_is_brought_to_the_colour_asked(weights_dir: Path) -> None:
+    """Two drawn faces, made darker and yellower by ten levels: what is seen afterwards is what was asked."""
+    pipeline = ChildPipeline.load(weights_dir)
+    directions = load_directions(SHIPPED)
+    for seed in (3, 5):
+        latent = pipeline.models.generator.sample(1, truncation=0.5, generator=torch.Generator().manual_seed(seed))
+        latent = directions.without_the_moment(latent)
+        before = pipeline.estimator.see(latent).skin
+        wanted = before + np.array([-10, 0, 6], np.float32)
+        after = pipeline.estimator.see(recolour(latent, before, SkinRange(wanted, wanted), directions)).skin
+        assert np.abs(after - wanted).max() < 3.5
+        assert torch.equal(recolour(latent, before, SkinRange(before - 1, before + 1), directions), latent)

@@ -1,0 +1,113 @@
+"""The corrector learns from what its own steps do to drawings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.correction import Correction, Corrector, Goal, Shown, load_correction
+from core.face_preview import FacePreview
+from core.pipeline import ChildPipeline
+from core.skin import lab_of
+from training.correction import (
+    CorrectionSettings,
+    Judge,
+    Nursery,
+    Teacher,
+    lab,
+    parents_of_photos,
+    picture_losses,
+    train_correction,
+)
+
+EXAMPLES = [Path(__file__).parents[2] / "examples" / f"{who}.jpg" for who in ("mom", "dad")]
+TINY = CorrectionSettings(steps=2, children=1, looks=2, held_back=1, check_every=1, warmup=0)
+
+
+@pytest.fixture(scope="module")
+def pipeline(weights_dir: Path) -> ChildPipeline:
+    return ChildPipeline.load(weights_dir)
+
+
+def fresh(pipeline: ChildPipeline) -> Corrector:
+    torch.manual_seed(1)
+    models = pipeline.models
+    return Corrector(Correction(), models.takes_after.model, models.ageing, models.directions)
+
+
+def test_colours_are_those_of_the_program_s_own_measure() -> None:
+    rgb = torch.rand(40, 3, generator=torch.Generator().manual_seed(2)) * 0.9 + 0.05
+    found = lab(2 * rgb - 1)
+    torch.testing.assert_close(found, torch.from_numpy(lab_of(255 * rgb.numpy())), atol=0.3, rtol=0.02)
+
+
+def test_the_teacher_sees_what_the_program_sees(pipeline: ChildPipeline) -> None:
+    """One of them differentiably, from one side only, and with other arithmetic."""
+    models = pipeline.models
+    latent = models.generator.sample(1, truncation=0.6, generator=torch.Generator().manual_seed(4))
+    mine = Shown.in_sight(pipeline.estimator.see(latent))
+    with torch.no_grad():
+        its = Judge(models.identity, models.age_head)(FacePreview(models.preview).eval()(latent))
+    assert (mine.descriptor - its.descriptor).norm() < 0.1
+    assert abs(mine.growth - its.growth).item() < 0.3
+    assert (mine.skin - its.skin).norm() < 1.5
+
+
+def at(growth: float, male: float = 3.0) -> Shown:
+    return Shown(torch.zeros(1, 128), torch.tensor([growth]), torch.tensor([male]), torch.zeros(1, 3))
+
+
+def test_nothing_is_lost_by_who_is_as_asked(pipeline: ChildPipeline) -> None:
+    corrector = fresh(pipeline)
+    goal = Goal(torch.zeros(1, 128), torch.tensor([0.5]), torch.tensor([1.0]), torch.zeros(1, 2, 3))
+    losses = picture_losses(corrector, at(0.5), at(0.5), goal, TINY)
+    assert sum(losses.values()).item() == pytest.approx(0.0, abs=1e-5)  # type: ignore[union-attr]
+    older = picture_losses(corrector, at(0.7), at(0.5), goal, TINY)
+    assert {name for name, loss in older.items() if loss.item() > 1e-5} == {"age"}
+    girl = picture_losses(corrector, at(0.5, male=-1.0), at(0.5), goal, TINY)
+    assert {name for name, loss in girl.items() if loss.item() > 1e-5} == {"sex"}
+
+
+def test_what_sets_the_parents_apart_is_asked_for_and_other_changes_are_not(pipeline: ChildPipeline) -> None:
+    corrector = fresh(pipeline)
+    own = torch.eye(128)[7][None]
+    goal = Goal(own, torch.tensor([0.5]), torch.tensor([1.0]), torch.zeros(1, 2, 3))
+    usual = -corrector.apart(torch.zeros(1, 128), goal)
+
+    def losses(descriptor: torch.Tensor) -> dict[str, float]:
+        shown, first = (
+            Shown(d, torch.tensor([0.5]), torch.tensor([3.0]), torch.zeros(1, 3)) for d in (descriptor, usual)
+        )
+        return {name: loss.item() for name, loss in picture_losses(corrector, shown, first, goal, TINY).items()}
+
+    unlike, like, other = losses(usual), losses(usual + own), losses(usual + torch.eye(128)[9])
+    assert unlike["likeness"] == pytest.approx(TINY.likeness, rel=0.01) and unlike["rest"] < 1e-6
+    assert like["likeness"] < 1e-6 and like["rest"] < 1e-6
+    assert other["rest"] == pytest.approx(TINY.rest, rel=0.01) and other["likeness"] == unlike["likeness"]
+
+
+def test_a_child_that_is_taught_again_and_again_comes_nearer(pipeline: ChildPipeline) -> None:
+    corrector = fresh(pipeline)
+    teacher = Teacher(corrector, pipeline, TINY)
+    child = Nursery(pipeline, parents_of_photos(pipeline, EXAMPLES, TINY), TINY, 5).children(1)
+    optimiser = torch.optim.Adam(corrector.model.parameters(), lr=1e-3)
+    sums = []
+    for _ in range(6):
+        optimiser.zero_grad()
+        told = teacher.teach(child)
+        optimiser.step()
+        sums.append(sum(told[f"{name}_1"] for name in ("likeness", "rest", "age", "sex", "skin")))
+    assert sums[-1] < 0.6 * sums[0]
+
+
+def test_a_training_can_be_gone_on_with(pipeline: ChildPipeline, tmp_path: Path) -> None:
+    parents = parents_of_photos(pipeline, EXAMPLES, TINY)
+    assert [len(some) for some in parents.values()] == [1, 1]
+    train_correction(pipeline, parents, tmp_path, CorrectionSettings(**{**vars(TINY), "steps": 1}))
+    train_correction(pipeline, parents, tmp_path, TINY)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "check_growth_2" in line] == [1, 2]
+    assert load_correction(tmp_path).leave.weight.any()

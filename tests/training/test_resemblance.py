@@ -1,0 +1,125 @@
+"""What `core.resemblance` knows is learnt from children that do not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from core.age_estimate import AgeEstimator
+from core.ageing import KNOTS, load_ageing
+from core.encoder import Encoder
+from core.generator import STYLES, WIDTH
+from core.generator_weights import load_generator
+from core.loading import SHIPPED
+from core.pipeline import ChildPipeline
+from core.resemblance import load_resemblance
+from training.encoder import blend
+from training.photos import AlignedPhotos
+from training.resemblance import (
+    MadeUpParents,
+    ResemblanceSettings,
+    Seen,
+    look_at_children,
+    look_at_grown_ups,
+    mean_descriptors,
+    measure_pairs,
+    pair_loss,
+    train_resemblance,
+)
+
+TINY = ResemblanceSettings(children=5, part=3, guided=0.5, held_back=1, batch=2, epochs={"looks": 2, "years": 2})
+
+
+def made_up(rows: int) -> Seen:
+    """Looks that follow from the age alone."""
+    rng = torch.Generator().manual_seed(1)
+    years = torch.rand(rows, generator=rng) * 80
+    sexes = (torch.arange(rows) % 2).float()
+    asked = torch.stack((years, sexes), dim=1)
+    looks = (years / 80)[:, None].expand(-1, 128) + sexes[:, None]
+    return Seen(torch.zeros(rows, WIDTH), looks, asked, asked)
+
+
+def test_children_are_drawn_once_looked_at_twice_and_remembered(weights_dir: Path, tmp_path: Path) -> None:
+    pipeline = ChildPipeline.load(weights_dir)
+    generator, reader = load_generator(weights_dir), pipeline.second_look.reader
+    told: list[float] = []
+    seen = look_at_children(pipeline, generator, reader, tmp_path, TINY, progress=told.append)
+    assert seen.styles.shape == (10, WIDTH) and seen.descriptors.shape == (10, 128)
+    assert told == [0.6, 1.0]
+    assert torch.equal(seen.asked[0], seen.asked[1])
+    moved = (seen.styles[1] - seen.styles[0]).norm()
+    assert 0 < moved < (seen.styles[2] - seen.styles[0]).norm() * 3
+    (tmp_path / "children-12.npz").unlink()  # the second part, as if somebody had stopped the run
+    before = (tmp_path / "children-11.npz").stat().st_mtime_ns
+    again = look_at_children(pipeline, generator, reader, tmp_path, TINY)
+    assert torch.equal(again.styles, seen.styles) and torch.equal(again.descriptors, seen.descriptors)
+    assert (tmp_path / "children-11.npz").stat().st_mtime_ns == before
+
+    grown_ups = torch.zeros(2, 128)
+    ageing = pipeline.models.ageing
+    train_resemblance(seen, grown_ups, reader, ageing, tmp_path, TINY)
+    model = load_resemblance(tmp_path)
+    assert model.years_slopes(model.style(torch.zeros(1, STYLES, WIDTH))).shape == (2, WIDTH)
+    lines = (tmp_path / "log.jsonl").read_text()
+    assert "looks_changes_explained" in lines and "years_changes_explained" in lines
+
+
+def test_made_up_parents_come_again_with_the_same_seed(weights_dir: Path) -> None:
+    generator = load_generator(weights_dir)
+    one, same, another = (
+        MadeUpParents(generator, 0.5, ResemblanceSettings(seed=seed)).next("g@1").w for seed in (1, 1, 2)
+    )
+    assert (one == same).all() and not (one == another).all()
+
+
+def test_the_mean_looks_of_an_age_are_read_off_between_the_ages_seen() -> None:
+    means = mean_descriptors(made_up(400), load_ageing(SHIPPED), ridge=0.01)
+    assert means.shape == (2, len(KNOTS), 128)
+    assert means[0, KNOTS.index(30.0), 0].item() == pytest.approx(30 / 80, abs=0.05)
+    assert means[1, KNOTS.index(60.0), 0].item() == pytest.approx(1 + 60 / 80, abs=0.05)
+
+
+def test_grown_ups_are_told_from_children_and_women_from_men(weights_dir: Path) -> None:
+    """The two example parents: each is the mean of its sex. A range of ages that nobody has leaves nobody."""
+    pipeline = ChildPipeline.load(weights_dir)
+    folder = Path(__file__).parents[2] / "examples"
+    crops = [pipeline.encode((folder / f"{who}.jpg").read_bytes()).crop for who in ("mom", "dad")]
+    photos = AlignedPhotos(torch.stack([torch.from_numpy(crop) for crop in crops]).numpy(), detail=256)
+    estimator = AgeEstimator.load(pipeline.models.identity, SHIPPED)
+    means = look_at_grown_ups(photos, pipeline.models.identity, estimator, ResemblanceSettings())
+    assert (means[0] - means[1]).norm() > 0.4
+    with pytest.raises(RuntimeError):
+        look_at_grown_ups(photos, pipeline.models.identity, estimator, ResemblanceSettings(grown_ups=(90.0, 99.0)))
+
+
+def test_a_pair_s_difference_counts_beside_its_looks() -> None:
+    """Both looks are off by one: if alike, the difference is right; if not, it is off by two."""
+    wanted, quiet = torch.zeros(2, 1), ResemblanceSettings(noise=0.0, difference=1.0)
+
+    def loss(*read: float) -> float:
+        return pair_loss(
+            lambda at: torch.tensor(read)[:, None], torch.zeros(2, 3), wanted, torch.tensor([0]), quiet
+        ).item()
+
+    assert loss(1.0, 1.0) == pytest.approx(1.0)
+    assert loss(1.0, -1.0) == pytest.approx(1.0 + 4.0)
+
+
+def test_slopes_are_measured_by_the_changes_that_they_foretell() -> None:
+    wanted = torch.tensor([[0.0], [1.0], [4.0], [6.0]])
+    firsts = torch.tensor([0, 2])
+    assert measure_pairs("x", wanted, wanted, firsts) == {"x_explained": 1.0, "x_changes_explained": 1.0}
+    steady = measure_pairs("x", wanted + 3, wanted, firsts)
+    assert steady["x_changes_explained"] == 1.0 and steady["x_explained"] < 0
+
+
+def test_two_encoders_are_averaged_weight_by_weight() -> None:
+    one, other = Encoder(), Encoder()
+    for module, value in ((one, 1.0), (other, 3.0)):
+        nn.init.constant_(module.whole.weight, value)
+    assert blend(one, other, 0.25).whole.weight.unique().tolist() == [1.5]
+    assert blend(one, other, 1.0).whole.weight.unique().tolist() == [3.0]

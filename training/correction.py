@@ -1,0 +1,302 @@
+"""Trains `core.correction`: a network learns to correct children from what its corrections do to their drawings.
+
+Couples are put together from photos of grown-ups, their children mixed and brought to an age as the program does it.
+The network looks, takes a step, and is told by gradients through the preview generator and the face recognition network
+what the step was worth; from there it looks again (ReStyle, Alaluf et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from core.age_estimate import AgeHead, pooled_stages, to_growth
+from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
+from core.device import has_bfloat16
+from core.errors import FaceError, PhotoError
+from core.face_preview import paste
+from core.headwear import SURELY_BARE
+from core.identity import IdentityNetwork, identity_chip
+from core.latents import Latent
+from core.loading import save_weights
+from core.pipeline import ChildPipeline
+from core.skin import cheeks_of
+from core.wish import Wish
+from training.encoder import ahead
+from training.log import TrainingLog, load_checkpoint, save_checkpoint
+from training.photo_gradients import PhotoGradients
+from training.preview import warm_cosine
+
+B = TypeVar("B", Shown, Goal)
+
+
+@dataclass(frozen=True)
+class CorrectionSettings:
+    """What a run is made of."""
+
+    steps: int = 2400
+    children: int = 4  # a step
+    looks: int = 2  # at each child
+    drawn: int = 1500  # parents among so many drawn faces, beside those on photos
+    grown_ups: tuple[float, float] = (20.0, 65.0)
+    mixes: tuple[float, ...] = (50, 50, 50, 30, 70, 0, 100)
+    young: float = 0.6  # share of children below 18
+    oldest: float = 80.0
+    learning_rate: float = 5e-4
+    warmup: int = 100
+    weight_decay: float = 0.02
+    average: float = 0.99  # decay of the running mean of the weights, which is what ships
+    closeness: float = 1.0  # the share of its parents' own that a child shall show
+    rest: float = 0.2  # weight of changes of the descriptor that nobody asked for
+    likeness: float = 2.0
+    age: float = 8.0
+    age_far: float = 0.15  # growth beyond which a miss counts linearly
+    sex: float = 0.05
+    sex_margin: float = 2.0  # logit
+    skin: float = 0.008
+    skin_far: float = 6.0  # Lab
+    hats: float = 0.02
+    length: float = 0.4  # of the mean square of a step
+    held_back: int = 48  # children that are looked at again and again
+    check_every: int = 150
+    seed: int = 31
+
+
+@dataclass(frozen=True, eq=False)
+class Children:
+    """Latents (B, L, D) as they are drawn at first, with what they shall show."""
+
+    latent: Tensor
+    goal: Goal
+
+
+def parents_of_photos(
+    pipeline: ChildPipeline, photos: Sequence[Path], settings: CorrectionSettings
+) -> dict[str, list[Latent]]:
+    """The latents of the women and men among photos."""
+    found: dict[str, list[Latent]] = {"female": [], "male": []}
+    low, high = settings.grown_ups
+    for path in photos:
+        try:
+            parent = pipeline.encode(path.read_bytes())
+        except (FaceError, PhotoError):
+            continue
+        if low <= parent.age <= high:
+            found[parent.sex].append(parent.latent)
+    return found
+
+
+class Nursery:
+    """Children of couples that are put together by chance."""
+
+    def __init__(
+        self, pipeline: ChildPipeline, parents: dict[str, list[Latent]], settings: CorrectionSettings, seed: int
+    ) -> None:
+        self.pipeline, self.parents, self.settings = pipeline, parents, settings
+        self.chance = np.random.default_rng(seed)
+
+    def children(self, count: int) -> Children:
+        """So many, each of another couple, age and sex."""
+        every = [self._child() for _ in range(count)]
+        return Children(torch.cat([child.latent for child in every]), together([child.goal for child in every]))
+
+    def batches(self) -> Iterator[Children]:
+        """Enough for one step of training after the other, without end."""
+        while True:
+            yield self.children(self.settings.children)
+
+    @torch.no_grad()
+    def _child(self) -> Children:
+        mom, dad = (some[int(self.chance.integers(len(some)))] for some in self.parents.values())
+        wish = Wish(seed=int(self.chance.integers(1 << 30)), mix=float(self.chance.choice(self.settings.mixes)))
+        born = self.pipeline.inherit(mom, dad, wish)
+        young = self.chance.random() < self.settings.young
+        age = float(self.chance.uniform(0.5, 18) if young else self.chance.uniform(18, self.settings.oldest))
+        male = bool(self.chance.random() < 0.5)
+        aged = self.pipeline.takes_after(born.latent, born.own, age=age, male=male)
+        return Children(aged, Goal.of_one(born.own, age=age, male=male, skin=born.skin))
+
+
+class Judge:
+    """What the cut around a drawn face shows, differentiably."""
+
+    def __init__(self, identity: IdentityNetwork, head: AgeHead) -> None:
+        self.identity, self.head, self.half = identity, head, has_bfloat16()
+
+    def __call__(self, cut: Tensor) -> Shown:
+        """A cut (1, 3, 192, 192), see `core.face_preview`."""
+        face = paste(cut.clamp(-1, 1), torch.zeros(len(cut), 3, 256, 256))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            stages = self.identity.stages(identity_chip(face))
+        stages = [stage.float() for stage in stages]
+        age, _, male = self.head(pooled_stages(stages))
+        return Shown(self.identity.describe(stages), to_growth(age), male, lab(cheeks_of(face)).mean(dim=1))
+
+
+def lab(colours: Tensor) -> Tensor:
+    """sRGB (..., 3) in [-1, 1] → CIE Lab (..., 3), differentiably (see `core.skin.lab_of`)."""
+    share = ((colours + 1) / 2).clamp(1e-4, 1)
+    linear = torch.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
+    to_xyz = torch.tensor([[0.4339, 0.3762, 0.1899], [0.2127, 0.7152, 0.0722], [0.0178, 0.1095, 0.8727]])  # D65 is 1
+    xyz = linear @ to_xyz.T
+    x, y, z = torch.where(xyz > 0.008856, xyz.clamp(min=1e-6) ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(dim=-1)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=-1)
+
+
+def picture_losses(
+    corrector: Corrector, shown: Shown, before: Shown, goal: Goal, settings: CorrectionSettings
+) -> dict[str, Tensor]:
+    """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed."""
+    apart, at_first = corrector.apart(shown.descriptor, goal), corrector.apart(before.descriptor, goal)
+    norm = goal.own.norm(dim=1, keepdim=True).clamp(min=1e-3)
+    along = goal.own / norm
+    share = (apart * along).sum(dim=1, keepdim=True)
+    lacking = (settings.closeness * norm - share).clamp(min=0)
+    changed = apart - at_first
+    rest = changed - (changed * along).sum(dim=1, keepdim=True) * along
+    unclear = F.relu(settings.sex_margin - shown.male * (2 * goal.male - 1)) * goal.shows_sex
+    age = F.huber_loss(shown.growth, goal.growth, delta=settings.age_far, reduction="sum")
+    colour = off_colour(shown.skin, goal.skin)
+    skin = F.huber_loss(colour, torch.zeros_like(colour), delta=settings.skin_far, reduction="sum")
+    return {
+        "likeness": settings.likeness * lacking.square().sum(),
+        "rest": settings.rest * rest.square().sum(),
+        "age": settings.age * age,
+        "sex": settings.sex * unclear.square().sum(),
+        "skin": settings.skin * skin,
+    }
+
+
+class Teacher:
+    """Looks at children, lets a corrector take its steps, and tells it what they were worth."""
+
+    def __init__(
+        self, corrector: Corrector, pipeline: ChildPipeline, settings: CorrectionSettings, *, compiled: bool = False
+    ) -> None:
+        """`compiled`: see `PhotoGradients`."""
+        self.corrector, self.pipeline, self.settings = corrector, pipeline, settings
+        models = pipeline.models
+        self.judge = Judge(models.identity, models.age_head)
+        self.gradients = PhotoGradients(models.preview, workers=2, compiled=compiled)
+
+    def teach(self, children: Children) -> dict[str, float]:
+        """Add to the gradients of the network what follows from its steps; returns the mean losses of each look."""
+        goal, latent = children.goal, children.latent
+        first = shown = together(list(self.gradients.pool.map(self._see, latent)))
+        told: dict[str, float] = {}
+        for look in range(1, self.settings.looks + 1):
+            along = self.corrector.along(latent, shown, goal)
+            moved = latent + self.corrector.spread(along)
+            views = [_View(self, one(first, row), one(goal, row)) for row in range(len(latent))]
+            _, slopes = self.gradients(moved, views)
+            hats = F.relu(self.pipeline.models.headwear.read(moved) - SURELY_BARE).square().sum()
+            length = along.square().mean(dim=(1, 2))
+            extra = self.settings.hats * hats + self.settings.length * length.sum()
+            ((moved * slopes).sum() + extra).div(len(latent)).backward()
+            for name in views[0].losses:
+                told[f"{name}_{look}"] = float(np.mean([view.losses[name] for view in views]))
+            told[f"step_{look}"] = length.detach().mean().sqrt().item()
+            latent, shown = moved.detach(), together([view.shown for view in views])
+        return told
+
+    def _see(self, latent: Tensor) -> Shown:
+        return Shown.in_sight(self.pipeline.estimator.see(latent[None]))
+
+    @torch.no_grad()
+    def check(self, corrector: Corrector, children: Children) -> dict[str, float]:
+        """How near children come, look by look, as the program sees them: the share of their parents' own that they
+        show, and what they miss of growth and skin (Lab)."""
+        found: dict[str, list[float]] = {}
+        for row in range(len(children.latent)):
+            goal, latent = one(children.goal, row), children.latent[row : row + 1]
+            for look in range(self.settings.looks + 1):
+                shown = self._see(latent[0])
+                share = (corrector.apart(shown.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
+                found.setdefault(f"check_share_{look}", []).append(share.item())
+                found.setdefault(f"check_growth_{look}", []).append((shown.growth - goal.growth).abs().item())
+                found.setdefault(f"check_skin_{look}", []).append(off_colour(shown.skin, goal.skin).norm().item())
+                latent = latent + corrector.step(latent, shown, goal)
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+class _View:
+    """The loss of one drawing, which remembers what it saw."""
+
+    shown: Shown
+    losses: dict[str, float]
+
+    def __init__(self, teacher: Teacher, first: Shown, goal: Goal) -> None:
+        self.teacher, self.first, self.goal = teacher, first, goal
+
+    def __call__(self, cut: Tensor) -> Tensor:
+        shown = self.teacher.judge(cut)
+        losses = picture_losses(self.teacher.corrector, shown, self.first, self.goal, self.teacher.settings)
+        self.shown = Shown(*(part.detach() for part in vars(shown).values()))
+        self.losses = {name: value.item() for name, value in losses.items()}
+        return torch.stack(list(losses.values())).sum()
+
+
+def train_correction(
+    pipeline: ChildPipeline,
+    parents: dict[str, list[Latent]],
+    folder: Path,
+    settings: CorrectionSettings = CorrectionSettings(),
+    *,
+    compiled: bool = False,
+) -> Correction:
+    """Run the training, or go on with one that `folder` holds; leaves a log and `correction.safetensors` there."""
+    torch.manual_seed(settings.seed)
+    models, model = pipeline.models, Correction()
+
+    def corrector_of(network: nn.Module) -> Corrector:
+        return Corrector(cast(Correction, network), models.takes_after.model, models.ageing, models.directions)
+
+    teacher = Teacher(corrector_of(model), pipeline, settings, compiled=compiled)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_cosine(step, settings.warmup, settings.steps)
+    )
+    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    parts = {"model": model, "optimiser": optimiser, "schedule": schedule, "mean": mean}
+    log = TrainingLog(folder, settings=asdict(settings), every=25)
+    checkpoint = folder / "correction.pt"
+    start = load_checkpoint(checkpoint, **parts) if checkpoint.is_file() else 0
+    check = Nursery(pipeline, parents, settings, settings.seed).children(settings.held_back)
+    nursery = Nursery(pipeline, parents, settings, settings.seed + 1 + start)
+    for step, children in zip(range(start + 1, settings.steps + 1), ahead(nursery.batches()), strict=False):
+        model.train()
+        optimiser.zero_grad()
+        losses = teacher.teach(children)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        mean.update_parameters(model)
+        log.add(step, **losses)
+        if step % settings.check_every == 0 or step == settings.steps:
+            log.note(step, **teacher.check(corrector_of(mean.module.eval()), check))
+            save_checkpoint(checkpoint, step=step, settings=asdict(settings), **parts)
+            save_weights(mean.module, folder / CORRECTION_FILE)
+    return cast(Correction, mean.module)
+
+
+def together(every: Sequence[B]) -> B:
+    """Several as one batch."""
+    first = every[0]
+    return replace(
+        first, **{part.name: torch.cat([getattr(some, part.name) for some in every]) for part in fields(first)}
+    )
+
+
+def one(batch: B, row: int) -> B:
+    """One row of a batch."""
+    return replace(batch, **{part.name: getattr(batch, part.name)[row : row + 1] for part in fields(batch)})
