@@ -24,6 +24,7 @@ from storage.blobs import BlobStore
 from storage.clock import Clock, utc_now
 from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
+from storage.forking import transactions
 from storage.repositories.base import Tools
 from storage.repositories.chats import Chats
 from storage.repositories.conversations import Conversations
@@ -63,7 +64,7 @@ class Store:
 
     @contextmanager
     def _open(self, sessions: sessionmaker[Session]) -> Iterator[Unit]:
-        with database_faults():
+        with database_faults(), transactions().one():
             unit = Unit(sessions(), self.blobs, self.clock)
             try:
                 yield unit

@@ -168,8 +168,11 @@ class OpenVinoEngine:
         return request
 
     def prepare(self) -> None:
-        """Compile what a first child needs, in a thread of its own: the process has other things to load meanwhile."""
-        threading.Thread(target=self._prepare, name="graphs").start()
+        """Compile what a first child needs, in a thread of its own: the process has other things to load meanwhile.
+
+        Python must wait for it at the end, whoever starts it: it aborts the process when a thread dies under OpenVINO.
+        """
+        threading.Thread(target=self._prepare, name="graphs", daemon=False).start()
 
     def _prepare(self) -> None:
         for name in FIRST:

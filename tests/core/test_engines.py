@@ -241,6 +241,21 @@ def test_a_process_that_ends_does_not_wait_for_graphs(models: Models) -> None:
     assert told.stdout.split().count("compiled") <= 2, "of seven"
 
 
+def test_a_process_that_ends_waits_for_the_graph_at_hand_whoever_asked_for_it(models: Models) -> None:
+    """A thread that comes back from OpenVINO into a Python that is being taken down aborts the process."""
+    script = (
+        "import sys, threading, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
+        "from core.models import Models\n"
+        "openvino_engine.OpenVinoEngine._compiled = lambda *_: time.sleep(1) or print('compiled', flush=True)\n"
+        "load = lambda: choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
+        "threading.Thread(target=load, daemon=True).start()\n"
+        "while 'graphs' not in [thread.name for thread in threading.enumerate()]:\n    time.sleep(0.01)\n"
+    )
+    command = [sys.executable, "-c", script, str(models.weights)]
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 0 and "compiled" in told.stdout
+
+
 @pytest.mark.parametrize("where", ["", "Thread(target=drop).start()"], ids=["main thread", "another thread"])
 def test_a_signal_is_survived_wherever_the_last_engine_ended(models: Models, where: str) -> None:
     """Python's handlers run on the stack for signals, which OpenVINO replaces. Time limits of tasks are signals."""
