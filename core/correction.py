@@ -142,11 +142,18 @@ class Corrector:
         """
         goal = Goal.of_one(own, age=age, male=male, skin=skin)
         for _ in range(LOOKS):
-            sight = see(latent)
-            latent = recolour(latent, sight.skin, skin, self.directions)
-            painted = replace(sight, skin=skin.nearest(sight.skin))
-            latent = latent + self.step(latent, Shown.in_sight(painted), goal)
+            latent, shown = self.painted(latent, Shown.in_sight(see(latent)), goal)
+            latent = latent + self.step(latent, shown, goal)
         return latent
+
+    def painted(self, latent: Tensor, shown: Shown, goal: Goal) -> tuple[Tensor, Shown]:
+        """W+ (B, L, D), whose drawings are `shown`, with the skin of the goal, and what is to be seen then."""
+        latents, colours = [], []
+        for row, seen in enumerate(shown.skin.numpy()):
+            skin = SkinRange(*goal.skin[row].numpy())
+            latents.append(recolour(latent[row : row + 1], seen, skin, self.directions))
+            colours.append(torch.from_numpy(skin.nearest(seen)))
+        return torch.cat(latents), replace(shown, skin=torch.stack(colours))
 
     def step(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
         """The change (B, L, D) of W+ (B, L, D), whose drawings are `shown`, towards the goal."""

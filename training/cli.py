@@ -235,6 +235,8 @@ def correction(
     drawn: Drawn,
     first: Annotated[int, typer.Option(min=1, help="Take so many of the portraits: others are for checks.")] = 500,
     steps: Annotated[int, typer.Option(min=1)] = 2400,
+    start: Annotated[Path | None, typer.Option(help="Folder of a trained network to go on from.")] = None,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Let torch compile: faster; needs a C++ compiler.")
     ] = False,
@@ -244,15 +246,17 @@ def correction(
     """Train what corrects a child after a look at it, by gradients through its drawing."""
     import torch
 
+    from core.correction import load_correction
     from core.pipeline import ChildPipeline
     from training.correction import CorrectionSettings, parents_of_photos, train_correction
 
-    pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps)
+    pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps, learning_rate=rate)
     paths = sorted(photos.glob("*.jpg"))[:first] + sorted(drawn.glob("*.jpg"))[: settings.drawn]
     with Progress(console=Console(file=sys.stderr)) as bars:
         parents = parents_of_photos(pipeline, list(bars.track(paths, description="encoding")), settings)
     torch.set_num_threads(1)  # two children at a time, a thread each
-    train_correction(pipeline, parents, out, settings, compiled=compiled)
+    begin = load_correction(start) if start else None
+    train_correction(pipeline, parents, out, settings, begin=begin, compiled=compiled)
     typer.echo(out)
 
 

@@ -54,9 +54,15 @@ class CorrectionSettings:
     warmup: int = 100
     weight_decay: float = 0.02
     average: float = 0.99  # decay of the running mean of the weights, which is what ships
+    alike: float = 0.5  # share of couples of whom one was chosen for being like the other, as in life
+    suitors: int = 12  # among so many
+    rivals: int = 24  # other couples that a child could be of; half of them are the likest of a crowd
+    crowd: int = 256
     closeness: float = 1.0  # the share of its parents' own that a child shall show
     rest: float = 0.2  # weight of changes of the descriptor that nobody asked for
     likeness: float = 2.0
+    kinship: float = 0.1
+    kinship_sharp: float = 0.03  # distance of descriptors that makes one couple e times as likely as another
     age: float = 8.0
     age_far: float = 0.15  # growth beyond which a miss counts linearly
     sex: float = 0.05
@@ -72,10 +78,20 @@ class CorrectionSettings:
 
 @dataclass(frozen=True, eq=False)
 class Children:
-    """Latents (B, L, D) as they are drawn at first, with what they shall show."""
+    """Latents (B, L, D) as they are drawn at first, with what they shall show, and couples that they could be of.
+
+    `couples` (B, K, 2, 128): descriptors of moms and dads on their photos, a child's own first. `mix` (B,) in [0, 1].
+    """
 
     latent: Tensor
     goal: Goal
+    couples: Tensor
+    mix: Tensor
+
+    def one(self, row: int) -> Children:
+        """One of them."""
+        rows = slice(row, row + 1)
+        return Children(self.latent[rows], one(self.goal, row), self.couples[rows], self.mix[rows])
 
 
 def parents_of_photos(
@@ -100,13 +116,20 @@ class Nursery:
     def __init__(
         self, pipeline: ChildPipeline, parents: dict[str, list[Latent]], settings: CorrectionSettings, seed: int
     ) -> None:
-        self.pipeline, self.parents, self.settings = pipeline, parents, settings
+        self.pipeline, self.settings = pipeline, settings
+        self.moms, self.dads = parents["female"], parents["male"]
+        self.looks = [torch.from_numpy(np.stack([one.descriptor for one in some])) for some in (self.moms, self.dads)]
         self.chance = np.random.default_rng(seed)
 
     def children(self, count: int) -> Children:
         """So many, each of another couple, age and sex."""
         every = [self._child() for _ in range(count)]
-        return Children(torch.cat([child.latent for child in every]), together([child.goal for child in every]))
+        return Children(
+            latent=torch.cat([child.latent for child in every]),
+            goal=together([child.goal for child in every]),
+            couples=torch.cat([child.couples for child in every]),
+            mix=torch.cat([child.mix for child in every]),
+        )
 
     def batches(self) -> Iterator[Children]:
         """Enough for one step of training after the other, without end."""
@@ -115,14 +138,43 @@ class Nursery:
 
     @torch.no_grad()
     def _child(self) -> Children:
-        mom, dad = (some[int(self.chance.integers(len(some)))] for some in self.parents.values())
+        mom, dad = self._couple()
         wish = Wish(seed=int(self.chance.integers(1 << 30)), mix=float(self.chance.choice(self.settings.mixes)))
-        born = self.pipeline.inherit(mom, dad, wish)
+        born = self.pipeline.inherit(self.moms[mom], self.dads[dad], wish)
         young = self.chance.random() < self.settings.young
         age = float(self.chance.uniform(0.5, 18) if young else self.chance.uniform(18, self.settings.oldest))
         male = bool(self.chance.random() < 0.5)
         aged = self.pipeline.takes_after(born.latent, born.own, age=age, male=male)
-        return Children(aged, Goal.of_one(born.own, age=age, male=male, skin=born.skin))
+        return Children(
+            latent=aged,
+            goal=Goal.of_one(born.own, age=age, male=male, skin=born.skin),
+            couples=self._couples(mom, dad)[None],
+            mix=torch.tensor([wish.mix / 100]),
+        )
+
+    def _couple(self) -> tuple[int, int]:
+        """The numbers of a mom and a dad."""
+        mom = int(self.chance.integers(len(self.moms)))
+        dads = self.chance.integers(len(self.dads), size=self.settings.suitors)
+        if self.chance.random() >= self.settings.alike:
+            return mom, int(dads[0])
+        of_women, of_men = (looks - looks.mean(dim=0) for looks in self.looks)
+        return mom, int(dads[int((of_men[dads] - of_women[mom]).norm(dim=1).argmin())])
+
+    def _couples(self, mom: int, dad: int) -> Tensor:
+        """Descriptors of a couple and of its rivals, none of whom is one of them: (K, 2, 128)."""
+        own = torch.stack([looks[one] for looks, one in zip(self.looks, (mom, dad), strict=True)])[None]
+        if min(len(looks) for looks in self.looks) == 1:
+            return own
+        others = torch.stack([self._others(*of) for of in zip(self.looks, (mom, dad), strict=True)], dim=1)
+        likest = (others.mean(dim=1) - own.mean(dim=1)).norm(dim=1).argsort()
+        half = self.settings.rivals // 2
+        return torch.cat((own, others[likest[:half]], others[likest[half:][: self.settings.rivals - half]]))
+
+    def _others(self, looks: Tensor, but: int) -> Tensor:
+        """Descriptors of a crowd (N, 128) without one of them."""
+        number = self.chance.integers(len(looks) - 1, size=self.settings.crowd)
+        return looks[number + (number >= but)]
 
 
 class Judge:
@@ -152,9 +204,13 @@ def lab(colours: Tensor) -> Tensor:
 
 
 def picture_losses(
-    corrector: Corrector, shown: Shown, before: Shown, goal: Goal, settings: CorrectionSettings
+    corrector: Corrector, shown: Shown, before: Shown, children: Children, settings: CorrectionSettings
 ) -> dict[str, Tensor]:
-    """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed."""
+    """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed.
+
+    "kinship": how unlikely a child's own couple is among its rivals, by the distances that a stranger would judge by.
+    """
+    goal = children.goal
     apart, at_first = corrector.apart(shown.descriptor, goal), corrector.apart(before.descriptor, goal)
     norm = goal.own.norm(dim=1, keepdim=True).clamp(min=1e-3)
     along = goal.own / norm
@@ -166,8 +222,12 @@ def picture_losses(
     age = F.huber_loss(shown.growth, goal.growth, delta=settings.age_far, reduction="sum")
     colour = off_colour(shown.skin, goal.skin)
     skin = F.huber_loss(colour, torch.zeros_like(colour), delta=settings.skin_far, reduction="sum")
+    apart_from = (shown.descriptor[:, None, None] - children.couples).norm(dim=3)
+    logits = -torch.lerp(apart_from[..., 0], apart_from[..., 1], children.mix[:, None]) / settings.kinship_sharp
+    own_couple = torch.zeros(len(logits), dtype=torch.long)
     return {
         "likeness": settings.likeness * lacking.square().sum(),
+        "kinship": settings.kinship * F.cross_entropy(logits, own_couple, reduction="sum"),
         "rest": settings.rest * rest.square().sum(),
         "age": settings.age * age,
         "sex": settings.sex * unclear.square().sum(),
@@ -193,9 +253,10 @@ class Teacher:
         first = shown = together(list(self.gradients.pool.map(self._see, latent)))
         told: dict[str, float] = {}
         for look in range(1, self.settings.looks + 1):
+            latent, shown = self.corrector.painted(latent, shown, goal)
             along = self.corrector.along(latent, shown, goal)
             moved = latent + self.corrector.spread(along)
-            views = [_View(self, one(first, row), one(goal, row)) for row in range(len(latent))]
+            views = [_View(self, one(first, row), children.one(row)) for row in range(len(latent))]
             _, slopes = self.gradients(moved, views)
             hats = F.relu(self.pipeline.models.headwear.read(moved) - SURELY_BARE).square().sum()
             length = along.square().mean(dim=(1, 2))
@@ -223,6 +284,9 @@ class Teacher:
                 found.setdefault(f"check_share_{look}", []).append(share.item())
                 found.setdefault(f"check_growth_{look}", []).append((shown.growth - goal.growth).abs().item())
                 found.setdefault(f"check_skin_{look}", []).append(off_colour(shown.skin, goal.skin).norm().item())
+                kinship = picture_losses(corrector, shown, shown, children.one(row), self.settings)["kinship"]
+                found.setdefault(f"check_kinship_{look}", []).append(kinship.item() / self.settings.kinship)
+                latent, shown = corrector.painted(latent, shown, goal)
                 latent = latent + corrector.step(latent, shown, goal)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
@@ -233,12 +297,12 @@ class _View:
     shown: Shown
     losses: dict[str, float]
 
-    def __init__(self, teacher: Teacher, first: Shown, goal: Goal) -> None:
-        self.teacher, self.first, self.goal = teacher, first, goal
+    def __init__(self, teacher: Teacher, first: Shown, child: Children) -> None:
+        self.teacher, self.first, self.child = teacher, first, child
 
     def __call__(self, cut: Tensor) -> Tensor:
         shown = self.teacher.judge(cut)
-        losses = picture_losses(self.teacher.corrector, shown, self.first, self.goal, self.teacher.settings)
+        losses = picture_losses(self.teacher.corrector, shown, self.first, self.child, self.teacher.settings)
         self.shown = Shown(*(part.detach() for part in vars(shown).values()))
         self.losses = {name: value.item() for name, value in losses.items()}
         return torch.stack(list(losses.values())).sum()
@@ -250,11 +314,17 @@ def train_correction(
     folder: Path,
     settings: CorrectionSettings = CorrectionSettings(),
     *,
+    begin: Correction | None = None,
     compiled: bool = False,
 ) -> Correction:
-    """Run the training, or go on with one that `folder` holds; leaves a log and `correction.safetensors` there."""
+    """Run the training, or go on with one that `folder` holds; leaves a log and `correction.safetensors` there.
+
+    `begin`: a network that has learnt already, to be taught further.
+    """
     torch.manual_seed(settings.seed)
     models, model = pipeline.models, Correction()
+    if begin is not None:
+        model.load_state_dict(begin.state_dict())
 
     def corrector_of(network: nn.Module) -> Corrector:
         return Corrector(cast(Correction, network), models.takes_after.model, models.ageing, models.directions)
