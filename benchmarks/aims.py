@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from core.ageing import OLDEST, aim_at, growth_of
-from core.errors import FaceError
-from core.latents import Latent
 from core.pipeline import Born, ChildPipeline
 from core.wish import Wish
+from training.grown_ups import grown_ups
 
 AGES = (1.0, 3.0, 6.0, 8.0, 12.0, 16.0, 25.0, 40.0, 60.0)
 TURNS = 6
@@ -46,24 +45,9 @@ def children_of_portraits(description: str | None, *, couples: int) -> tuple[Chi
     options.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
-    women, men = grown_ups(pipeline, sorted(chosen.photos.glob("*.jpg"))[chosen.skip :], chosen.couples)
-    parents = enumerate(zip(women, men, strict=True))
+    photos = sorted(chosen.photos.glob("*.jpg"))[chosen.skip :]
+    parents = enumerate(zip(*grown_ups(pipeline, photos, most=chosen.couples).values(), strict=True))
     return pipeline, [pipeline.inherit(mom, dad, Wish(seed=seed)) for seed, (mom, dad) in parents]
-
-
-def grown_ups(pipeline: ChildPipeline, photos: list[Path], count: int) -> tuple[list[Latent], list[Latent]]:
-    """The latents of the first so many women and men from 20 to 65."""
-    found: dict[str, list[Latent]] = {"female": [], "male": []}
-    for path in photos:
-        try:
-            parent = pipeline.encode(path.read_bytes())
-        except FaceError:
-            continue
-        if 20 <= parent.age <= 65 and len(found[parent.sex]) < count:
-            found[parent.sex].append(parent.latent)
-        if min(map(len, found.values())) == count:
-            break
-    return found["female"], found["male"]
 
 
 @torch.inference_mode()

@@ -21,7 +21,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from core.age_estimate import AgeHead, pooled_stages, to_growth
 from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
 from core.device import has_bfloat16
-from core.errors import FaceError, PhotoError
 from core.face_preview import paste
 from core.headwear import SURELY_BARE
 from core.identity import IdentityNetwork, identity_chip
@@ -46,7 +45,6 @@ class CorrectionSettings:
     children: int = 4  # a step
     looks: int = 2  # at each child
     drawn: int = 1500  # parents among so many drawn faces, beside those on photos
-    grown_ups: tuple[float, float] = (20.0, 65.0)
     mixes: tuple[float, ...] = (50, 50, 50, 30, 70, 0, 100)
     young: float = 0.6  # share of children below 18
     oldest: float = 80.0
@@ -92,22 +90,6 @@ class Children:
         """One of them."""
         rows = slice(row, row + 1)
         return Children(self.latent[rows], one(self.goal, row), self.couples[rows], self.mix[rows])
-
-
-def parents_of_photos(
-    pipeline: ChildPipeline, photos: Sequence[Path], settings: CorrectionSettings
-) -> dict[str, list[Latent]]:
-    """The latents of the women and men among photos."""
-    found: dict[str, list[Latent]] = {"female": [], "male": []}
-    low, high = settings.grown_ups
-    for path in photos:
-        try:
-            parent = pipeline.encode(path.read_bytes())
-        except (FaceError, PhotoError):
-            continue
-        if low <= parent.age <= high:
-            found[parent.sex].append(parent.latent)
-    return found
 
 
 class Nursery:

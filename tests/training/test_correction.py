@@ -23,10 +23,10 @@ from training.correction import (
     Nursery,
     Teacher,
     lab,
-    parents_of_photos,
     picture_losses,
     train_correction,
 )
+from training.grown_ups import grown_ups
 
 EXAMPLES = [Path(__file__).parents[2] / "examples" / f"{who}.jpg" for who in ("mom", "dad")]
 TINY = CorrectionSettings(steps=2, children=1, looks=2, held_back=1, check_every=1, warmup=0)
@@ -140,7 +140,7 @@ def test_rivals_are_other_couples_half_of_them_like_the_child_s_own(pipeline: Ch
 def test_a_child_that_is_taught_again_and_again_comes_nearer(pipeline: ChildPipeline) -> None:
     corrector = fresh(pipeline)
     teacher = Teacher(corrector, pipeline, TINY)
-    child = Nursery(pipeline, parents_of_photos(pipeline, EXAMPLES, TINY), TINY, 5).children(1)
+    child = Nursery(pipeline, grown_ups(pipeline, EXAMPLES), TINY, 5).children(1)
     optimiser = torch.optim.Adam(corrector.model.parameters(), lr=1e-3)
     sums = []
     for _ in range(12):
@@ -152,7 +152,7 @@ def test_a_child_that_is_taught_again_and_again_comes_nearer(pipeline: ChildPipe
 
 
 def test_a_training_can_be_gone_on_with(pipeline: ChildPipeline, tmp_path: Path) -> None:
-    parents = parents_of_photos(pipeline, EXAMPLES, TINY)
+    parents = grown_ups(pipeline, EXAMPLES)
     assert [len(some) for some in parents.values()] == [1, 1]
     train_correction(pipeline, parents, tmp_path, CorrectionSettings(**{**vars(TINY), "steps": 1}))
     learnt = train_correction(pipeline, parents, tmp_path, TINY)
