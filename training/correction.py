@@ -59,9 +59,9 @@ class CorrectionSettings:
     closeness: float = 1.0  # the share of its parents' own that a child shall show
     rest: float = 0.2  # weight of changes of the descriptor that nobody asked for
     likeness: float = 2.0
-    kinship: float = 0.1
+    kinship: float = 0.2
     kinship_sharp: float = 0.03  # distance of descriptors that makes one couple e times as likely as another
-    age: float = 8.0
+    age: float = 12.0
     age_far: float = 0.15  # growth beyond which a miss counts linearly
     sex: float = 0.05
     sex_margin: float = 2.0  # logit
