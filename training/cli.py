@@ -249,12 +249,12 @@ def correction(
     from core.correction import load_correction
     from core.pipeline import ChildPipeline
     from training.correction import CorrectionSettings, train_correction
-    from training.grown_ups import grown_ups
+    from training.grown_ups import kept_grown_ups
 
     pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps, learning_rate=rate)
     paths = sorted(photos.glob("*.jpg"))[:first] + sorted(drawn.glob("*.jpg"))[: settings.drawn]
     with Progress(console=Console(file=sys.stderr)) as bars:
-        parents = grown_ups(pipeline, bars.track(paths, description="encoding"))
+        parents = kept_grown_ups(pipeline, bars.track(paths, description="encoding"), out / "parents")
     torch.set_num_threads(1)  # two children at a time, a thread each
     begin = load_correction(start) if start else None
     train_correction(pipeline, parents, out, settings, begin=begin, compiled=compiled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,3 +27,21 @@ def grown_ups(pipeline: ChildPipeline, photos: Iterable[Path], *, most: int | No
         if AGES[0] <= parent.age <= AGES[1]:
             found[parent.sex].append(parent.latent)
     return {sex: some[:most] for sex, some in found.items()}
+
+
+def kept_grown_ups(pipeline: ChildPipeline, photos: Iterable[Path], folder: Path) -> dict[str, list[Latent]]:
+    """The same, kept in a folder: a training that goes on finds them there, if its encoder is still the same."""
+    if folder.is_dir():
+        kept = {sex: [Latent.load(path) for path in sorted((folder / sex).iterdir())] for sex in ("female", "male")}
+        if all(one.encoder == pipeline.encoder_version for some in kept.values() for one in some):
+            return kept
+        shutil.rmtree(folder)
+    found = grown_ups(pipeline, photos)
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for sex, some in found.items():
+        (fresh / sex).mkdir(parents=True)
+        for number, one in enumerate(some):
+            one.save(fresh / sex / f"{number:05d}.npz")
+    fresh.rename(folder)
+    return found
