@@ -237,6 +237,9 @@ def correction(
     steps: Annotated[int, typer.Option(min=1)] = 2400,
     start: Annotated[Path | None, typer.Option(help="Folder of a trained network to go on from.")] = None,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-4,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of a run that goes on from --start: how much of the answer is new.")
+    ] = 1.0,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Let torch compile: faster; needs a C++ compiler.")
     ] = False,
@@ -246,9 +249,11 @@ def correction(
     """Train what corrects a child after a look at it, by gradients through its drawing."""
     import torch
 
-    from core.correction import load_correction
+    from core.correction import CORRECTION_FILE, load_correction
+    from core.loading import save_weights
     from core.pipeline import ChildPipeline
     from training.correction import CorrectionSettings, train_correction
+    from training.encoder import blend
     from training.grown_ups import kept_grown_ups
 
     pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps, learning_rate=rate)
@@ -257,7 +262,9 @@ def correction(
         parents = kept_grown_ups(pipeline, bars.track(paths, description="encoding"), out / "parents")
     torch.set_num_threads(1)  # two children at a time, a thread each
     begin = load_correction(start) if start else None
-    train_correction(pipeline, parents, out, settings, begin=begin, compiled=compiled)
+    trained = train_correction(pipeline, parents, out, settings, begin=begin, compiled=compiled)
+    if begin is not None and share < 1:
+        save_weights(blend(begin, trained, share), out / CORRECTION_FILE)
     typer.echo(out)
 
 

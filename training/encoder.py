@@ -7,6 +7,7 @@ look like the photo (pixels, face features, identity), while the drawn pairs kee
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
@@ -33,6 +34,7 @@ from training.photos import AlignedPhotos
 from training.preview import warm_cosine
 
 T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -268,13 +270,13 @@ def resume_encoder(folder: Path) -> Encoder:
 
 
 @torch.no_grad()
-def blend(before: Encoder, after: Encoder, share: float) -> Encoder:
-    """The weights of two encoders, of which one began as the other, averaged: `share` of `after`, the rest of `before`.
+def blend(before: N, after: N, share: float) -> N:
+    """The weights of two networks, of which one began as the other, averaged: `share` of `after`, the rest of `before`.
 
     Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
     increasing inference time".
     """
-    blended, others = Encoder(), before.state_dict()
+    blended, others = copy.deepcopy(after), before.state_dict()
     blended.load_state_dict(
         {
             name: torch.lerp(others[name].float(), value.float(), share) if value.is_floating_point() else value
