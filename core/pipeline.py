@@ -264,7 +264,13 @@ class ChildPipeline:
         answer is `start`.
         """
         model = self.models.encoder
-        projector = Projector(self.models.preview, self.models.identity, w_mean=model.w_mean, w_scale=model.w_scale)
+        projector = Projector(
+            self.models.preview,
+            self.models.identity,
+            w_mean=model.w_mean,
+            w_scale=model.w_scale,
+            whole=lambda w: self.engine.draw(w, size=256).faces,
+        )
         landmarks, picture = self.models.finder.aligned_landmarks(crop), to_tensor(crop)
         given = begin = start.require(self.generator_version).tensor()
         if not averaged:

@@ -22,7 +22,6 @@ from torch import Tensor
 from core.errors import Cancelled
 from core.identity import IdentityNetwork
 from core.losses import NO_MORE, LossMaker, face_mask, weighted_loss
-from core.memory import give_back
 from core.preview import PreviewGenerator
 
 Progress = Callable[[float], None]
@@ -76,8 +75,11 @@ class Projector:
         *,
         w_mean: Tensor,
         w_scale: Tensor,
+        whole: Callable[[Tensor], Tensor],
         more_losses: Mapping[str, LossMaker] = NO_MORE,
     ) -> None:
+        """`whole` draws latents (1, L, D) by the whole generator, (1, 3, 256, 256) in [-1, 1]; no gradients needed."""
+        self.whole = whole
         self.preview = preview
         self.identity = identity
         self.more_losses = more_losses
@@ -115,7 +117,7 @@ class Projector:
             x = origin + moved
             latent = self.w_mean + x * self.w_scale
             if step % settings.full_every == 0:
-                missing = self._missing(latent)
+                missing = self._missing(latent.detach(), half=settings.half)
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.half):
                 drawn = self.preview(latent)
             loss = distance(drawn.float() + missing)[0] + _prior(x, origin, settings)
@@ -144,12 +146,11 @@ class Projector:
         )
 
     @torch.no_grad()
-    def _missing(self, latent: Tensor) -> Tensor:
+    def _missing(self, latent: Tensor, *, half: bool) -> Tensor:
         """What the preview lacks of the true picture (1, 3, 256, 256)."""
-        give_back()
-        whole: Tensor = self.preview.synthesis(latent, size=256)
-        drawn: Tensor = self.preview(latent)
-        return whole - drawn
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            drawn: Tensor = self.preview(latent)
+        return self.whole(latent) - drawn.float()
 
 
 class Best:

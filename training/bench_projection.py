@@ -177,6 +177,7 @@ def _project(judge: Judge, portrait: Portrait, start: Tensor, settings: Projecti
         models.identity,
         w_mean=models.encoder.w_mean,
         w_scale=models.encoder.w_scale,
+        whole=lambda w: judge.pipeline.engine.draw(w, size=256).faces,
         more_losses=research_losses(judge.perceptual),
     )
     return projector.project(to_tensor(portrait.parent.crop), start, mask=portrait.mask, settings=settings)

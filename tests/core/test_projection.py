@@ -13,22 +13,11 @@ from core.losses import PIXEL_LOSSES, face_mask, weighted_loss
 from core.projection import OptimiserName, ProjectionSettings, Projector, clip_stochastically
 
 
-class FlatSynthesis(nn.Module):
+class FlatPreview(nn.Module):
     """Draws a grey picture whose brightness is the mean of the latent."""
 
-    def forward(self, latent: Tensor, *, size: int) -> Tensor:
-        return latent.mean(dim=(1, 2))[:, None, None, None].expand(-1, 3, size, size)
-
-
-class FlatPreview(nn.Module):
-    """The same at 256 px."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.synthesis = FlatSynthesis()
-
     def forward(self, latent: Tensor) -> Tensor:
-        return self.synthesis(latent, size=256)
+        return latent.mean(dim=(1, 2))[:, None, None, None].expand(-1, 3, 256, 256)
 
 
 class NoNetwork(nn.Module):
@@ -42,6 +31,7 @@ def projector() -> Projector:
         NoNetwork(),  # type: ignore[arg-type]
         w_mean=torch.zeros(4),
         w_scale=torch.ones(4),
+        whole=FlatPreview(),
     )
 
 
@@ -90,6 +80,7 @@ def test_the_preview_s_colour_error_does_not_reach_the_latent() -> None:
         NoNetwork(),  # type: ignore[arg-type]
         w_mean=torch.zeros(4),
         w_scale=torch.ones(4),
+        whole=FlatPreview(),
     )
     result = dark.project(GREY, torch.zeros(1, 3, 4), settings=SETTINGS)
     assert result.latent.mean().item() == pytest.approx(0.5, abs=0.1)
