@@ -18,12 +18,10 @@ from torch import Tensor
 from core.latents import Latent
 from core.pipeline import ChildPipeline
 from core.wish import Wish
-from training.family_report import own_couple_first
+from training.family_report import COMPARED_AT, GROWN_AGES, own_couple_first
 from training.grown_ups import grown_ups
 
 YOUNG = (3.0, 8.0, 12.0)
-GROWN = (18.0, 35.0, 60.0)
-COMPARED_AT = 8.0
 
 
 def main() -> None:
@@ -36,8 +34,8 @@ def main() -> None:
     pipeline = ChildPipeline.load(chosen.weights)
     women, men = grown_ups(pipeline, sorted(chosen.photos.glob("*.jpg"))[chosen.skip :]).values()
     chance = np.random.default_rng(3)
-    for name, order in (("by chance", chance.permutation), ("of one people", None)):
-        numbers = [order(len(some)) for some in (women, men)] if order else of_one_people(women, men)
+    by_chance = [chance.permutation(len(some)) for some in (women, men)]
+    for name, numbers in (("by chance", by_chance), ("of one people", of_one_people(women, men))):
         some_women, some_men = (chance.permutation(some[: chosen.couples]) for some in numbers)
         couples = [(women[a], men[b]) for a, b in zip(some_women, some_men, strict=False)]
         print(f"{len(couples)} couples {name}: {report(pipeline, couples)}")
@@ -55,12 +53,12 @@ def of_one_people(women: list[Latent], men: list[Latent]) -> list[np.ndarray]:
 def report(pipeline: ChildPipeline, couples: list[tuple[Latent, Latent]]) -> str:
     """A line of figures. Every other child is a boy."""
     siblings: list[list[Tensor]] = [[], []]
-    missed: dict[str, list[float]] = {"3 to 12": [], **{f"{age:g}": [] for age in GROWN}}
+    missed: dict[str, list[float]] = {"3 to 12": [], **{f"{age:g}": [] for age in GROWN_AGES}}
     for number, (mom, dad) in enumerate(couples):
         male = number % 2 == 1
         for which, descriptors in enumerate(siblings):
             born = pipeline.inherit(mom, dad, Wish(seed=2 * number + which))
-            for age in (*YOUNG, GROWN[number % len(GROWN)]) if which == 0 else (COMPARED_AT,):
+            for age in (*YOUNG, GROWN_AGES[number % len(GROWN_AGES)]) if which == 0 else (COMPARED_AT,):
                 sight = pipeline.estimator.see(pipeline.at_age(born, age=age, male=male))
                 if age == COMPARED_AT:
                     descriptors.append(sight.descriptor)

@@ -40,6 +40,7 @@ from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
 from core.likeness import distance, likeness
 from core.loading import SHIPPED
+from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
 from core.models import Models
 from core.photo import Photo, open_photo
@@ -263,21 +264,13 @@ class ChildPipeline:
         look moved it, it ends less near (docs/projection.md). Where time was too short to come nearer than `start`, the
         answer is `start`.
         """
-        model = self.models.encoder
-        projector = Projector(
-            self.models.preview,
-            self.models.identity,
-            w_mean=model.w_mean,
-            w_scale=model.w_scale,
-            whole=lambda w: self.engine.draw(w, size=256).faces,
-        )
         landmarks, picture = self.models.finder.aligned_landmarks(crop), to_tensor(crop)
         given = begin = start.require(self.generator_version).tensor()
         if not averaged:
             with torch.no_grad():
-                begin = model(picture)
+                begin = self.models.encoder(picture)
         with torch_threads(self.threads):
-            result = projector.project(
+            result = self.projector().project(
                 picture,
                 begin,
                 mask=landmark_mask(landmarks, crop.shape[0], floor=OUTSIDE_THE_FACE),
@@ -288,6 +281,18 @@ class ChildPipeline:
         give_back()
         nearest = min((result.latent, given), key=lambda w: self._unlike(w, start))
         return replace(start, w=nearest[0].numpy())
+
+    def projector(self, more_losses: Mapping[str, LossMaker] = NO_MORE) -> Projector:
+        """What searches for latents, with losses beside its own."""
+        encoder = self.models.encoder
+        return Projector(
+            self.models.preview,
+            self.models.identity,
+            w_mean=encoder.w_mean,
+            w_scale=encoder.w_scale,
+            whole=lambda w: self.engine.draw(w, size=256).faces,
+            more_losses=more_losses,
+        )
 
     def _unlike(self, w: Tensor, person: Latent) -> float:
         """Distance of descriptors between the face that W+ (1, L, D) draws and the photo of a latent."""

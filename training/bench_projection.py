@@ -22,7 +22,7 @@ from core.face_region import landmark_mask
 from core.faces import Pixels
 from core.losses import face_mask, weighted_loss
 from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent
-from core.projection import Projection, ProjectionSettings, Projector
+from core.projection import Projection, ProjectionSettings
 from core.tensors import to_tensor
 from training.identity_report import CHILDHOOD, Judge, Measured
 from training.perceptual import research_losses
@@ -171,15 +171,7 @@ def _start(pipeline: ChildPipeline, portrait: Portrait, name: StartName) -> Tens
 
 
 def _project(judge: Judge, portrait: Portrait, start: Tensor, settings: ProjectionSettings) -> Projection:
-    models = judge.pipeline.models
-    projector = Projector(
-        models.preview,
-        models.identity,
-        w_mean=models.encoder.w_mean,
-        w_scale=models.encoder.w_scale,
-        whole=lambda w: judge.pipeline.engine.draw(w, size=256).faces,
-        more_losses=research_losses(judge.perceptual),
-    )
+    projector = judge.pipeline.projector(research_losses(judge.perceptual))
     return projector.project(to_tensor(portrait.parent.crop), start, mask=portrait.mask, settings=settings)
 
 

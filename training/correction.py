@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ from training.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.photo_gradients import PhotoGradients
 from training.preview import warm_cosine
 
-B = TypeVar("B", Shown, Goal)
+B = TypeVar("B", Shown, Goal, "Children")
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,6 @@ class Children:
     couples: Tensor
     mix: Tensor
 
-    def one(self, row: int) -> Children:
-        """One of them."""
-        rows = slice(row, row + 1)
-        return Children(self.latent[rows], one(self.goal, row), self.couples[rows], self.mix[rows])
-
 
 class Nursery:
     """Children of couples that are put together by chance."""
@@ -101,17 +96,12 @@ class Nursery:
         self.pipeline, self.settings = pipeline, settings
         self.moms, self.dads = parents["female"], parents["male"]
         self.looks = [torch.from_numpy(np.stack([one.descriptor for one in some])) for some in (self.moms, self.dads)]
+        self.unlike_others = [looks - looks.mean(dim=0) for looks in self.looks]
         self.chance = np.random.default_rng(seed)
 
     def children(self, count: int) -> Children:
         """So many, each of another couple, age and sex."""
-        every = [self._child() for _ in range(count)]
-        return Children(
-            latent=torch.cat([child.latent for child in every]),
-            goal=together([child.goal for child in every]),
-            couples=torch.cat([child.couples for child in every]),
-            mix=torch.cat([child.mix for child in every]),
-        )
+        return together([self._child() for _ in range(count)])
 
     def batches(self) -> Iterator[Children]:
         """Enough for one step of training after the other, without end."""
@@ -140,7 +130,7 @@ class Nursery:
         dads = self.chance.integers(len(self.dads), size=self.settings.suitors)
         if self.chance.random() >= self.settings.alike:
             return mom, int(dads[0])
-        of_women, of_men = (looks - looks.mean(dim=0) for looks in self.looks)
+        of_women, of_men = self.unlike_others
         return mom, int(dads[int((of_men[dads] - of_women[mom]).norm(dim=1).argmin())])
 
     def _couples(self, mom: int, dad: int) -> Tensor:
@@ -188,10 +178,7 @@ def lab(colours: Tensor) -> Tensor:
 def picture_losses(
     corrector: Corrector, shown: Shown, before: Shown, children: Children, settings: CorrectionSettings
 ) -> dict[str, Tensor]:
-    """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed.
-
-    "kinship": how unlikely a child's own couple is among its rivals, by the distances that a stranger would judge by.
-    """
+    """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed."""
     goal = children.goal
     apart, at_first = corrector.apart(shown.descriptor, goal), corrector.apart(before.descriptor, goal)
     norm = goal.own.norm(dim=1, keepdim=True).clamp(min=1e-3)
@@ -204,17 +191,24 @@ def picture_losses(
     age = F.huber_loss(shown.growth, goal.growth, delta=settings.age_far, reduction="sum")
     colour = off_colour(shown.skin, goal.skin)
     skin = F.huber_loss(colour, torch.zeros_like(colour), delta=settings.skin_far, reduction="sum")
-    apart_from = (shown.descriptor[:, None, None] - children.couples).norm(dim=3)
-    logits = -torch.lerp(apart_from[..., 0], apart_from[..., 1], children.mix[:, None]) / settings.kinship_sharp
-    own_couple = torch.zeros(len(logits), dtype=torch.long)
     return {
         "likeness": settings.likeness * lacking.square().sum(),
-        "kinship": settings.kinship * F.cross_entropy(logits, own_couple, reduction="sum"),
+        "kinship": settings.kinship * unlikeliness(shown, children, settings.kinship_sharp),
         "rest": settings.rest * rest.square().sum(),
         "age": settings.age * age,
         "sex": settings.sex * unclear.square().sum(),
         "skin": settings.skin * skin,
     }
+
+
+def unlikeliness(shown: Shown, children: Children, sharp: float) -> Tensor:
+    """How unlikely children's own couples are among their rivals, by the distances that a stranger would judge by.
+
+    A cross-entropy, summed up.
+    """
+    apart = (shown.descriptor[:, None, None] - children.couples).norm(dim=3)
+    logits = -torch.lerp(apart[..., 0], apart[..., 1], children.mix[:, None]) / sharp
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long), reduction="sum")
 
 
 class Teacher:
@@ -238,7 +232,7 @@ class Teacher:
             latent, shown = self.corrector.painted(latent, shown, goal)
             along = self.corrector.along(latent, shown, goal)
             moved = latent + self.corrector.spread(along)
-            views = [_View(self, one(first, row), children.one(row)) for row in range(len(latent))]
+            views = [_View(self, one(first, row), one(children, row)) for row in range(len(latent))]
             _, slopes = self.gradients(moved, views)
             hats = F.relu(self.pipeline.models.headwear.read(moved) - SURELY_BARE).square().sum()
             length = along.square().mean(dim=(1, 2))
@@ -259,15 +253,16 @@ class Teacher:
         show, and what they miss of growth and skin (Lab)."""
         found: dict[str, list[float]] = {}
         for row in range(len(children.latent)):
-            goal, latent = one(children.goal, row), children.latent[row : row + 1]
+            child = one(children, row)
+            goal, latent = child.goal, child.latent
             for look in range(self.settings.looks + 1):
                 shown = self._see(latent[0])
                 share = (corrector.apart(shown.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
                 found.setdefault(f"check_share_{look}", []).append(share.item())
                 found.setdefault(f"check_growth_{look}", []).append((shown.growth - goal.growth).abs().item())
                 found.setdefault(f"check_skin_{look}", []).append(off_colour(shown.skin, goal.skin).norm().item())
-                kinship = picture_losses(corrector, shown, shown, children.one(row), self.settings)["kinship"]
-                found.setdefault(f"check_kinship_{look}", []).append(kinship.item() / self.settings.kinship)
+                unlikely = unlikeliness(shown, child, self.settings.kinship_sharp)
+                found.setdefault(f"check_kinship_{look}", []).append(unlikely.item())
                 latent, shown = corrector.painted(latent, shown, goal)
                 latent = latent + corrector.step(latent, shown, goal)
         return {name: float(np.mean(values)) for name, values in found.items()}
@@ -343,12 +338,18 @@ def train_correction(
 
 def together(every: Sequence[B]) -> B:
     """Several as one batch."""
-    first = every[0]
-    return replace(
-        first, **{part.name: torch.cat([getattr(some, part.name) for some in every]) for part in fields(first)}
-    )
+
+    def joined(parts: list[Any]) -> Any:
+        return torch.cat(parts) if isinstance(parts[0], Tensor) else together(parts)
+
+    names = [part.name for part in fields(every[0])]
+    return replace(every[0], **{name: joined([getattr(some, name) for some in every]) for name in names})
 
 
 def one(batch: B, row: int) -> B:
     """One row of a batch."""
-    return replace(batch, **{part.name: getattr(batch, part.name)[row : row + 1] for part in fields(batch)})
+
+    def taken(part: Any) -> Any:
+        return part[row : row + 1] if isinstance(part, Tensor) else one(part, row)
+
+    return replace(batch, **{part.name: taken(getattr(batch, part.name)) for part in fields(batch)})
