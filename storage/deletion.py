@@ -84,7 +84,7 @@ def purge_expired(
     """Delete what has outlived its time (as of `now`, or the store's clock), then files that no row names.
 
     Pictures and latents go when they expire, whatever waits for them. The row of a photo stays as handle of a parent
-    while a latent or an unfinished job needs it.
+    while a latent or any job names it: by it a deletion finds what others drew of its owner.
     """
     now = now or store.clock()
     report = PurgeReport(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage.deletion import delete_user
+from storage.deletion import delete_user, purge_expired
 from storage.errors import NotFound
 from storage.models import Base
 from storage.records import User
 from storage.repositories.removal import DeletionReport
 from storage.unit import Store
-from tests.storage.conftest import HOUR, Furnished
+from tests.storage.conftest import DAY, HOUR, Furnished, TurnableClock
 
 NOTHING = DeletionReport()
 
@@ -95,6 +95,60 @@ def test_children_that_others_drew_from_my_photo_go_too(house: Furnished) -> Non
         }
         assert unit.results.for_job(bens_own.id) is not None
         assert unit.photos.data(bens.id) == b"ben"
+
+
+def test_a_picture_that_another_drew_on_the_last_day_of_a_latent_goes_with_its_parent(
+    house: Furnished, clock: TurnableClock
+) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas = house.photo(anna, b"anna", ttl=HOUR)
+    house.latent(annas, ttl=30 * DAY)
+    clock.turn(30 * DAY - HOUR)
+    bens = house.photo(ben, b"ben", ttl=HOUR)
+    drawn = house.done_job(ben, mom_photo_id=annas.id, dad_photo_id=bens.id, ttl=7 * DAY)
+    clock.turn(HOUR)
+    purge_expired(house.store)
+
+    assert delete_user(house.store, anna.id).results == 1
+
+    assert house.blob_files() == []
+    with house.store.view() as unit:
+        assert unit.results.for_job(drawn.id) is None
+        assert unit.jobs.get(drawn.id).result == {}
+
+
+def test_what_a_finished_job_tells_of_a_parent_goes_however_late_they_delete(
+    house: Furnished, clock: TurnableClock
+) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas = house.photo(anna, b"anna", ttl=HOUR)
+    drawn = house.done_job(ben, mom_photo_id=annas.id, ttl=HOUR)
+    clock.turn(7 * DAY)
+    purge_expired(house.store)
+    delete_user(house.store, anna.id)
+    with house.store.view() as unit:
+        assert unit.jobs.get(drawn.id).result == {}
+
+
+def test_the_names_that_another_typed_for_a_person_go_with_them(house: Furnished, folders: list[Path]) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas, bens = house.photo(anna, b"anna"), house.photo(ben, b"ben")
+    state = {"mom": {"photo_id": annas.id, "sender": anna.id}, "names": ["typed-for-anna", "Ben"], "stamp": 2}
+    own = {"mom": {"photo_id": bens.id, "sender": ben.id}, "names": ["Ben", "nobody"], "stamp": 2}
+    card = {"line": "Say", "key": "card", "faces": None, "card": {"mom_name": "typed-for-anna", "dad_name": "Ben"}}
+    told = {"line": "Say", "key": "here", "faces": None, "card": None}
+    job = house.done_job(ben, mom_photo_id=annas.id, dad_photo_id=bens.id, reply={"user": "2", "lines": [card, told]})
+    with house.store.unit() as unit:
+        unit.conversations.save("telegram", "group", ben.id, state)
+        unit.conversations.save("telegram", "elsewhere", ben.id, own)
+        unit.commit()
+    delete_user(house.store, anna.id)
+    with house.store.view() as unit:
+        saved = [unit.conversations.get("telegram", chat, ben.id) for chat in ("group", "elsewhere")]
+        assert [found.state for found in saved if found] == [{"mom": None, "names": [], "stamp": 2}, own]
+        assert unit.jobs.get(job.id).reply == {"user": "2", "lines": [told]}
+    if folders == [house.home]:
+        assert traces(folders, [b"typed-for-anna"]) == []
 
 
 def test_a_worker_that_comes_back_late_cannot_bring_anything_back(house: Furnished) -> None:

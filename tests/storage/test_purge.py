@@ -66,9 +66,10 @@ def test_the_handle_of_a_parent_lives_as_long_as_a_latent_or_a_job_needs_it(
         unit.jobs.cancel(job.id)
         unit.commit()
     purge_expired(house.store)
-    assert [is_there(house, photo) for photo in (encoded, wanted)] == [False, False]
-    with house.store.view() as unit:
-        assert unit.jobs.get(job.id).dad_photo_id is None
+    assert [is_there(house, photo) for photo in (encoded, wanted)] == [False, True]
+    clock.turn(KEEP_HANDLED)
+    purge_expired(house.store)
+    assert [is_there(house, thing) for thing in (job, wanted)] == [False, False]
 
 
 def test_old_jobs_and_idle_conversations_go_but_never_unfinished_work(house: Furnished, clock: TurnableClock) -> None:
