@@ -92,7 +92,7 @@ def test_a_job_stays_while_its_picture_does(house: Furnished, clock: TurnableClo
 
 def test_files_that_no_row_names_go_after_a_time_of_grace(house: Furnished, clock: TurnableClock) -> None:
     photo = house.photo(house.user(), ttl=10 * DAY)
-    orphan, fresh = (house.store.blobs.put(b"orphan") for _ in range(2))
+    orphan, fresh = (house.store.blobs.put(b"orphan", "nobody's") for _ in range(2))
     draft = house.blob_files()[0].with_name(".draft")
     draft.write_bytes(b"half")
     for path in house.blob_files():
