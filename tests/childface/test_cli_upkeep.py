@@ -145,17 +145,20 @@ def test_weights_fetch_of_what_is_there_prints_the_folder(terminal: Terminal, go
     assert json.loads((terminal.settings.weights_dir / weights.MANIFEST).read_text())
 
 
+CONTEXT = "photo original anna 1"
+
+
 def test_the_key_is_changed_and_what_was_kept_can_still_be_read(terminal: Terminal) -> None:
     terminal.run("db", "upgrade")
     store = open_store(terminal.settings)
-    blob = store.blobs.put(b"a photo")
+    blob = store.blobs.put(b"a photo", CONTEXT)
     before = terminal.settings.key_path.read_bytes()
 
     run = terminal.run("db", "rotate-key", "--json")
 
     assert run.code == 0 and run.json == {"reencrypted": 1, "unreadable": 0, "resumed": False}
     assert terminal.settings.key_path.read_bytes() != before
-    assert store.blobs.get(blob) == b"a photo"
+    assert store.blobs.get(blob, CONTEXT) == b"a photo"
     store.database.close()
 
 
