@@ -74,7 +74,8 @@ def _checkpoint(cursor: DBAPICursor) -> bool:
     cursor.execute(f"PRAGMA busy_timeout = {int(SCRUB_SECONDS * 1000)}")
     try:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return bool(cursor.fetchone()[0])
+        busy, *_ = cursor.fetchone() or (True,)
+        return bool(busy)
     finally:
         # Whoever has this connection next waits for others as long as ever.
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

@@ -1,12 +1,16 @@
 """What leaves when somebody says /delete_my_data."""
 
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from storage.database import BUSY_SECONDS
 from storage.deletion import delete_user, purge_expired
 from storage.errors import NotFound
 from storage.models import Base
@@ -240,6 +244,44 @@ def test_after_deletion_no_file_of_sqlite_remembers_the_person(house: Furnished,
 
     delete_user(house.store, user.id)
     assert traces(folders, words) == []
+
+
+@contextmanager
+def somebody_reads(house: Furnished) -> Iterator[None]:
+    """As a backup or a shell does: an older state of the database stays in use."""
+    reader = house.store.database.reader_factory()
+    reader.execute(text("SELECT count(*) FROM users")).all()
+    try:
+        yield
+    finally:
+        reader.rollback()
+        reader.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_reader_does_not_hold_up_a_deletion_and_afterwards_no_file_remembers_the_person(
+    house: Furnished, folders: list[Path]
+) -> None:
+    user, words = full_house(house)
+    house.store.database.scrub()
+    with somebody_reads(house):
+        deleting = threading.Thread(target=delete_user, args=(house.store, user.id), daemon=True)
+        deleting.start()
+        deleting.join(BUSY_SECONDS / 2)
+        assert not deleting.is_alive(), "it waits for the reader"
+        with house.store.view() as unit:
+            assert unit.users.find(user.platform, user.platform_user_id) is None
+        assert not house.store.database.scrub(), "the checkpoint's answer must be heeded"
+        assert traces(folders, words) != [], "what docs/privacy.md says of readers would not be true"
+    assert house.store.database.scrub()
+    assert traces(folders, words) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_emptying_the_write_ahead_file_leaves_a_connection_as_patient_as_it_was(house: Furnished) -> None:
+    house.store.database.scrub()
+    with house.store.database.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == BUSY_SECONDS * 1000
 
 
 @pytest.mark.servers
