@@ -44,8 +44,8 @@ class SealedColumns:
         What they sealed before is then seen; who begins after it looks for a newer key first.
         """
         if self._tools.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-            tables = ", ".join(model.__tablename__ for model in COLUMNS)
-            self._tools.session.execute(text(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"))
+            # Those of COLUMNS.
+            self._tools.session.execute(text("LOCK TABLE inbox, inbox_answers, secrets IN SHARE ROW EXCLUSIVE MODE"))
 
     def renew(self) -> tuple[int, int]:
         """Seal anew what is not under the newest key; how many that were, and how many no key opens."""
