@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
 
-SCRUB_SECONDS = 0.2
-"""How long emptying the write-ahead file waits for readers; whoever deletes their data waits for it."""
+IMPATIENT, PATIENT = "PRAGMA busy_timeout = 200", "PRAGMA busy_timeout = 30000"
+"""How many milliseconds emptying the write-ahead file waits for readers, and everything else for others: whoever deletes
+their data waits for the former. The latter is `BUSY_SECONDS`."""
 
 DEADLOCK = "40P01"
 """PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
@@ -53,7 +54,7 @@ class Database:
 
         Deleted cells are zeroed in the main file (secure_delete), but their old pages stay readable in the write-ahead
         file until it is emptied. That cannot be while somebody reads an older state of the database (a backup, a
-        shell): then the answer is False after `SCRUB_SECONDS`, and it is to be tried again (`tasks/housekeeping.py`).
+        shell): then the answer is False after a moment, and it is to be tried again (`tasks/housekeeping.py`).
         """
         if self.engine.dialect.name != "sqlite":
             return True
@@ -71,14 +72,14 @@ class Database:
 
 def _checkpoint(cursor: DBAPICursor) -> bool:
     """Empty the write-ahead file; True when a reader or a writer did not let us."""
-    cursor.execute(f"PRAGMA busy_timeout = {int(SCRUB_SECONDS * 1000)}")
+    cursor.execute(IMPATIENT)
     try:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         busy, *_ = cursor.fetchone() or (True,)
         return bool(busy)
     finally:
         # Whoever has this connection next waits for others as long as ever.
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute(PATIENT)
 
 
 def open_database(url: str) -> Database:
