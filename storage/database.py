@@ -27,8 +27,8 @@ BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
 
 IMPATIENT, PATIENT = "PRAGMA busy_timeout = 200", "PRAGMA busy_timeout = 30000"
-"""How many milliseconds emptying the write-ahead file waits for readers, and everything else for others: whoever deletes
-their data waits for the former. The latter is `BUSY_SECONDS`."""
+"""How many milliseconds emptying the write-ahead file waits for readers, and everything else for others: whoever
+deletes their data waits for the former. The latter is `BUSY_SECONDS`."""
 
 DEADLOCK = "40P01"
 """PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
