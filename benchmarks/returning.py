@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from storage import binding
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, UserRow
 from storage.unit import Store
 
@@ -72,11 +73,20 @@ def _copy(
             if "chat_id" in other:
                 other["chat_id"] = number
             if other.get("blob_key"):
-                other["blob_key"] = store.blobs.put(store.blobs.get(row["blob_key"]))
+                data = store.blobs.get(row["blob_key"], _context(model, row))
+                other["blob_key"] = store.blobs.put(data, _context(model, other))
             if "reply" in other:
                 other["reply"] = {**other["reply"], "user": number}
             copied[model].append(other)
     return copied
+
+
+def _context(model: type[Any], row: dict[str, Any]) -> str:
+    """What the file of a row is bound to."""
+    if model is PhotoRow:
+        return binding.of_photo(row["kind"], row["owner_id"], row["id"])
+    names = ("owner_id", "photo_sha256", "face", "encoder_version", "quality")
+    return binding.of_latent(*(row[name] for name in names))
 
 
 def _renamed(value: Any, new: dict[str, str]) -> Any:

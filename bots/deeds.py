@@ -171,6 +171,7 @@ class TurnRun:
         """Perform one deed; some bring about an event."""
         match deed:
             case QueueEncode(photo_id, reply_to):
+                self._quotas.looked_at(unit, self._who.platform, self._who.user)
                 self._add_job(unit, "encode", reply_to, photo_id=photo_id)
             case QueueDrawing():
                 return self._queue_drawing(unit, deed)
@@ -235,9 +236,11 @@ class TurnRun:
                 unit.photos.get(photo_id)
         except NotFound:
             return DrawingFailed("?", "photo_gone", {})
-        full = self._quotas.for_drawing(unit, self._owner, self._who.platform, self._who.chat_id, self._now)
+        number, where = unit.users.get(self._owner).platform_user_id, (self._who.platform, self._who.chat_id)
+        full = self._quotas.for_drawing(unit, where[0], number, where[1], self._now)
         if full is not None:
             return DrawingFailed("?", full.code, dict(full.facts))
+        self._quotas.drawn(unit, where[0], number, where[1])
         names = ("age", "mix", "sex", "seed", "tongue", "genes", "looks")
         wish = {name: getattr(child, name) for name in names}
         kind: JobKind = "grow" if deed.kind == "clip" else deed.kind

@@ -231,10 +231,11 @@ class Dialogue:
             reply_to = reply_to or ReplyTo()
             owner, role = self.groups.find_round(who, user.id, photos[0].role, reply_to.message_id, reply_to.user)
             photos = [replace(photos[0], role=role), *photos[1:]]
-        full = self._photos_full(owner)
+        full = self._photos_full(who)
         if full is not None:
+            # In their own conversation: whose round they answered goes on, and is not told to wait.
             refused = PhotoNotTaken(full.code, dict(full.facts), photos[0].message_id)
-            return self._turn(who, owner, user.id, lambda unit: refused)
+            return self._turn(who, user.id, user.id, lambda unit: refused)
         return self._turn(
             who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})
         )
@@ -306,9 +307,9 @@ class Dialogue:
         asked = bool(waits) and now - state.touched <= OPEN_FOR
         return asked or desk.lacks(role, now)
 
-    def _photos_full(self, owner: str) -> Full | None:
+    def _photos_full(self, who: Who) -> Full | None:
         with self.store.view() as unit:
-            return self._defaults.quotas.for_photo(unit, owner, self.store.clock())
+            return self._defaults.quotas.for_photo(unit, who.platform, who.user, self.store.clock())
 
     def _told_to_wait(self, who: Who) -> bool:
         """Whether this person's photos are used up for now, and they know it."""

@@ -1,6 +1,7 @@
 """How much one person, and one chat, may ask for in an hour and in a day. Zero means: as much as they like.
 
-Counted are job rows, so every bot process counts the same, and a restart forgets nothing.
+Uses are counted in the database, so every bot process counts the same, and a restart forgets nothing; nor does deleting
+one's data (`storage/repositories/quota_uses.py`).
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.records import JobKind
+from storage.repositories.quota_uses import Subject, UseKind, chat, person
 from storage.unit import Unit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DRAWINGS: tuple[JobKind, ...] = ("child", "grow", "card")
-PHOTOS: tuple[JobKind, ...] = ("encode",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +39,46 @@ class Quotas:
     chat_day: int = 0
     photos_hour: int = 0
 
-    def for_drawing(self, unit: Unit, user_id: str, platform: str, chat_id: str, now: datetime) -> Full | None:
-        """Whether somebody has to wait for the next drawing; the longest wait, if several quotas are used up."""
-        mine, ours = {"user_id": user_id}, {"platform": platform, "chat_id": chat_id}
+    def for_drawing(self, unit: Unit, platform: str, number: str, chat_id: str, now: datetime) -> Full | None:
+        """Whether somebody has to wait for the next drawing; the longest wait, if several quotas are used up.
+
+        `number` is the platform's number of the person.
+        """
+        mine, ours = person(platform, number), chat(platform, chat_id)
         return _longest(
             [
-                _full(unit, "quota_user", DRAWINGS, self.user_hour, HOUR, now, mine),
-                _full(unit, "quota_user", DRAWINGS, self.user_day, DAY, now, mine),
-                _full(unit, "quota_chat", DRAWINGS, self.chat_hour, HOUR, now, ours),
-                _full(unit, "quota_chat", DRAWINGS, self.chat_day, DAY, now, ours),
+                _full(unit, "quota_user", "drawing", self.user_hour, HOUR, now, mine),
+                _full(unit, "quota_user", "drawing", self.user_day, DAY, now, mine),
+                _full(unit, "quota_chat", "drawing", self.chat_hour, HOUR, now, ours),
+                _full(unit, "quota_chat", "drawing", self.chat_day, DAY, now, ours),
             ]
         )
 
-    def for_photo(self, unit: Unit, user_id: str, now: datetime) -> Full | None:
-        """Whether somebody has to wait before the next photo is looked at."""
-        return _full(unit, "quota_photos", PHOTOS, self.photos_hour, HOUR, now, {"user_id": user_id})
+    def drawn(self, unit: Unit, platform: str, number: str, chat_id: str) -> None:
+        """Count a drawing, if anybody limits them."""
+        if self.user_hour or self.user_day or self.chat_hour or self.chat_day:
+            unit.uses.add("drawing", person(platform, number), chat(platform, chat_id))
+
+    def for_photo(self, unit: Unit, platform: str, number: str, now: datetime) -> Full | None:
+        """Whether somebody has to wait before the next photo of theirs is looked at, in whose round ever."""
+        return _full(unit, "quota_photos", "photo", self.photos_hour, HOUR, now, person(platform, number))
+
+    def looked_at(self, unit: Unit, platform: str, number: str) -> None:
+        """Count a photo, if anybody limits them."""
+        if self.photos_hour:
+            unit.uses.add("photo", person(platform, number))
 
 
 def _full(
-    unit: Unit,
-    code: str,
-    kinds: Sequence[JobKind],
-    most: int,
-    window: timedelta,
-    now: datetime,
-    whose: dict[str, str],
+    unit: Unit, code: str, kind: UseKind, most: int, window: timedelta, now: datetime, whose: Subject
 ) -> Full | None:
-    """With the `most`-th newest job still inside the window, the next one has to wait until that has left it."""
+    """With the `most`-th newest use still inside the window, the next one has to wait until that has left it."""
     if not most:
         return None
-    asked = unit.jobs.asked_at(most, kinds, **whose)
-    if asked is None or asked + window <= now:
+    used = unit.uses.used_at(most, kind, whose)
+    if used is None or used + window <= now:
         return None
-    return Full(code, (asked + window - now).total_seconds())
+    return Full(code, (used + window - now).total_seconds())
 
 
 def _longest(found: Sequence[Full | None]) -> Full | None:

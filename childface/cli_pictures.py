@@ -11,6 +11,7 @@ import typer
 from childface import pictures
 from childface.console import Refusal, note, progress, say, say_json
 from childface.environment import Environment
+from childface.files import write_whole
 from childface.wishes import read_wish, with_looks
 
 Sex = Literal["girl", "boy", "surprise"]
@@ -156,7 +157,7 @@ def encode(
         parent = pictures.parent(pipeline, sources[0], face, refine)
     else:
         parent = pictures.person(pipeline, sources, face, refine)
-    out.write_bytes(parent.latent.to_bytes())
+    write_whole(out, parent.latent.to_bytes())
     facts: dict[str, Any] = {"latent": str(out), **parent.facts}
     facts |= {"generator": parent.latent.generator, "encoder": parent.latent.encoder}
     facts |= {"timings_ms": parent.timings_ms, "warnings": parent.warnings}

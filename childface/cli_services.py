@@ -100,6 +100,7 @@ def bot(
     import asyncio
 
     from bots.running import CannotListen, TokenRefused, run_bots
+    from childface import wiring
     from childface.heartbeat import BEAT_EVERY, Heartbeat
     from childface.watching import traced, watched
     from childface.wiring import chat_bots, open_house, services
@@ -130,6 +131,7 @@ def bot(
             raise Refusal(str(error), EXIT_MISSING) from error
         finally:
             heartbeat.stop()
+        wiring.require_readable_key(settings)
 
 
 def worker(
@@ -165,6 +167,7 @@ def worker(
         code = _serve_queues(settings, environment, wanted, concurrency)
     if code:
         raise typer.Exit(code)
+    wiring.require_readable_key(settings)
 
 
 def _serve_queues(settings: Settings, environment: Environment, queues: list[str], concurrency: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -174,17 +175,21 @@ def db_rotate_key(ctx: typer.Context, as_json: Json = False) -> None:
 
     Broken off, it goes on where it was when it is run again.
     """
-    from childface.wiring import open_blobs
+    from childface.wiring import open_blobs, require_readable_key, require_tables
+    from storage.database import open_database
     from storage.errors import RotationRunning, WrongKey
     from storage.rotation import rotate_key
+    from storage.unit import Store
 
     settings = _settings(ctx)
     console = notes()
     try:
-        with console.status("Encrypting again") as status:
-            report = rotate_key(
-                settings.key_path, open_blobs(settings), lambda done: status.update(f"Encrypted again: {done}")
-            )
+        require_readable_key(settings)
+        require_tables(settings)
+        blobs = open_blobs(settings)
+        store = Store(open_database(settings.database_url), blobs)
+        with console.status("Encrypting again") as status, closing(store.database):
+            report = rotate_key(settings.key_path, store, blobs, lambda done: status.update(f"Encrypted again: {done}"))
     except WrongKey as error:
         raise Refusal(f"{settings.key_path} holds no key", EXIT_MISSING) from error
     except RotationRunning as error:

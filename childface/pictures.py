@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from childface.console import Refusal, progress
+from childface.files import write_whole
 from core.errors import EmptyPhoto, InputError, PhotoTooLarge
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def write(
     if corner_mark:
         image = mark_corner(image)
     data = encode_picture(image, kind=kind)
-    out.write_bytes(data if credentials is None else credentials.sign(data, kind=kind))
+    write_whole(out, data if credentials is None else credentials.sign(data, kind=kind))
 
 
 def about(child: Child) -> str:
@@ -184,7 +185,7 @@ def write_film(out: Path, film: Film, kind: Literal["gif", "mp4"], *, corner_mar
     """Save a film, marked as AI-generated; with `corner_mark` visibly so."""
     from core.films import encode_film, mark_corners
 
-    out.write_bytes(encode_film(mark_corners(film) if corner_mark else film, kind))
+    write_whole(out, encode_film(mark_corners(film) if corner_mark else film, kind))
 
 
 def facts_of(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
@@ -31,7 +35,13 @@ def explain(error: BaseException) -> Ending | None:
         return Ending(error.format_message(), error.exit_code)
     if isinstance(error, Refusal):
         return Ending(str(error), error.exit_code)
-    return _explain_ours(error) or _explain_missing(error) or _explain_unknown(error)
+    return (
+        _explain_ours(error)
+        or _explain_stored(error)
+        or _explain_missing(error)
+        or _explain_disk(error)
+        or _explain_unknown(error)
+    )
 
 
 def _explain_ours(error: BaseException) -> Ending | None:
@@ -57,6 +67,47 @@ def _explain_ours(error: BaseException) -> Ending | None:
     if isinstance(error, SettingsError):
         return Ending(f"settings: {error}", EXIT_BAD_INPUT)
     return None
+
+
+STORED: Mapping[str, str] = {
+    "key_lost": (
+        "the key file {path} is missing, and what is stored was encrypted with it. Bring it back from a backup. If it "
+        "is lost, so are the photos and pictures: delete the database and the folder of blobs to begin anew"
+    ),
+    "key_exposed": "other users may read or change the key file {path} (mode {mode}); run: chmod 600 {path}",
+    "key_unreadable": (
+        "the key file {path} cannot be read any more. Nothing was lost; bring it back, or give it to the user of this "
+        "program, and start again"
+    ),
+    "database_damaged": (
+        "the database file {path} is damaged, or is no database. Restore it from a backup, or save what can be read: "
+        "sqlite3 {path} .recover | sqlite3 recovered.sqlite3"
+    ),
+    "folder_unusable": "the folder {path} cannot be used: {reason}",
+}
+"""What is wrong with what is stored, and what to do about it, for codes of `storage.errors`."""
+
+
+def _explain_stored(error: BaseException) -> Ending | None:
+    """The key, the database file, the folders."""
+    from storage.errors import StorageError
+
+    if not isinstance(error, StorageError) or error.code not in STORED:
+        return None
+    reason = str(getattr(error.__cause__, "strerror", None) or error.__cause__).lower()
+    facts = {"path": getattr(error, "path", ""), "reason": reason} | error.facts()
+    return Ending(STORED[error.code].format(**facts), EXIT_MISSING)
+
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def _explain_disk(error: BaseException) -> Ending | None:
+    """A file of ours that cannot be written: the disk is full, read-only or somebody else's."""
+    if not isinstance(error, OSError) or error.errno not in DISK_FAULTS:
+        return None
+    where = f"{Path(os.fsdecode(error.filename)).parent}: " if error.filename else ""
+    return Ending(f"{where}{(error.strerror or 'cannot be written').lower()}", EXIT_MISSING)
 
 
 def _explain_missing(error: BaseException) -> Ending | None:

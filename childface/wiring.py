@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +18,9 @@ from childface.settings import Settings
 from childface.wishes import facts_of_code
 from storage import migrate
 from storage.blobs import DiskBlobs
-from storage.database import open_database
-from storage.keys import KeyFile, load_or_create_key
+from storage.database import Database, open_database
+from storage.errors import KeyUnreadable, disk_faults
+from storage.keys import KeyFile, load_keys, load_or_create_key
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
@@ -32,15 +35,34 @@ if TYPE_CHECKING:
     from tasks.pipeline_port import Pipeline
     from tasks.workshop import Workshop
 
+log = logging.getLogger(__name__)
+
 DEMO_USER = "demo"
 
 LoadPipeline = Callable[[Settings], "Pipeline"]
 
 
-def open_store(settings: Settings) -> Store:
-    """Storage on the database and blob folder of the settings; makes the key on the very first start."""
-    load_or_create_key(settings.key_path)
-    return Store(open_database(settings.database_url), open_blobs(settings))
+def open_store(settings: Settings, main: int | None = None) -> Store:
+    """Storage on the database and blob folder of the settings; makes the key on the very first start.
+
+    `main`: the process that is to be stopped, in order, when the key cannot be read any more.
+    Raises `KeyLost`, `KeyExposed`, `WrongKey`, `StorageUnavailable`.
+    """
+    database = open_database(settings.database_url)
+    with disk_faults("make the key", settings.key_path.parent):
+        load_or_create_key(settings.key_path, lambda: _holds_encrypted(settings, database))
+    return Store(database, open_blobs(settings, main))
+
+
+def _holds_encrypted(settings: Settings, database: Database) -> bool:
+    """Whether there is anything that only the key opens."""
+    blobs = DiskBlobs(settings.blob_folder, [secrets.token_bytes(32)])
+    if next(blobs.keys(), None) is not None:
+        return True
+    if migrate.current(settings.database_url) != migrate.newest():
+        return False  # a first start; bots and workers ask for the newest tables before they open this
+    with Store(database, blobs).view() as unit:
+        return not unit.sealed.is_empty()
 
 
 def open_store_to_look(settings: Settings) -> Store:
@@ -48,9 +70,22 @@ def open_store_to_look(settings: Settings) -> Store:
     return Store(open_database(settings.database_url), DiskBlobs(settings.blob_folder, [secrets.token_bytes(32)]))
 
 
-def open_blobs(settings: Settings) -> DiskBlobs:
-    """The encrypted files; a key that is changed meanwhile is noticed."""
-    return DiskBlobs(settings.blob_folder, KeyFile(settings.key_path))
+def open_blobs(settings: Settings, main: int | None = None) -> DiskBlobs:
+    """The encrypted files; a key that is changed meanwhile is noticed. `main` as for `open_store`."""
+
+    def stop(fault: KeyUnreadable) -> None:
+        log.critical("the key file %s cannot be read any more; this program stops", fault.path)
+        if main is not None:
+            os.kill(main, signal.SIGTERM)
+
+    with disk_faults("read the key", settings.key_path):
+        return DiskBlobs(settings.blob_folder, KeyFile(settings.key_path, stop))
+
+
+def require_readable_key(settings: Settings) -> None:
+    """Refusal unless the key can be read: a service that was stopped for that must not end as if all were well."""
+    with disk_faults("read the key", settings.key_path):
+        load_keys(settings.key_path)
 
 
 def task_config(settings: Settings) -> TaskConfig:
@@ -93,8 +128,11 @@ def workshop(
     from tasks.workshop import Workshop
 
     pipeline = PerProcess(lambda: load_pipeline(settings))
+    main = os.getpid()
     return PerProcess(
-        lambda: Workshop(store or open_store(settings), pipeline, open_queue(config), config, sign=signature(settings))
+        lambda: Workshop(
+            store or open_store(settings, main), pipeline, open_queue(config), config, sign=signature(settings)
+        )
     )
 
 
@@ -133,7 +171,7 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
     if settings.embedded:
         migrate.upgrade(settings.database_url)
     require_tables(settings)  # a deployment's database is migrated by hand, at a moment of its owner's choice
-    store = open_store(settings)
+    store = open_store(settings, os.getpid())
     config = task_config(settings)
     try:
         if settings.embedded:

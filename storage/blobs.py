@@ -1,17 +1,16 @@
 """Picture bytes and latents as encrypted files. The database knows a blob only by its key.
 
-A file is `CFB1` · id of the encryption key (8 bytes) · nonce (12) · AES-256-GCM ciphertext with its tag. The blob's
-own key is bound in as associated data, so a file that was swapped for another one does not open.
-Format after NIST SP 800-38D: a random 96-bit nonce per message is good for 2**32 messages under one key.
+Encryption is in `sealing.py`. A blob is bound to its own key and to a context: what it is, whose, and of which job. So
+neither a file that was swapped for another one opens, nor one whose key was written into somebody else's row.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import secrets
+import stat
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,27 +18,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from storage.errors import BlobMissing, disk_faults
+from storage.sealing import Ring, is_unbound
 
-from storage.errors import BlobDamaged, BlobMissing, StorageUnavailable, WrongKey
-
-MAGIC = b"CFB1"
-_NONCE = 12
-_KEY_ID = 8
-_HEADER = len(MAGIC) + _KEY_ID + _NONCE
 _BLOB_KEY = re.compile(r"[0-9a-f]{32}")
 
 
 class BlobStore(Protocol):
     """Keeps bytes under keys that it chooses itself; a key says nothing about the content."""
 
-    def put(self, data: bytes) -> str:
-        """Store, and return the key. Raises `StorageUnavailable` (disk full …) and then leaves nothing behind."""
+    def put(self, data: bytes, context: str) -> str:
+        """Store, bound to `context`, and return the key.
+
+        Raises `StorageUnavailable` (disk full …) and then leaves nothing behind.
+        """
         ...
 
-    def get(self, key: str) -> bytes:
-        """The bytes. Raises `BlobMissing`, `BlobDamaged`, `WrongKey`, `StorageUnavailable`."""
+    def get(self, key: str, context: str) -> bytes:
+        """The bytes that were stored with the same context.
+
+        Raises `BlobMissing`, `BlobDamaged`, `WrongKey`, `StorageUnavailable`.
+        """
         ...
 
     def delete(self, key: str) -> bool:
@@ -66,6 +65,10 @@ class BlobStore(Protocol):
         """The reverse of `seal`. Raises `BlobDamaged`, `WrongKey`."""
         ...
 
+    def is_newest(self, name: str, sealed: bytes) -> bool:
+        """Whether `seal` would use the same key now. Raises `BlobDamaged`."""
+        ...
+
 
 class DiskBlobs:
     """Blobs as files of mode 600 in 256 folders of mode 700 below `folder`."""
@@ -79,29 +82,29 @@ class DiskBlobs:
         self._keys = keys if callable(keys) else lambda: keys
         self._ring = Ring(self._keys())
 
-    def put(self, data: bytes) -> str:
-        """Store, and return the key."""
+    def put(self, data: bytes, context: str) -> str:
+        """Store, bound to `context`, and return the key."""
         key = uuid.uuid4().hex
         ring = self._current()
-        self._write(key, ring.seal(key, data))
+        self._write(key, ring.seal_blob(key, context, data))
         while (newer := self._current()) is not ring:
             # The key was changed while we wrote, and the change may be through with its looking.
             ring = newer
-            self._write(key, ring.seal(key, data))
+            self._write(key, ring.seal_blob(key, context, data))
         return key
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, context: str) -> bytes:
         """The bytes, decrypted and proven unaltered."""
         sealed = self._read(key)
         if not self._current().knows(sealed, key):
             # Read just before it was encrypted again, under a key that is gone now.
             sealed = self._read(key)
-        return self._current().open(key, sealed)
+        return self._current().open_blob(key, context, sealed)
 
     def delete(self, key: str) -> bool:
         """Remove; True if there was something to remove."""
         path = self._path(key)
-        with _passing_faults("delete a blob"):
+        with disk_faults("delete a blob", self._folder):
             try:
                 with _locked(path.parent):
                     path.unlink()
@@ -139,22 +142,40 @@ class DiskBlobs:
         """The reverse of `seal`."""
         return self._current().open(name, sealed)
 
+    def is_newest(self, name: str, sealed: bytes) -> bool:
+        """Whether `seal` would use the same key now."""
+        return self._current().is_newest(sealed, name)
+
     def reencrypt(self, key: str) -> bool:
-        """Bring one blob under the newest key, in place and with its date; False if it is already there."""
+        """Bring one blob under the newest key, in place, with its date, owner and mode; False if it is already there.
+
+        Raises `BlobMissing`, `BlobDamaged`, `WrongKey`, `StorageUnavailable`.
+        """
         ring = self._current()
-        if _key_id_of(self._read(key), key) == ring.newest:
+        if ring.is_newest(self._read(key), key):
             return False
+        self._rewrite(key, lambda sealed: ring.renew_blob(key, sealed))
+        return True
+
+    def bind(self, key: str, context: str) -> bool:
+        """Bind a blob that was written before blobs were bound; False if it is already. Raises like `reencrypt`."""
+        ring = self._current()
+        if not is_unbound(self._read(key)):
+            return False
+        self._rewrite(key, lambda sealed: ring.seal_blob(key, context, ring.open_blob(key, context, sealed)))
+        return True
+
+    def _rewrite(self, key: str, change: Callable[[bytes], bytes]) -> None:
         path = self._path(key)
-        with _passing_faults("encrypt a blob again"):
+        with disk_faults("encrypt a blob again", self._folder):
             try:
                 # A blob that is deleted in this moment must not come back by being written again.
                 with _locked(path.parent):
-                    written = path.stat().st_mtime_ns
-                    self._write(key, ring.seal(key, ring.open(key, self._read(key))))
-                    os.utime(path, ns=(written, written))
+                    before = path.stat()
+                    self._write(key, change(self._read(key)), like=before)
+                    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
             except FileNotFoundError as error:
                 raise BlobMissing(key=key) from error
-        return True
 
     def _current(self) -> Ring:
         keys = tuple(self._keys())
@@ -163,20 +184,25 @@ class DiskBlobs:
         return self._ring
 
     def _read(self, key: str) -> bytes:
-        with _passing_faults("read a blob"):
+        with disk_faults("read a blob", self._folder):
             try:
                 return self._path(key).read_bytes()
             except FileNotFoundError as error:
                 raise BlobMissing(key=key) from error
 
-    def _write(self, key: str, sealed: bytes) -> None:
-        """All or nothing, even when the power fails: draft, fsync, rename, fsync of the folder."""
+    def _write(self, key: str, sealed: bytes, like: os.stat_result | None = None) -> None:
+        """All or nothing, even when the power fails: draft, fsync, rename, fsync of the folder.
+
+        `like`: whose owner and mode the file gets; whoever runs this may be another user than the service's.
+        """
         path = self._path(key)
         draft = path.with_name(f".{key}.{secrets.token_hex(4)}")
-        with _passing_faults("write a blob"):
+        with disk_faults("write a blob", self._folder):
             self._make_shard(path.parent)
             try:
                 with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    if like is not None:
+                        own_like(file.fileno(), like)
                     file.write(sealed)
                     file.flush()
                     os.fsync(file.fileno())
@@ -202,35 +228,12 @@ class DiskBlobs:
         return (path for shard in self._folder.glob("[0-9a-f][0-9a-f]") for path in shard.iterdir())
 
 
-class Ring:
-    """Some keys at some moment: the first encrypts, all of them decrypt."""
-
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        if not keys:
-            raise WrongKey(expected="at least one key")
-        self.keys = tuple(keys)
-        self.newest = _key_id(keys[0])
-        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
-
-    def knows(self, sealed: bytes, key: str) -> bool:
-        """Whether one of the keys encrypted this."""
-        return _key_id_of(sealed, key) in self._ciphers
-
-    def seal(self, key: str, data: bytes) -> bytes:
-        """The content of a file."""
-        nonce = secrets.token_bytes(_NONCE)
-        return MAGIC + self.newest + nonce + self._ciphers[self.newest].encrypt(nonce, data, key.encode())
-
-    def open(self, key: str, sealed: bytes) -> bytes:
-        """The reverse of `seal`. Raises `WrongKey`, `BlobDamaged`."""
-        cipher = self._ciphers.get(_key_id_of(sealed, key))
-        if cipher is None:
-            raise WrongKey(key=key)
-        nonce = sealed[_HEADER - _NONCE : _HEADER]
-        try:
-            return cipher.decrypt(nonce, sealed[_HEADER:], key.encode())
-        except InvalidTag as error:
-            raise BlobDamaged(key=key) from error
+def own_like(handle: int, other: os.stat_result) -> None:
+    """Give an open file the owner, group and mode of another one. Raises PermissionError where only root may."""
+    mine = os.fstat(handle)
+    if (mine.st_uid, mine.st_gid) != (other.st_uid, other.st_gid):
+        os.fchown(handle, other.st_uid, other.st_gid)
+    os.fchmod(handle, stat.S_IMODE(other.st_mode))
 
 
 @contextmanager
@@ -242,16 +245,6 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"childface blob key id" + key).digest()[:_KEY_ID]
-
-
-def _key_id_of(sealed: bytes, key: str) -> bytes:
-    if len(sealed) < _HEADER or not sealed.startswith(MAGIC):
-        raise BlobDamaged(key=key)
-    return sealed[len(MAGIC) : len(MAGIC) + _KEY_ID]
 
 
 def _is_older(path: Path, moment: datetime | None) -> bool:
@@ -269,14 +262,3 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _passing_faults(what: str) -> Iterator[None]:
-    """Turn the disk's own errors into ours, and keep the cause."""
-    try:
-        yield
-    except StorageUnavailable:
-        raise
-    except OSError as error:
-        raise StorageUnavailable(what=what) from error

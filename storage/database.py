@@ -8,20 +8,27 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.errors import StorageUnavailable, UnsupportedDatabase
+from storage.errors import DatabaseDamaged, FolderUnusable, StorageUnavailable, UnsupportedDatabase, disk_faults
 
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite before it gives up; units are milliseconds long."""
+
+IMPATIENT, PATIENT = "PRAGMA busy_timeout = 200", "PRAGMA busy_timeout = 30000"
+"""How many milliseconds emptying the write-ahead file waits for readers, and everything else for others: whoever
+deletes their data waits for the former. The latter is `BUSY_SECONDS`."""
 
 DEADLOCK = "40P01"
 """PostgreSQL's code for "two transactions waited for each other, and this one was broken off"."""
@@ -42,20 +49,37 @@ class Database:
         """Give all connections back; call when the process ends or before it forks."""
         self.engine.dispose()
 
-    def scrub(self) -> None:
-        """Make deleted rows leave SQLite's write-ahead file as well; nothing to do on PostgreSQL.
+    def scrub(self) -> bool:
+        """Make deleted rows leave SQLite's write-ahead file as well; True when they have, as always on PostgreSQL.
 
         Deleted cells are zeroed in the main file (secure_delete), but their old pages stay readable in the write-ahead
-        file until it is emptied.
+        file until it is emptied. That cannot be while somebody reads an older state of the database (a backup, a
+        shell): then the answer is False after a moment, and it is to be tried again (`tasks/housekeeping.py`).
         """
-        if self.engine.dialect.name == "sqlite":
-            raw = self.engine.raw_connection()  # a checkpoint cannot run inside a transaction
-            try:
-                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.Error:
-                log.warning("the write-ahead file could not be emptied and is left to the next purge")
-            finally:
-                raw.close()
+        if self.engine.dialect.name != "sqlite":
+            return True
+        raw = self.engine.raw_connection()  # a checkpoint cannot run inside a transaction
+        try:
+            busy = _checkpoint(raw.cursor())
+        except sqlite3.Error:
+            busy = True
+        finally:
+            raw.close()
+        if busy:
+            log.info("somebody uses the database; its write-ahead file is emptied later")
+        return not busy
+
+
+def _checkpoint(cursor: DBAPICursor) -> bool:
+    """Empty the write-ahead file; True when a reader or a writer did not let us."""
+    cursor.execute(IMPATIENT)
+    try:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, *_ = cursor.fetchone() or (True,)
+        return bool(busy)
+    finally:
+        # Whoever has this connection next waits for others as long as ever.
+        cursor.execute(PATIENT)
 
 
 def open_database(url: str) -> Database:
@@ -79,8 +103,11 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         options = {"connect_timeout": CONNECT_SECONDS}
         return create_engine(address, pool_pre_ping=True, connect_args=options, hide_parameters=True)
     assert address.database is not None
-    _create_private_file(Path(address.database))
+    path = Path(address.database)
+    with disk_faults("open the database", path.parent):
+        _create_private_file(path)
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    event.listen(engine, "handle_error", partial(_name_the_file, path))
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -99,6 +126,23 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""Beginnings of SQLite's names for what is wrong with a file, and with the disk below it."""
+
+
+def _name_the_file(path: Path, context: ExceptionContext) -> None:
+    """SQLite says "disk full" and "malformed", but not of which file. Raises `DatabaseDamaged`, `FolderUnusable`."""
+    fault = context.original_exception
+    name = getattr(fault, "sqlite_errorname", "")
+    if name.startswith(DAMAGED):
+        raise DatabaseDamaged(path=str(path)) from fault
+    if name.startswith("SQLITE_READONLY") and all(os.access(there, os.W_OK) for there in (path, path.parent)):
+        return  # writing in a view is our own mistake, not a fault of the disk
+    if name.startswith(DISK):
+        raise FolderUnusable(what="use the database", path=str(path.parent), database=True) from fault
 
 
 @contextmanager

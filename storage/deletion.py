@@ -52,6 +52,8 @@ class PurgeReport:
     """People who never agreed and left nothing."""
     updates: int = 0
     """Of a chat service, answered or not."""
+    uses: int = 0
+    """Of quotas, that no quota looks back to."""
     orphans: int = 0
     """Files that no row named: remains of crashes."""
 
@@ -84,7 +86,7 @@ def purge_expired(
     """Delete what has outlived its time (as of `now`, or the store's clock), then files that no row names.
 
     Pictures and latents go when they expire, whatever waits for them. The row of a photo stays as handle of a parent
-    while a latent or an unfinished job needs it.
+    while a latent or any job names it: by it a deletion finds what others drew of its owner.
     """
     now = now or store.clock()
     report = PurgeReport(
@@ -95,6 +97,7 @@ def purge_expired(
         conversations=_in_batches(store, lambda removal: removal.remove_conversations(now - keep_handled, BATCH)),
         strangers=_in_batches(store, lambda removal: removal.remove_strangers(now - KEEP_STRANGERS, BATCH)),
         updates=_remove_updates(store, now - KEEP_UPDATES),
+        uses=_remove_uses(store, now),
         orphans=_remove_orphans(store, now - grace),
     )
     _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))
@@ -119,6 +122,13 @@ def _in_batches(store: Store, remove: Callable[[Removal], int]) -> int:
 def _remove_updates(store: Store, received_before: datetime) -> int:
     with store.unit() as unit:
         removed = unit.inbox.remove(received_before)
+        unit.commit()
+    return removed
+
+
+def _remove_uses(store: Store, now: datetime) -> int:
+    with store.unit() as unit:
+        removed = unit.uses.remove(now)
         unit.commit()
     return removed
 

@@ -6,10 +6,15 @@
     ├── BlobMissing             a row names bytes that are not on the disk
     ├── BlobDamaged             the bytes are there but were cut or altered
     ├── WrongKey                bytes that none of our keys opens, or a key file that holds no key
+    ├── KeyLost                 no key file, but something that was encrypted with its key
+    ├── KeyExposed              a key file that other users of the machine may read
     ├── RotationRunning         another process is changing the key
     ├── ConversationChanged     somebody else saved this conversation first: load it again
     ├── UnsupportedDatabase     a database address that we do not serve
+    ├── DatabaseDamaged         an SQLite file that is no database, or not any more
     └── StorageUnavailable      database or disk away, locked or full; the one fault worth a retry
+        ├── FolderUnusable      the same, with the folder that is full, read-only or somebody else's
+        └── KeyUnreadable       a running process cannot read the key file any more and has to end
 
 An error carries facts, not a sentence; `code` is the class name in snake_case. Facts never hold anything personal.
 `StorageUnavailable` is also an `OSError`, so that "retry on OSError" covers disk and database alike.
@@ -18,6 +23,9 @@ An error carries facts, not a sentence; `code` is the class name in snake_case. 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -76,6 +84,20 @@ class WrongKey(StorageError):
     """None of our encryption keys fits, or a key file does not hold a key."""
 
 
+class KeyLost(StorageError):
+    """A fresh key would open nothing that is there, so none is made."""
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(path=path)
+
+
+class KeyExposed(StorageError):
+    """Others than the owner of the key file may read it, or others than the owner may write it."""
+
+    def __init__(self, *, path: str, mode: int) -> None:
+        super().__init__(path=path, mode=f"{mode:03o}")
+
+
 class RotationRunning(StorageError):
     """Another process is changing the key; let it end."""
 
@@ -94,6 +116,13 @@ class UnsupportedDatabase(StorageError):
         super().__init__(found=found)
 
 
+class DatabaseDamaged(StorageError):
+    """The file of the database holds something else, or was damaged."""
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(path=path)
+
+
 class StorageUnavailable(StorageError, OSError):
     """Database or disk cannot serve just now; the cause is attached."""
 
@@ -102,3 +131,33 @@ class StorageUnavailable(StorageError, OSError):
         self.deadlock = deadlock
         self.database = database
         """Whether it is the database that did not answer."""
+
+
+class FolderUnusable(StorageUnavailable):
+    """A folder or file that we need is full, read-only, missing or somebody else's."""
+
+    def __init__(self, *, what: str, path: str, database: bool = False) -> None:
+        super().__init__(what=f"{what} in {path}", database=database)
+        self.path = path
+
+
+class KeyUnreadable(StorageUnavailable):
+    """The key file went, or belongs to somebody else now. Nobody could read what would be written under the old key.
+
+    Until the process has ended, whoever wanted something is served as if the disk were away: later, by the next one.
+    """
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(what=f"read the key file {path}")
+        self.path = path
+
+
+@contextmanager
+def disk_faults(what: str, path: Path) -> Iterator[None]:
+    """Turn the disk's own errors into ours, with the folder they are about, and keep the cause."""
+    try:
+        yield
+    except StorageUnavailable:
+        raise
+    except OSError as error:
+        raise FolderUnusable(what=what, path=str(path)) from error

@@ -277,6 +277,30 @@ class InboxAnswerRow(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class SecretRow(Base):
+    """A random secret of this installation, by what it is for; sealed, so that the database alone does not tell it."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class QuotaUseRow(Base):
+    """Something that counts for a quota. Not bound to `users`: deleting data must not give a fresh quota.
+
+    `subject` is a keyed hash of a person's or chat's number, so it tells whose it was only to whoever has the key.
+    """
+
+    __tablename__ = "quota_uses"
+    __table_args__ = (Index(None, "subject", "kind", "used_at"), Index(None, "kind", "used_at"))
+
+    id: Mapped[str] = _id()
+    subject: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    used_at: Mapped[datetime]
+
+
 class ResultRow(Base):
     """The picture of a finished job; at most one, so that a task that runs twice stores it once."""
 

@@ -34,8 +34,10 @@ from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
 from storage.repositories.overview import Overview
 from storage.repositories.photos import Photos
+from storage.repositories.quota_uses import QuotaUses
 from storage.repositories.removal import Removal
 from storage.repositories.results import Results
+from storage.repositories.sealed import SealedColumns
 from storage.repositories.signs import Signs
 from storage.repositories.users import Users
 
@@ -136,6 +138,16 @@ class Unit:
         return Inbox(self._tools)
 
     @cached_property
+    def uses(self) -> QuotaUses:
+        """How much was asked for lately, for quotas."""
+        return QuotaUses(self._tools)
+
+    @cached_property
+    def sealed(self) -> SealedColumns:
+        """What is encrypted in rows, and what files are bound to."""
+        return SealedColumns(self._tools)
+
+    @cached_property
     def removal(self) -> Removal:
         """What is to go; `deletion.py` is the way to it."""
         return Removal(self._tools)
@@ -144,7 +156,7 @@ class Unit:
         """Make everything since the beginning (or the last commit) last, then remove the blobs it let go."""
         try:
             self._session.commit()
-        except OperationalError:
+        except (OperationalError, StorageUnavailable):
             # The connection broke: nobody knows whether the database committed. Rows may point to the new blobs, so
             # leave them; the purge finds the ones that no row names.
             self._blobs.forget()
@@ -167,15 +179,15 @@ class UnitBlobs:
         self._written: list[str] = []
         self._doomed: list[str] = []
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, context: str) -> str:
         """Write now; taken back unless the unit commits."""
-        key = self._blobs.put(data)
+        key = self._blobs.put(data, context)
         self._written.append(key)
         return key
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, context: str) -> bytes:
         """Read through."""
-        return self._blobs.get(key)
+        return self._blobs.get(key, context)
 
     def delete(self, key: str) -> None:
         """Delete when the unit commits."""
@@ -188,6 +200,10 @@ class UnitBlobs:
     def unseal(self, name: str, sealed: bytes) -> bytes:
         """The reverse of `seal`."""
         return self._blobs.unseal(name, sealed)
+
+    def is_newest(self, name: str, sealed: bytes) -> bool:
+        """Whether a column's content is under the newest key."""
+        return self._blobs.is_newest(name, sealed)
 
     def settle(self) -> None:
         """The transaction is through."""

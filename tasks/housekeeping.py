@@ -1,5 +1,5 @@
 """What has to be done again and again where workers run: say that they live, queue lost jobs again, delete what has
-outlived its time."""
+outlived its time, and empty SQLite's write-ahead file of what was deleted while somebody was reading."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Housekeeping:
 
     def _run(self) -> None:
         for number in itertools.count():
-            for work in (self._give_sign, self._purge, self._requeue):
+            for work in (self._give_sign, self._purge, self._requeue, self._scrub):
                 try:
                     work(number)
                 except StorageUnavailable:
@@ -104,6 +104,9 @@ class Housekeeping:
         everything = self._memory_is_lost and number == 0
         older_than = timedelta(0) if everything else self._waited_too_long
         requeue_lost(workshop.store, workshop.queue, older_than, workshop.config)
+
+    def _scrub(self, number: int) -> None:
+        self._workshop().store.database.scrub()
 
     def _give_back(self) -> None:
         if self._process_forks:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import CursorResult, Select, Table
+from sqlalchemy import CursorResult, Select, Table, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -23,12 +23,12 @@ from storage.models import Base
 class BlobPort(Protocol):
     """The part of a blob store that takes part in a transaction."""
 
-    def put(self, data: bytes) -> str:
-        """Store, return the key."""
+    def put(self, data: bytes, context: str) -> str:
+        """Store, bound to `context`; return the key."""
         ...
 
-    def get(self, key: str) -> bytes:
-        """The bytes."""
+    def get(self, key: str, context: str) -> bytes:
+        """The bytes that were stored with this context."""
         ...
 
     def delete(self, key: str) -> None:
@@ -41,6 +41,10 @@ class BlobPort(Protocol):
 
     def unseal(self, name: str, sealed: bytes) -> bytes:
         """The reverse of `seal`."""
+        ...
+
+    def is_newest(self, name: str, sealed: bytes) -> bool:
+        """Whether `seal` would use the same key now."""
         ...
 
 
@@ -87,6 +91,18 @@ class Tools:
         dialect = self.session.get_bind().dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         return self.change(insert(table).values(**values).on_conflict_do_nothing()) == 1
+
+    def insert_sealed(self, model: type[Base], name: str, data: bytes, /, **values: Any) -> bool:
+        """Insert a row with `data` encrypted in its column `sealed`; False when a row with the same key exists."""
+        sealed = self.blobs.seal(name, data)
+        if not self.insert_unless_there(model, sealed=sealed, **values):
+            return False
+        while not self.blobs.is_newest(name, sealed):
+            # The key was changed meanwhile, and the change could not see this row.
+            sealed = self.blobs.seal(name, data)
+            keys = [column == values[column.name] for column in inspect(model).primary_key]
+            self.change(update(model).where(*keys).values(sealed=sealed))
+        return True
 
     @contextmanager
     def owner_must_exist(self, what: str, id: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import aliased
 
 from storage.models import ConversationRow, DoorRow, JobRow, UserRow
 from storage.repositories.base import Tools
+from storage.repositories.quota_uses import QuotaUses, chat
 
 MESSAGES = frozenset({"message", "to"})
 """Facts of a job's reply that are numbers of messages."""
@@ -35,6 +36,7 @@ class Chats:
             job.reply = {name: fact for name, fact in job.reply.items() if name not in MESSAGES}
         self._tools.session.flush()
         self._tools.change(update(JobRow).where(*asked).values(chat_id=after))
+        QuotaUses(self._tools).move(chat(platform, before), chat(platform, after))
         door = aliased(DoorRow)
         decided = select(door.number).where(door.platform == platform, door.number == after)
         kept = DoorRow.platform == platform, DoorRow.number == before

@@ -6,7 +6,7 @@ it, so it is written down before.
 Taking is part of the unit that does the turn: an update that comes twice (a killed bot, a broken connection, two bots
 at once) changes things once, and what was answered can be said again. A settled update leaves its number behind for a
 while, so that it is known if the service hands it over again. What it says is sealed with the key of the blobs: nobody
-reads messages in the database. A change of that key while a bot is down makes what it had not answered unreadable.
+reads messages in the database. A change of that key seals what was not answered anew (`rotation.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, select, tuple_, update
 
 from storage.errors import BlobDamaged, WrongKey
 from storage.models import InboxAnswerRow, InboxRow
@@ -39,14 +39,9 @@ class Inbox:
 
     def keep(self, source: str, number: int, data: bytes) -> bool:
         """Write an update down. False when it was written down before."""
-        return self._tools.insert_unless_there(
-            InboxRow,
-            source=source,
-            number=number,
-            sealed=self._tools.blobs.seal(_name(source, number), data),
-            turns=0,
-            tries=0,
-            received_at=self._tools.now(),
+        facts = {"turns": 0, "tries": 0, "received_at": self._tools.now()}
+        return self._tools.insert_sealed(
+            InboxRow, update_name(source, number), data, source=source, number=number, **facts
         )
 
     def is_open(self, source: str, number: int) -> bool:
@@ -60,7 +55,9 @@ class Inbox:
         open_ones = InboxRow.source == source, InboxRow.sealed.is_not(None)
         self._tools.change(update(InboxRow).where(*open_ones).values(tries=InboxRow.tries + 1))
         rows = self._tools.rows(select(InboxRow).where(*open_ones).order_by(InboxRow.number))
-        return [Letter(row.number, self._opened(_name(source, row.number), row.sealed), row.tries) for row in rows]
+        return [
+            Letter(row.number, self._opened(update_name(source, row.number), row.sealed), row.tries) for row in rows
+        ]
 
     def take(self, source: str, number: int, turn: int, answer: bytes) -> bool:
         """Note that this unit does the update's turn (0, 1, …) and what it answers. False when it was done before."""
@@ -68,15 +65,14 @@ class Inbox:
         free = InboxRow.turns == turn, InboxRow.sealed.is_not(None)
         if self._tools.change(update(InboxRow).where(*here, *free).values(turns=turn + 1)) == 0:
             return False
-        sealed = self._tools.blobs.seal(_name(source, number, turn), answer)
-        self._tools.change(insert(InboxAnswerRow).values(source=source, number=number, turn=turn, sealed=sealed))
-        return True
+        key = {"source": source, "number": number, "turn": turn}
+        return self._tools.insert_sealed(InboxAnswerRow, update_name(source, number, turn), answer, **key)
 
     def answer(self, source: str, number: int, turn: int) -> bytes | None:
         """What a turn answered when it was taken; None when it was not, or when all is settled."""
         here = InboxAnswerRow.source == source, InboxAnswerRow.number == number, InboxAnswerRow.turn == turn
         row = self._tools.row(select(InboxAnswerRow).where(*here))
-        return None if row is None else self._opened(_name(source, number, turn), row.sealed)
+        return None if row is None else self._opened(update_name(source, number, turn), row.sealed)
 
     def settle(self, source: str, numbers: Sequence[int]) -> None:
         """All is done: forget what these said and what was answered, remember their numbers."""
@@ -100,6 +96,6 @@ class Inbox:
             return None
 
 
-def _name(source: str, number: int, turn: int | None = None) -> str:
+def update_name(source: str, number: int, turn: int | None = None) -> str:
     """Bound to what is sealed, so that nothing opens in another's place."""
     return f"inbox {source} {number} {'' if turn is None else turn}"

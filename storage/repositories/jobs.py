@@ -13,7 +13,7 @@ given the same job cannot both have it, on either database.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -185,27 +185,6 @@ class Jobs:
             ResultRow.expires_at > self._tools.now(),
         )
         return self._records(shown.order_by(JobRow.finished_at.desc(), JobRow.id).limit(limit))
-
-    def asked_at(
-        self,
-        nth: int,
-        kinds: Sequence[JobKind],
-        *,
-        user_id: str | None = None,
-        platform: str | None = None,
-        chat_id: str | None = None,
-    ) -> datetime | None:
-        """When the `nth` newest job (1: the newest) of a person or of a chat was asked for; None with fewer jobs.
-
-        Refinements, which nobody asked for, do not count.
-        """
-        query = select(JobRow.created_at).where(JobRow.kind.in_(kinds), JobRow.quality == "fast")
-        if user_id is not None:
-            query = query.where(JobRow.user_id == user_id)
-        if chat_id is not None:
-            query = query.where(JobRow.platform == platform, JobRow.chat_id == chat_id)
-        query = query.order_by(JobRow.created_at.desc()).offset(nth - 1).limit(1)
-        return self._tools.session.execute(query).scalar_one_or_none()
 
     def place(self, job: Job) -> int | None:
         """Which in the queue a drawing is, counted from 1: those queued before it that are served before it.

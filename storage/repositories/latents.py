@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
+from storage import binding
 from storage.errors import BlobMissing
 from storage.models import NO_FACE_CHOSEN, LatentRow
 from storage.records import Quality
@@ -28,7 +29,7 @@ class Latents:
         if row is None or row.expires_at <= now:
             return None
         try:
-            data = self._tools.blobs.get(row.blob_key)
+            data = self._tools.blobs.get(row.blob_key, _context(row))
         except BlobMissing:
             return None  # a cache may lose things; `add` mends the row
         self._tools.change(update(LatentRow).where(LatentRow.id == row.id).values(last_used_at=now))
@@ -49,8 +50,10 @@ class Latents:
         Raises `NotFound` when the owner was deleted.
         """
         now = self._tools.now()
+        which = NO_FACE_CHOSEN if face is None else face
+        context = binding.of_latent(owner_id, photo_sha256, which, encoder_version, quality)
         values: dict[str, Any] = {
-            "blob_key": self._tools.blobs.put(data),
+            "blob_key": self._tools.blobs.put(data, context),
             "created_at": now,
             "last_used_at": now,
             "expires_at": now + ttl,
@@ -61,7 +64,7 @@ class Latents:
                 id=new_id(),
                 owner_id=owner_id,
                 photo_sha256=photo_sha256,
-                face=NO_FACE_CHOSEN if face is None else face,
+                face=which,
                 encoder_version=encoder_version,
                 quality=quality,
                 **values,
@@ -76,6 +79,10 @@ class Latents:
         """Ids of latents whose time is over, the oldest first."""
         query = select(LatentRow).where(LatentRow.expires_at <= now)
         return [row.id for row in self._tools.rows(query.order_by(LatentRow.expires_at).limit(limit))]
+
+
+def _context(row: LatentRow) -> str:
+    return binding.of_latent(row.owner_id, row.photo_sha256, row.face, row.encoder_version, row.quality)
 
 
 def _one(

@@ -20,6 +20,19 @@ def without(content: Mapping[str, Any], ids: Set[str], number: str) -> dict[str,
     return {name: _kept(name, value, ids, number) for name, value in content.items()}
 
 
+def without_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same state without the names somebody typed for the parents of this round: they tell of the person, too."""
+    return {name: [] if name == "names" else value for name, value in state.items()}
+
+
+def without_cards(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """The same answer of a job that shows the person, without family cards: these bear the typed names."""
+    lines = reply.get("lines")
+    if not isinstance(lines, list):
+        return dict(reply)
+    return {**reply, "lines": [line for line in lines if not (isinstance(line, Mapping) and line.get("card"))]}
+
+
 def _kept(name: str, value: Any, ids: Set[str], number: str) -> Any:
     if isinstance(value, list):
         return [item for item in value if not _mentions(name, item, ids, number)]

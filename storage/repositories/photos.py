@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from storage import binding
 from storage.errors import BlobMissing, NotFound, PhotoGone
 from storage.models import PhotoRow
 from storage.records import Photo
@@ -24,11 +25,12 @@ class Photos:
         """Keep a photo as received, encrypted, for at most `ttl`. Raises `NotFound` when the owner was deleted."""
         now = self._tools.now()
         # The blob first: on SQLite the write lock is then held only for the insert, not for the disk.
+        photo_id = new_id()
         row = PhotoRow(
-            id=new_id(),
+            id=photo_id,
             owner_id=owner_id,
             sha256=hashlib.sha256(data).hexdigest(),
-            blob_key=self._tools.blobs.put(data),
+            blob_key=self._tools.blobs.put(data, binding.of_photo("original", owner_id, photo_id)),
             kind="original",
             warnings=[],
             created_at=now,
@@ -49,7 +51,7 @@ class Photos:
         if row.blob_key is None or row.expires_at <= self._tools.now():
             raise PhotoGone(photo_id=photo_id)
         try:
-            return self._tools.blobs.get(row.blob_key)
+            return self._tools.blobs.get(row.blob_key, binding.of_photo(row.kind, row.owner_id, row.id))
         except BlobMissing as error:
             raise PhotoGone(photo_id=photo_id) from error
 
@@ -59,7 +61,8 @@ class Photos:
         if row.blob_key is None:
             raise PhotoGone(photo_id=photo_id)
         self._tools.blobs.delete(row.blob_key)
-        row.blob_key, row.kind = self._tools.blobs.put(png), "crop"
+        row.blob_key = self._tools.blobs.put(png, binding.of_photo("crop", row.owner_id, row.id))
+        row.kind = "crop"
         return self._saved(row)
 
     def forget_data(self, photo_id: str) -> Photo:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, delete, exists, func, or
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
 from storage.repositories.base import Tools
 from storage.repositories.jobs import ACTIVE, FINISHED
-from storage.repositories.mentions import without
+from storage.repositories.mentions import without, without_cards, without_names
 
 RowT = TypeVar("RowT", PhotoRow, LatentRow, ResultRow, JobRow)
 
@@ -53,7 +53,8 @@ class Removal:
         locked = self._tools.rows(select(JobRow).where(shows_them).order_by(JobRow.id).with_for_update())
         ids = {user_id, *self._tools.session.scalars(own_photos)}
         for job in locked:
-            job.reply = without(job.reply, ids, person.platform_user_id) if job.user_id != user_id else job.reply
+            if job.user_id != user_id:
+                job.reply = without_cards(without(job.reply, ids, person.platform_user_id))
         self._forget_in_conversations(person, ids)
 
         results = self._remove_blobs_of(ResultRow, ResultRow.job_id.in_(select(JobRow.id).where(shows_them)))
@@ -75,6 +76,7 @@ class Removal:
             for row in self._tools.rows(select(ConversationRow).where(others, some).with_for_update()):
                 state = without(row.state, ids, person.platform_user_id)
                 if state != row.state:
+                    state = without_names(state)
                     # The new version makes a turn that is under way begin again, without them.
                     row.state, row.version = state, row.version + 1
         self._tools.session.flush()
@@ -104,10 +106,14 @@ class Removal:
         return len(rows)
 
     def remove_photo_handles(self, now: datetime, limit: int) -> int:
-        """Rows of photos go when no latent and no unfinished job needs them any more."""
+        """Rows of photos go when no latent and no job names them any more.
+
+        Also a finished job keeps them: only by the photo's row does a deletion find the pictures that others drew of
+        its owner, what these look like and what was answered.
+        """
         same_photo = and_(LatentRow.owner_id == PhotoRow.owner_id, LatentRow.photo_sha256 == PhotoRow.sha256)
-        names_it = or_(*(column == PhotoRow.id for column in _PHOTO_COLUMNS))
-        needed = or_(exists().where(same_photo), exists().where(JobRow.state.in_(ACTIVE), names_it))
+        named = (exists().where(column == PhotoRow.id) for column in _PHOTO_COLUMNS)
+        needed = or_(exists().where(same_photo), *named)
         return self._remove_some(
             PhotoRow, and_(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_(None), ~needed), limit
         )

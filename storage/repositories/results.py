@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from storage import binding
 from storage.errors import NotFound
-from storage.models import ResultRow
+from storage.models import JobRow, ResultRow
 from storage.records import Result
 from storage.repositories.base import Tools, new_id, record_of
 
@@ -28,7 +29,7 @@ class Results:
         if there is not None:
             return there
         now = self._tools.now()
-        key = self._tools.blobs.put(data)
+        key = self._tools.blobs.put(data, self._context(job_id))
         with self._tools.owner_must_exist("job", job_id):
             added = self._tools.insert_unless_there(
                 ResultRow,
@@ -58,7 +59,13 @@ class Results:
         row = self._tools.row(select(ResultRow).where(ResultRow.id == result_id))
         if row is None:
             raise NotFound(what="result", id=result_id)
-        return self._tools.blobs.get(row.blob_key)
+        return self._tools.blobs.get(row.blob_key, self._context(row.job_id))
+
+    def _context(self, job_id: str) -> str:
+        user_id = self._tools.session.scalar(select(JobRow.user_id).where(JobRow.id == job_id))
+        if user_id is None:
+            raise NotFound(what="job", id=job_id)
+        return binding.of_result(user_id, job_id)
 
     def due_for_deletion(self, now: datetime, limit: int = 100) -> list[Result]:
         """Results whose time is over, the oldest first."""

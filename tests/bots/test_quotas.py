@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from bots.deeds import Who
-from bots.dialogue import Answer, Defaults, Dialogue, SentPhoto
+from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.discord import DiscordBot
 from bots.events import CommandGiven
 from bots.quotas import Quotas
 from bots.steps import Say
 from bots.telegram import TelegramBot
+from storage.deletion import delete_user, purge_expired
 from storage.records import Job
 from storage.unit import Store
 from tests.bots.agreement import agreed
@@ -140,6 +144,96 @@ def test_photos_beyond_the_quota_are_not_stored(store: Store) -> None:
     before = list(store.blobs.keys())
     shop.dialogue.take_photos(ANNA, [SentPhoto(b"2")])
     assert list(store.blobs.keys()) == before
+
+
+def leaves_and_comes_back(shop: Shop, who: Who) -> None:
+    """Deletes everything, and agrees again."""
+    with shop.store.view() as unit:
+        user = unit.users.find(who.platform, who.user)
+    assert user is not None
+    delete_user(shop.store, user.id)
+    agreed(shop.store, who.platform, int(who.user))
+
+
+def test_deleting_and_agreeing_again_gives_no_fresh_quota(store: Store) -> None:
+    shop = Shop(store, Quotas(user_hour=1, photos_hour=4))
+    first_child(shop, ANNA)
+    leaves_and_comes_back(shop, ANNA)
+    assert [key for key, _ in said(shop.couple(ANNA))] == ["failed_quota_user"]
+    leaves_and_comes_back(shop, ANNA)
+    assert [key for key, _ in said(shop.dialogue.take_photos(ANNA, [SentPhoto(b"more")]))] == ["refused_quota_photos"]
+    shop.clock.turn(hours=1, seconds=1)
+    first_child(shop, ANNA)
+
+
+def test_deleting_gives_a_chat_no_fresh_quota(store: Store) -> None:
+    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    shop = Shop(store, Quotas(chat_hour=1))
+    first_child(shop, anna)
+    leaves_and_comes_back(shop, anna)
+    assert [key for key, _ in said(shop.couple(ben))] == ["failed_quota_chat"]
+
+
+def test_a_group_with_another_number_gets_no_fresh_quota(store: Store) -> None:
+    shop = Shop(store, Quotas(chat_hour=1))
+    first_child(shop, Who("telegram", "-5", "1", "en", group=True))
+    shop.dialogue.groups.renumber("telegram", "-5", "-1005")
+    there = Who("telegram", "-1005", "2", "en", group=True)
+    assert [key for key, _ in said(shop.couple(there))] == ["failed_quota_chat"]
+
+
+def test_what_others_answer_in_my_round_uses_up_their_photos_not_mine(store: Store) -> None:
+    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    shop = Shop(store, Quotas(photos_hour=3))
+    assert shop.dialogue.take_photos(anna, [SentPhoto(b"mom", role="mom")]).jobs
+    for number in range(3):
+        answer = shop.dialogue.take_photos(ben, [SentPhoto(b"no face %d" % number, role="dad")], ReplyTo(user="1"))
+        [job] = answer.jobs
+        with store.unit() as unit:
+            assert unit.jobs.start(job.id, LEASE)
+            unit.jobs.fail(job.id, "no_face")
+            unit.commit()
+        shop.dialogue.tell(job.id)
+    refused = shop.dialogue.take_photos(ben, [SentPhoto(b"no face", role="dad")], ReplyTo(user="1"))
+    assert [key for key, _ in said(refused)] == ["refused_quota_photos"]
+    assert not shop.dialogue.wants_photo(ben, addressed=True)
+    assert shop.dialogue.wants_photo(anna, addressed=True)
+    assert len(shop.dialogue.take_photos(anna, [SentPhoto(b"dad", role="dad")]).jobs) == 1
+
+
+def test_nothing_that_is_counted_outlives_the_window_of_its_quota(store: Store) -> None:
+    shop = Shop(store, Quotas(user_day=5, photos_hour=5))
+    first_child(shop, ANNA)
+    leaves_and_comes_back(shop, ANNA)
+
+    def counted() -> set[str]:
+        purge_expired(store)
+        with store.database.engine.connect() as connection:
+            return set(connection.execute(text("SELECT kind FROM quota_uses")).scalars())
+
+    assert counted() == {"drawing", "photo"}
+    shop.clock.turn(hours=1)
+    assert counted() == {"drawing"}
+    shop.clock.turn(hours=23)
+    assert counted() == set()
+
+
+def test_what_is_counted_tells_nobody_without_the_key_whose_it_is(store: Store) -> None:
+    anna = replace(ANNA, chat_id="770077007700", user="770077007700")
+    shop = Shop(store, Quotas(user_day=5))
+    agreed(store, "telegram", 770077007700)
+    first_child(shop, anna)
+    with store.view() as unit:
+        user = unit.users.find("telegram", anna.user)
+    assert user is not None
+    delete_user(store, user.id)
+    with store.database.engine.connect() as connection:
+        rows = str(connection.execute(text("SELECT * FROM quota_uses")).all())
+        subjects = set(connection.execute(text("SELECT subject FROM quota_uses")).scalars())
+    assert anna.user not in rows and user.id not in rows
+    assert len(subjects) == 2
+    told = ("person telegram 770077007700", "chat telegram 770077007700")
+    assert not subjects & {hashlib.sha256(words.encode()).hexdigest() for words in told}
 
 
 @pytest.mark.parametrize("quotas", [Quotas(), Quotas(user_hour=0, photos_hour=0)])

@@ -9,6 +9,7 @@ import pytest
 from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue
 from bots.quotas import Quotas
+from storage.repositories.quota_uses import person
 from storage.unit import Store
 from tests.bots import fake_telegram
 from tests.bots.agreement import agreed
@@ -59,7 +60,5 @@ async def test_a_flood_of_five_hundred_photos_in_a_group_drowns_nobody(
         assert sum("more photos than I can look at" in text for text in anna.texts) == 1
         assert api.count("download") == 20 + 1 + 6
         with store.view() as unit:
-            person = unit.users.find("telegram", "1")
-            assert person is not None
-            assert unit.jobs.asked_at(20, ("encode",), user_id=person.id) is not None
-            assert unit.jobs.asked_at(21, ("encode",), user_id=person.id) is None
+            assert unit.uses.used_at(20, "photo", person("telegram", "1")) is not None
+            assert unit.uses.used_at(21, "photo", person("telegram", "1")) is None

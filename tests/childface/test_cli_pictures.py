@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -287,3 +290,43 @@ def test_pictures_on_disk_bear_the_mark_in_the_corner_where_the_settings_say_so(
         pixels = picture.convert("L")
         assert len(pixels.crop((220, 220, 256, 256)).getcolors() or []) > 5
         assert len(pixels.crop((0, 0, 200, 200)).getcolors() or []) == 1
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """The system refuses to let any file of this process grow beyond 64 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WRITERS = [("make", "mom.jpg", "dad.jpg", "-o", "out.png"), ("encode", "mom.jpg", "-o", "out.npz")]
+WRITERS += [("grow", "mom.jpg", "dad.jpg", "--ages", "3,9", "-o", "out.gif")]
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=" ".join)
+def test_a_full_disk_is_named_and_leaves_the_file_that_was_there(terminal: Terminal, command: tuple[str, ...]) -> None:
+    out = terminal.home / command[-1]
+    for before in (None, b"an earlier one"):
+        if before:
+            out.write_bytes(before)
+        files = set(terminal.home.iterdir())
+        with full_disk():
+            run = terminal.run(*command)
+        assert (run.code, run.out) == (3, "")
+        assert f"{out.name} cannot be written in {terminal.home}: " in run.err
+        assert set(terminal.home.iterdir()) == files
+        assert before is None or out.read_bytes() == before
+
+
+def test_a_folder_that_takes_no_files_is_named(terminal: Terminal) -> None:
+    terminal.run("make", "mom.jpg", "dad.jpg", "-o", "/proc/child.png").refuses(3, "cannot be written in /proc")
+
+
+def test_a_picture_may_go_to_what_is_no_plain_file(terminal: Terminal) -> None:
+    (terminal.home / "out.png").symlink_to("/dev/null")
+    assert terminal.run("make", "mom.jpg", "dad.jpg", "-o", "out.png").code == 0
+    assert (terminal.home / "out.png").is_symlink()

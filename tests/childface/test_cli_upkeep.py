@@ -145,18 +145,73 @@ def test_weights_fetch_of_what_is_there_prints_the_folder(terminal: Terminal, go
     assert json.loads((terminal.settings.weights_dir / weights.MANIFEST).read_text())
 
 
+CONTEXT = "photo original anna 1"
+
+
 def test_the_key_is_changed_and_what_was_kept_can_still_be_read(terminal: Terminal) -> None:
     terminal.run("db", "upgrade")
     store = open_store(terminal.settings)
-    blob = store.blobs.put(b"a photo")
+    blob = store.blobs.put(b"a photo", CONTEXT)
     before = terminal.settings.key_path.read_bytes()
 
     run = terminal.run("db", "rotate-key", "--json")
 
     assert run.code == 0 and run.json == {"reencrypted": 1, "unreadable": 0, "resumed": False}
     assert terminal.settings.key_path.read_bytes() != before
-    assert store.blobs.get(blob) == b"a photo"
+    assert store.blobs.get(blob, CONTEXT) == b"a photo"
     store.database.close()
+
+
+def used_before(terminal: Terminal) -> None:
+    """A key that encrypted something."""
+    terminal.run("db", "upgrade")
+    store = open_store(terminal.settings)
+    store.blobs.put(b"a photo", CONTEXT)
+    store.database.close()
+
+
+def test_a_lost_key_is_not_replaced(terminal: Terminal) -> None:
+    used_before(terminal)
+    terminal.settings.key_path.unlink()
+
+    terminal.run("db", "purge").refuses(3, f"key file {terminal.settings.key_path} is missing", "from a backup")
+    assert not terminal.settings.key_path.exists()
+
+
+def test_a_key_of_which_only_rows_are_left_is_not_replaced_either(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    store = open_store(terminal.settings)
+    with store.unit() as unit:
+        unit.inbox.keep("telegram:1", 1, b"words that wait for an answer")
+        unit.commit()
+    store.database.close()
+    terminal.settings.key_path.unlink()
+
+    terminal.run("db", "purge").refuses(3, "is missing", "from a backup")
+
+
+@pytest.mark.parametrize("command", ["purge", "rotate-key"])
+def test_a_key_that_others_may_read_is_refused(terminal: Terminal, command: str) -> None:
+    used_before(terminal)
+    before = terminal.settings.key_path.read_bytes()
+    terminal.settings.key_path.chmod(0o644)
+
+    terminal.run("db", command).refuses(3, f"chmod 600 {terminal.settings.key_path}", "644")
+    assert terminal.settings.key_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "purge"), ("status",)], ids=" ".join)
+def test_a_damaged_database_says_so_and_what_to_do(terminal: Terminal, command: tuple[str, ...]) -> None:
+    terminal.settings.data_dir.mkdir()
+    path = Path(terminal.settings.database_url.removeprefix("sqlite:///"))
+    path.write_bytes(b"no database at all" * 1000)
+
+    terminal.run(*command).refuses(3, f"{path} is damaged", "from a backup", ".recover")
+
+
+def test_a_data_folder_that_cannot_be_used_is_named(terminal: Terminal) -> None:
+    terminal.settings.data_dir.write_text("in the way")
+    terminal.run("db", "upgrade").refuses(3, f"folder {terminal.settings.data_dir} cannot be used", "file exists")
 
 
 def test_where_there_is_no_key_there_is_nothing_to_change(terminal: Terminal) -> None:

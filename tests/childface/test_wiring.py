@@ -151,6 +151,36 @@ async def test_a_refused_token_ends_the_bot_with_three(api: BotApi, redis_server
     assert said.decode().splitlines()[-1].startswith("childface: Telegram does not know this token")
 
 
+@pytest.mark.servers
+async def test_a_bot_that_cannot_read_the_key_any_more_stops_with_three_and_loses_nothing(
+    api: BotApi, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    environment = environment_of(tmp_path, api, redis_server) | {"CHILDFACE_DATA_DIR": str(tmp_path / "data")}
+    await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
+    bot = await asyncio.create_subprocess_exec(
+        PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    anna = api.person(1)
+    await anna.says("/start")
+    await anna.sees("Send me a photo of mom")
+    key = tmp_path / "data" / "key"
+    key.rename(tmp_path / "key")
+    await anna.says("/language de")
+    _, said = await asyncio.wait_for(bot.communicate(), 60)
+
+    assert bot.returncode == 3
+    assert "cannot be read any more" in said.decode()
+
+    (tmp_path / "key").rename(key)
+    bot = await asyncio.create_subprocess_exec(
+        PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    await anna.sees("Deutsch")
+    bot.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(bot.communicate(), 30)
+    assert bot.returncode == 0
+
+
 def environment_of(home: Path, api: BotApi, redis: RedisServer) -> dict[str, str]:
     return {
         "PATH": "/usr/bin:/bin",

@@ -20,8 +20,9 @@ from PIL import Image, ImageCms
 from core.errors import LatentMismatch, PhotoError
 from core.latents import Latent
 from core.photo import FORMATS, open_photo
-from storage.blobs import DiskBlobs, Ring
+from storage.blobs import DiskBlobs
 from storage.errors import BlobDamaged, WrongKey
+from storage.sealing import Ring
 from tests.core.good_photos import good_files, saved
 
 ROOT = Path(__file__).parents[2]
@@ -170,12 +171,27 @@ def test_a_blob_that_was_cut_or_put_in_anothers_place_is_refused(data: bytes, cu
         ring.open(NAME, sealed[: min(cut, len(sealed) - 1)])
 
 
+@given(st.binary(max_size=100), st.integers(0, 200))
+def test_a_bound_blob_that_was_cut_or_put_in_anothers_place_is_refused(data: bytes, cut: int) -> None:
+    ring = Ring([KEY])
+    sealed = ring.seal_blob(NAME, "hers", data)
+    assert ring.open_blob(NAME, "hers", sealed) == data
+    for name, context in (("1" * 32, "hers"), (NAME, "his")):
+        with pytest.raises((BlobDamaged, WrongKey)):
+            ring.open_blob(name, context, sealed)
+    for read in (lambda cut_off: ring.open_blob(NAME, "hers", cut_off), lambda cut_off: ring.renew_blob(NAME, cut_off)):
+        with pytest.raises((BlobDamaged, WrongKey)):
+            read(sealed[: min(cut, 60)])
+    with pytest.raises((BlobDamaged, WrongKey)):
+        ring.open_blob(NAME, "hers", sealed[: min(cut, len(sealed) - 1)])
+
+
 @given(st.text(max_size=60) | st.sampled_from(["../key", "/etc/passwd", "a/../../b", NAME + "\n", NAME + "/"]))
 def test_no_name_leads_out_of_the_blobs_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     from storage.errors import BlobMissing
 
     with pytest.raises(BlobMissing):
-        DiskBlobs(tmp_path_factory.getbasetemp() / "no-blobs", [KEY]).get(name)
+        DiskBlobs(tmp_path_factory.getbasetemp() / "no-blobs", [KEY]).get(name, "photo")
 
 
 LATENT = Latent(

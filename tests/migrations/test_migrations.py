@@ -24,7 +24,7 @@ from tests.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = {"users", "conversations", "photos", "latents", "jobs", "results", "doors", "switches", "signs"}
-TABLES |= {"inbox", "inbox_answers"}
+TABLES |= {"inbox", "inbox_answers", "secrets", "quota_uses"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])

@@ -16,6 +16,7 @@ from storage.records import Job, Photo, User
 from storage.unit import Store
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 class TurnableClock:

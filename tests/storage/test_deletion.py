@@ -1,19 +1,23 @@
 """What leaves when somebody says /delete_my_data."""
 
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from storage.deletion import delete_user
+from storage.database import BUSY_SECONDS
+from storage.deletion import delete_user, purge_expired
 from storage.errors import NotFound
 from storage.models import Base
 from storage.records import User
 from storage.repositories.removal import DeletionReport
 from storage.unit import Store
-from tests.storage.conftest import HOUR, Furnished
+from tests.storage.conftest import DAY, HOUR, Furnished, TurnableClock
 
 NOTHING = DeletionReport()
 
@@ -95,6 +99,60 @@ def test_children_that_others_drew_from_my_photo_go_too(house: Furnished) -> Non
         }
         assert unit.results.for_job(bens_own.id) is not None
         assert unit.photos.data(bens.id) == b"ben"
+
+
+def test_a_picture_that_another_drew_on_the_last_day_of_a_latent_goes_with_its_parent(
+    house: Furnished, clock: TurnableClock
+) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas = house.photo(anna, b"anna", ttl=HOUR)
+    house.latent(annas, ttl=30 * DAY)
+    clock.turn(30 * DAY - HOUR)
+    bens = house.photo(ben, b"ben", ttl=HOUR)
+    drawn = house.done_job(ben, mom_photo_id=annas.id, dad_photo_id=bens.id, ttl=7 * DAY)
+    clock.turn(HOUR)
+    purge_expired(house.store)
+
+    assert delete_user(house.store, anna.id).results == 1
+
+    assert house.blob_files() == []
+    with house.store.view() as unit:
+        assert unit.results.for_job(drawn.id) is None
+        assert unit.jobs.get(drawn.id).result == {}
+
+
+def test_what_a_finished_job_tells_of_a_parent_goes_however_late_they_delete(
+    house: Furnished, clock: TurnableClock
+) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas = house.photo(anna, b"anna", ttl=HOUR)
+    drawn = house.done_job(ben, mom_photo_id=annas.id, ttl=HOUR)
+    clock.turn(7 * DAY)
+    purge_expired(house.store)
+    delete_user(house.store, anna.id)
+    with house.store.view() as unit:
+        assert unit.jobs.get(drawn.id).result == {}
+
+
+def test_the_names_that_another_typed_for_a_person_go_with_them(house: Furnished, folders: list[Path]) -> None:
+    anna, ben = house.user("1"), house.user("2")
+    annas, bens = house.photo(anna, b"anna"), house.photo(ben, b"ben")
+    state = {"mom": {"photo_id": annas.id, "sender": anna.id}, "names": ["typed-for-anna", "Ben"], "stamp": 2}
+    own = {"mom": {"photo_id": bens.id, "sender": ben.id}, "names": ["Ben", "nobody"], "stamp": 2}
+    card = {"line": "Say", "key": "card", "faces": None, "card": {"mom_name": "typed-for-anna", "dad_name": "Ben"}}
+    told = {"line": "Say", "key": "here", "faces": None, "card": None}
+    job = house.done_job(ben, mom_photo_id=annas.id, dad_photo_id=bens.id, reply={"user": "2", "lines": [card, told]})
+    with house.store.unit() as unit:
+        unit.conversations.save("telegram", "group", ben.id, state)
+        unit.conversations.save("telegram", "elsewhere", ben.id, own)
+        unit.commit()
+    delete_user(house.store, anna.id)
+    with house.store.view() as unit:
+        saved = [unit.conversations.get("telegram", chat, ben.id) for chat in ("group", "elsewhere")]
+        assert [found.state for found in saved if found] == [{"mom": None, "names": [], "stamp": 2}, own]
+        assert unit.jobs.get(job.id).reply == {"user": "2", "lines": [told]}
+    if folders == [house.home]:
+        assert traces(folders, [b"typed-for-anna"]) == []
 
 
 def test_a_worker_that_comes_back_late_cannot_bring_anything_back(house: Furnished) -> None:
@@ -186,6 +244,44 @@ def test_after_deletion_no_file_of_sqlite_remembers_the_person(house: Furnished,
 
     delete_user(house.store, user.id)
     assert traces(folders, words) == []
+
+
+@contextmanager
+def somebody_reads(house: Furnished) -> Iterator[None]:
+    """As a backup or a shell does: an older state of the database stays in use."""
+    reader = house.store.database.reader_factory()
+    reader.execute(text("SELECT count(*) FROM users")).all()
+    try:
+        yield
+    finally:
+        reader.rollback()
+        reader.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_reader_does_not_hold_up_a_deletion_and_afterwards_no_file_remembers_the_person(
+    house: Furnished, folders: list[Path]
+) -> None:
+    user, words = full_house(house)
+    house.store.database.scrub()
+    with somebody_reads(house):
+        deleting = threading.Thread(target=delete_user, args=(house.store, user.id), daemon=True)
+        deleting.start()
+        deleting.join(BUSY_SECONDS / 2)
+        assert not deleting.is_alive(), "it waits for the reader"
+        with house.store.view() as unit:
+            assert unit.users.find(user.platform, user.platform_user_id) is None
+        assert not house.store.database.scrub(), "the checkpoint's answer must be heeded"
+        assert traces(folders, words) != [], "what docs/privacy.md says of readers would not be true"
+    assert house.store.database.scrub()
+    assert traces(folders, words) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_emptying_the_write_ahead_file_leaves_a_connection_as_patient_as_it_was(house: Furnished) -> None:
+    house.store.database.scrub()
+    with house.store.database.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == BUSY_SECONDS * 1000
 
 
 @pytest.mark.servers

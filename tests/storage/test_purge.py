@@ -66,9 +66,10 @@ def test_the_handle_of_a_parent_lives_as_long_as_a_latent_or_a_job_needs_it(
         unit.jobs.cancel(job.id)
         unit.commit()
     purge_expired(house.store)
-    assert [is_there(house, photo) for photo in (encoded, wanted)] == [False, False]
-    with house.store.view() as unit:
-        assert unit.jobs.get(job.id).dad_photo_id is None
+    assert [is_there(house, photo) for photo in (encoded, wanted)] == [False, True]
+    clock.turn(KEEP_HANDLED)
+    purge_expired(house.store)
+    assert [is_there(house, thing) for thing in (job, wanted)] == [False, False]
 
 
 def test_old_jobs_and_idle_conversations_go_but_never_unfinished_work(house: Furnished, clock: TurnableClock) -> None:
@@ -91,7 +92,7 @@ def test_a_job_stays_while_its_picture_does(house: Furnished, clock: TurnableClo
 
 def test_files_that_no_row_names_go_after_a_time_of_grace(house: Furnished, clock: TurnableClock) -> None:
     photo = house.photo(house.user(), ttl=10 * DAY)
-    orphan, fresh = (house.store.blobs.put(b"orphan") for _ in range(2))
+    orphan, fresh = (house.store.blobs.put(b"orphan", "nobody's") for _ in range(2))
     draft = house.blob_files()[0].with_name(".draft")
     draft.write_bytes(b"half")
     for path in house.blob_files():

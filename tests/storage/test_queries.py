@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from storage.repositories.quota_uses import person
 from storage.unit import Unit
 from tests.storage.conftest import HOUR, Furnished
 
@@ -28,8 +29,11 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "whether to wait": lambda unit, now: unit.jobs.must_wait(
         unit.jobs.add("child", unit.users.get_or_add("telegram", "7").id, "telegram", "1").id
     ),
-    "a person's quota": lambda unit, now: unit.jobs.asked_at(3, ("child", "grow"), user_id=NOBODY),
-    "a chat's quota": lambda unit, now: unit.jobs.asked_at(3, ("child",), platform="telegram", chat_id="1"),
+    "a quota": lambda unit, now: (
+        unit.uses.add("drawing", person("telegram", "1")),
+        unit.uses.used_at(3, "drawing", person("telegram", "1")),
+    ),
+    "uses to purge": lambda unit, now: unit.uses.remove(now),
     "a place in the queue": lambda unit, now: unit.jobs.place(
         unit.jobs.add("child", unit.users.get_or_add("telegram", "7").id, "telegram", "1")
     ),

@@ -89,11 +89,11 @@ class StubbornBlobs:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
-    def put(self, data: bytes) -> str:
-        return self._blobs.put(data)
+    def put(self, data: bytes, context: str) -> str:
+        return self._blobs.put(data, context)
 
-    def get(self, key: str) -> bytes:
-        return self._blobs.get(key)
+    def get(self, key: str, context: str) -> bytes:
+        return self._blobs.get(key, context)
 
     def delete(self, key: str) -> bool:
         raise StorageUnavailable(what="delete a blob")

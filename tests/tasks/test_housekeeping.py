@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from storage.clock import utc_now
+from storage.deletion import delete_user
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.embedded import EmbeddedWorkers
@@ -59,6 +61,35 @@ def test_a_photo_goes_when_its_day_is_over_without_anybody_asking(bench: Bench, 
         assert bench.blobs() == 1
         clock.ahead = DAY
         wait_until(lambda: bench.blobs() == 0)
+    finally:
+        assert house.stop()
+
+
+def test_what_was_deleted_while_somebody_read_the_database_leaves_its_files_later(
+    bench: Bench, clock: MovedClock
+) -> None:
+    with bench.workshop.store.unit() as unit:
+        number = unit.users.get_or_add("telegram", "770077007700").platform_user_id
+        unit.commit()
+    bench.workshop.store.database.scrub()
+    reader = bench.workshop.store.database.reader_factory()
+    reader.execute(text("SELECT count(*) FROM users")).all()
+    with bench.workshop.store.view() as unit:
+        person = unit.users.find("telegram", number)
+    assert person is not None
+    delete_user(bench.workshop.store, person.id)
+
+    def remembered() -> bool:
+        files = [path for path in bench.home.rglob("*") if path.is_file()]
+        return any(number.encode() in path.read_bytes() for path in files)
+
+    assert remembered()
+    house = keeper(bench)
+    house.start()
+    try:
+        reader.rollback()
+        reader.close()
+        wait_until(lambda: not remembered())
     finally:
         assert house.stop()
 
