@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from bots.breaker import Breaker
-from bots.buttons import read_button
+from bots.buttons import ButtonSigner
 from bots.consent import version_of
 from bots.conversation import step
 from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
@@ -143,6 +143,7 @@ class Dialogue:
         `read_code` says which child a code stands for; without it no code is known.
         """
         self.store = store
+        self.buttons = ButtonSigner(lambda: store.blobs.derive_keys("buttons"))
         self._outbox = Outbox(queue)
         self.groups = GroupDesk(store, self._user)
         self._defaults = defaults or Defaults()
@@ -272,8 +273,8 @@ class Dialogue:
         )
 
     def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
-        """A button, by what it says. One that is not ours, or whose round is gone, is answered as stale."""
-        pressed = read_button(data)
+        """A button, by what it says. One that we did not write for this chat, or whose round is gone, is stale."""
+        pressed = self.buttons.read(data, who.chat_id)
         who, user = self._meet(who)
         stale = Answer([Toast("stale_button")], user.id, language=who.language)
         if pressed is None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from telegram import Document, Message, MessageEntity, User
+from telegram import CallbackQuery, Document, Message, MessageEntity, User
 
 from bots.deeds import Who
 from bots.dialogue import ReplyTo
@@ -103,6 +103,18 @@ def replied_to(message: Message) -> Message | None:
     """What somebody answers. In a topic of a forum Telegram shows everything as an answer to the topic's beginning."""
     reply = message.reply_to_message
     return None if reply is None or reply.forum_topic_created is not None else reply
+
+
+def has_button(query: CallbackQuery) -> bool:
+    """Whether the message stands there with the button that was pressed; a client may name any message and any button.
+
+    Of a message that is too old Telegram does not tell the buttons; then the signature alone must do.
+    """
+    message = query.message
+    if not isinstance(message, Message):
+        return message is not None
+    rows = message.reply_markup.inline_keyboard if message.reply_markup is not None else ()
+    return any(button.callback_data == query.data for row in rows for button in row)
 
 
 def username_of(person: User) -> str | None:

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from storage.errors import BlobDamaged, BlobMissing, StorageUnavailable, WrongKey
 
@@ -64,6 +66,10 @@ class BlobStore(Protocol):
 
     def unseal(self, name: str, sealed: bytes) -> bytes:
         """The reverse of `seal`. Raises `BlobDamaged`, `WrongKey`."""
+        ...
+
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """A key of 32 bytes for another purpose from each encryption key, newest first."""
         ...
 
 
@@ -156,6 +162,10 @@ class DiskBlobs:
                 raise BlobMissing(key=key) from error
         return True
 
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys that say nothing about the encryption keys (HKDF, RFC 5869)."""
+        return self._current().derive(purpose)
+
     def _current(self) -> Ring:
         keys = tuple(self._keys())
         if keys != self._ring.keys:
@@ -211,6 +221,13 @@ class Ring:
         self.keys = tuple(keys)
         self.newest = _key_id(keys[0])
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._derived: dict[str, tuple[bytes, ...]] = {}
+
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """One key for each of ours; they are asked for with every button, so they are kept."""
+        if purpose not in self._derived:
+            self._derived[purpose] = tuple(_derived(key, purpose) for key in self.keys)
+        return self._derived[purpose]
 
     def knows(self, sealed: bytes, key: str) -> bool:
         """Whether one of the keys encrypted this."""
@@ -242,6 +259,10 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt=None, info=f"childface {purpose}".encode()).derive(key)
 
 
 def _key_id(key: bytes) -> bytes:
