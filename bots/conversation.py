@@ -31,7 +31,7 @@ from bots.button_rules import (
     one_of,
     owner_or_sender,
 )
-from bots.doors import kept_out
+from bots.doors import kept_out, speaks_for_nobody
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
@@ -69,7 +69,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
     """Answer one event."""
     turn = Turn(state, context, reply_to=getattr(event, "message_id", None))
     if isinstance(event, FROM_PEOPLE):
-        if kept_out(turn, event):
+        if kept_out(turn, event) or speaks_for_nobody(turn, event, COMMANDS):
             return turn.state, turn.steps
         _after_silence(turn)
         turn.change(touched=context.now)
@@ -80,7 +80,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
 def _after_silence(turn: Turn) -> None:
     """Drop a round that was left half done long ago."""
     quiet = turn.context.now - turn.state.touched
-    begun = turn.state.half_done or turn.state.parked
+    begun = turn.state.half_done or turn.state.parked or turn.state.reposts
     if quiet > SILENCE and begun and turn.state.drawing is None:
         photos.forget_round(turn)
 
@@ -187,6 +187,7 @@ BUTTONS: dict[str, ButtonRule] = {
     "language": ButtonRule(talk.language_chosen, is_language),
     "delete": ButtonRule(talk.delete_chosen, one_of("delete", *YES_NO)),
     "consent": ButtonRule(consent.consent_chosen, one_of("consent", *YES_NO)),
+    "permission": ButtonRule(consent.permission_chosen, one_of("permission", *YES_NO)),
     "withdraw": ButtonRule(consent.withdraw_chosen, is_withdrawal),
     # under a picture
     "older": _under_picture(wishes.vary),

@@ -305,7 +305,7 @@ class DiscordBot:
         for one in photos:
             fault = self._unfit(one, key)
             if fault is None:
-                fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size))
+                fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size, one.reposted))
             else:
                 await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, fault))
         if fitting:

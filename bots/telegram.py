@@ -440,7 +440,9 @@ def event_of(said: Said) -> Event | None:
 def offer_of(said: list[Said]) -> Offer:
     """The photos of a message or album, as they can be fetched, now or after somebody agreed."""
     refs = [one.photo for one in said if one.photo is not None]
-    photos = tuple(OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size) for ref in refs)
+    photos = tuple(
+        OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size, ref.reposted) for ref in refs
+    )
     reply = said[0].reply_to or ReplyTo()
     return Offer(photos, reply.message_id, reply.user)
 
