@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from childface import weights
-from childface.settings import Settings
-from childface.wiring import open_store
+from storage.blobs import DiskBlobs
+from storage.database import open_database
+from storage.unit import Store
 from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import TOKEN, BotApi, Person
-from tests.childface.service_process import start
+from tests.bots.fake_telegram import BotApi, Person
+from tests.drills.processes import KEY
+from tests.drills.site import Nursery
 from tests.fakes import photo_of
 
-AFTER = (0.0, 0.01, 0.03, 0.06, 0.1, 0.2)
+AFTER = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4)
 """Seconds between the presses and the kill, one for each round."""
 EACH = 2
 """People who press in a round."""
@@ -27,51 +28,57 @@ QUESTION = "Who is who?"
 
 
 class Bot:
-    """`childface bot telegram` as a process that can be killed."""
+    """The one process, to be killed."""
 
-    def __init__(self, home: Path, api: BotApi) -> None:
-        folder = home / "weights"
-        folder.mkdir()
-        for carrier in weights.CARRIERS:
-            for name in carrier.files:
-                (folder / name).touch()
-        self.home, self.api = home, api
-        self.settings = {
-            "CHILDFACE_DATA_DIR": home / "data",
-            "CHILDFACE_WEIGHTS_DIR": folder,
-            "CHILDFACE_TELEGRAM_API_ROOT": api.url,
-            "CHILDFACE_REFINE": "false",
-            "TELEGRAM_TOKEN": TOKEN,
+    def __init__(self, home: Path, database: str, api: BotApi) -> None:
+        self.home, self.api, self.database = home, api, database
+        site = {
+            "database": database,
+            "blobs": str(home / "blobs"),
+            "broker": "memory://",
+            "prefix": "drill.",
+            "api": api.url,
+            "soft_limit": 30.0,
+            "max_attempts": 5,
+            "tasks_per_child": 100,
         }
-        (home / "data").mkdir()
-        self.process: subprocess.Popen[str] | None = None
+        (home / "site.json").write_text(json.dumps(site))
+        self._nursery = Nursery()
+        self._pid = 0
 
     async def start(self) -> None:
         asked = self.api.count("getUpdates")
-        with (self.home / "log").open("a") as log:
-            self.process = start("bot", "telegram", settings=self.settings, stderr=log)
-        await self.api.until(lambda: self.api.count("getUpdates") > asked, "the bot listens")
+        self._pid = await asyncio.to_thread(self._nursery.bear, "embedded", self.home)
+        await self.api.until(lambda: self.api.count("getUpdates") > asked, f"the bot listens\n{self.log()}")
 
     def kill(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            self._pid = 0
+
+    def log(self) -> str:
+        path = self.home / "embedded.log"
+        return path.read_text() if path.exists() else ""
+
+    def close(self) -> None:
+        self.kill()
+        self._nursery.close()
 
 
 @pytest.fixture
-async def bot(tmp_path: Path, api: BotApi) -> AsyncIterator[Bot]:
-    bot = Bot(tmp_path, api)
+async def bot(tmp_path: Path, sqlite_url: str, api: BotApi) -> AsyncIterator[Bot]:
+    bot = Bot(tmp_path, sqlite_url, api)
     yield bot
-    await asyncio.to_thread(bot.kill)
+    await asyncio.to_thread(bot.close)
 
 
 @pytest.mark.slow
-async def test_presses_survive_kill_9_of_the_embedded_bot(bot: Bot, api: BotApi, tmp_path: Path) -> None:
+async def test_presses_survive_kill_9_of_the_embedded_bot(bot: Bot, api: BotApi) -> None:
     people = [api.person(number) for number in range(1, EACH * len(AFTER) + 1)]
+    database = open_database(bot.database)
+    agreed(Store(database, DiskBlobs(bot.home / "blobs", [KEY])), "telegram", *(person.number for person in people))
+    database.close()
     await bot.start()
-    store = open_store(Settings(_env_file=None, data_dir=tmp_path / "data"))
-    agreed(store, "telegram", *(person.number for person in people))
-    store.database.close()
     for person in people:
         await person.sends_album(photo_of(f"one of {person.number}"), photo_of(f"other of {person.number}"))
     for person in people:
@@ -80,20 +87,21 @@ async def test_presses_survive_kill_9_of_the_embedded_bot(bot: Bot, api: BotApi,
         for person in people[count * EACH : (count + 1) * EACH]:
             await person.presses("The first photo is mom")
         await asyncio.sleep(seconds)
-        await asyncio.to_thread(bot.kill)
+        bot.kill()
         await bot.start()
     for person in people:
         await person.sees_pictures(1)
-    await everything_is_settled(api, people)
+    await everything_is_settled(people)
     assert [len(person.pictures) for person in people] == [1] * len(people)
     assert [open_questions(person) for person in people] == [0] * len(people), api.transcript()
 
 
 def open_questions(person: Person) -> int:
+    """Questions that still have their buttons."""
     return sum(bool(shown.buttons) and QUESTION in shown.text for shown in person.api.shown(person.chat_id))
 
 
-async def everything_is_settled(api: BotApi, people: list[Person]) -> None:
+async def everything_is_settled(people: list[Person]) -> None:
     """A last command of each is answered only after whatever came before it in that chat."""
     for person in people:
         await person.says("/help")
