@@ -2,13 +2,16 @@
 
 Photos that come before the answer stay with the chat service. The state remembers only how to fetch them
 (`State.parked`); who agrees need not send them again, who declines or falls silent leaves nothing behind.
+
+A photo that the sender had from somebody else (`OfferedPhoto.reposted`) shows a person who cannot be asked. Whoever
+brings it has to state that this person agrees; until then it waits in the same way (`State.reposts`).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from bots.events import ButtonPressed, CommandGiven, PhotosOffered
+from bots.events import ButtonPressed, CommandGiven, Offer, PhotosOffered
 from bots.steps import CancelJobs, CloseQuestion, DeleteData, FetchPhotos, SaveConsent, Say
 from bots.turn import Keeping, Turn, button_row
 
@@ -32,8 +35,11 @@ def photos_offered(turn: Turn, event: PhotosOffered) -> None:
     `public`: who is asked is not who spoke, so the question must not be shown to the speaker alone.
     """
     offer = event.offer
+    few = replace(offer, photos=offer.photos[:MOST_PHOTOS])
+    if turn.context.agreed and offer.needs_permission:
+        _ask_permission(turn, few)
+        return
     if offer.photos:
-        few = replace(offer, photos=offer.photos[:MOST_PHOTOS])
         turn.change(parked=(*turn.state.parked, few)[-MOST_MESSAGES:])
         turn.reply_to = offer.photos[0].message_id
     if turn.open_question("consent") is None:
@@ -41,6 +47,35 @@ def photos_offered(turn: Turn, event: PhotosOffered) -> None:
         turn.ask("consent", "consent", rows, **asdict(turn.context.keeping), public=offer.speaker is not None)
     elif not turn.context.group:
         turn.say("consent_first")
+
+
+def _ask_permission(turn: Turn, offer: Offer) -> None:
+    """Ask the one who reposted a photo; the newest question is for all that wait."""
+    turn.change(reposts=(*turn.state.reposts, offer)[-MOST_MESSAGES:])
+    turn.reply_to = offer.photos[0].message_id
+    rows = (button_row("permission", ("permission_yes", "yes"), ("permission_no", "no")),)
+    turn.ask("permission", "permission_ask", rows)
+
+
+def permission_chosen(turn: Turn, event: ButtonPressed) -> None:
+    """The statement by button."""
+    permitted = event.value == "yes"
+    turn.do(CloseQuestion("permission_given" if permitted else "permission_declined"))
+    _permit(turn, permitted)
+
+
+def answer_permission(turn: Turn, permitted: bool) -> None:
+    """The statement in words."""
+    turn.say("permission_given" if permitted else "permission_declined")
+    _permit(turn, permitted)
+
+
+def _permit(turn: Turn, permitted: bool) -> None:
+    reposts = turn.state.reposts
+    turn.settle("permission")
+    turn.change(reposts=())
+    if permitted and reposts:
+        turn.do(FetchPhotos(tuple(replace(offer, permitted=True) for offer in reposts)))
 
 
 def consent_chosen(turn: Turn, event: ButtonPressed) -> None:

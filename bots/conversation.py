@@ -2,7 +2,7 @@
 
     EVENTS    kind of event  → handler      (this file)
     COMMANDS  /name          → handler      (this file)
-    BUTTONS   action         → handler      (this file)
+    BUTTONS   action         → rule, handler (this file; the rules are in bots/button_rules.py)
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
@@ -14,11 +14,24 @@ have to agree), bots/fun.py (names, wall, poll), bots/consent.py (agreeing, with
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from bots import consent, couples, fun, genes, looks, operators, photos, talk, wishes
-from bots.doors import kept_out
+from bots.button_rules import (
+    ButtonRule,
+    Handler,
+    anybody,
+    everybody_drawn,
+    is_face,
+    is_language,
+    is_look,
+    is_source,
+    is_strength,
+    is_trait,
+    is_wish,
+    is_withdrawal,
+    one_of,
+    owner_or_sender,
+)
+from bots.doors import kept_out, speaks_for_nobody
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
@@ -28,6 +41,7 @@ from bots.events import (
     DataDeleted,
     DoorChanged,
     DrawingFailed,
+    DrawingKind,
     DrawingQueued,
     DrawingReady,
     DrawingStopped,
@@ -55,7 +69,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
     """Answer one event."""
     turn = Turn(state, context, reply_to=getattr(event, "message_id", None))
     if isinstance(event, FROM_PEOPLE):
-        if kept_out(turn, event):
+        if kept_out(turn, event) or speaks_for_nobody(turn, event, COMMANDS):
             return turn.state, turn.steps
         _after_silence(turn)
         turn.change(touched=context.now)
@@ -66,7 +80,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
 def _after_silence(turn: Turn) -> None:
     """Drop a round that was left half done long ago."""
     quiet = turn.context.now - turn.state.touched
-    begun = turn.state.half_done or turn.state.parked
+    begun = turn.state.half_done or turn.state.parked or turn.state.reposts
     if quiet > SILENCE and begun and turn.state.drawing is None:
         photos.forget_round(turn)
 
@@ -81,29 +95,16 @@ def command_given(turn: Turn, event: CommandGiven) -> None:
 
 
 def button_pressed(turn: Turn, event: ButtonPressed) -> None:
-    """Look the button up; refuse stale ones and other people's."""
-    handler = BUTTONS.get(event.action)
+    """Refuse a button that does not belong to its question or picture, and other people's; then do what it says."""
+    rule = BUTTONS.get(event.action)
     question = next((q for q in turn.state.questions if q.stamp == event.stamp), None)
-    if handler is None or (event.source is None and question is None):
+    if rule is None or not rule.fits(turn, question, event):
         turn.toast("stale_button")
-    elif event.action not in ASKED_OTHERS and not _may_press(turn, event, question.photo_id if question else None):
+    elif not rule.allows(turn, question, event):
         turn.toast("not_your_button")
     else:
-        handler(turn, event)
+        rule.handler(turn, event)
 
-
-def _may_press(turn: Turn, event: ButtonPressed, photo_id: str | None) -> bool:
-    """The one whose round it is; for a question about a photo also its sender; for a picture everybody in it."""
-    allowed = {turn.context.owner}
-    photo = turn.state.photo(photo_id) if photo_id else None
-    if photo is not None:
-        allowed.add(photo.sender)
-    if event.source is not None:
-        allowed.update(event.source.people)
-    return turn.context.sender in allowed
-
-
-Handler = Callable[[Turn, Any], None]
 
 EVENTS: dict[type, Handler] = {
     CommandGiven: command_given,
@@ -130,9 +131,6 @@ EVENTS: dict[type, Handler] = {
 }
 
 FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosOffered, PhotosReceived, CoupleProposed)
-
-ASKED_OTHERS = ("couple",)
-"""Buttons for people whom the round's owner named: their handlers look themselves who may press."""
 
 COMMANDS: dict[str, Handler] = {
     "start": talk.start,
@@ -162,35 +160,45 @@ COMMANDS: dict[str, Handler] = {
     "admin": operators.admin,
 }
 
-BUTTONS: dict[str, Handler] = {
+YES_NO = ("yes", "no")
+AROUND_CHILD: tuple[DrawingKind, ...] = ("child",)
+AROUND_STRIP: tuple[DrawingKind, ...] = ("child", "grow", "clip")
+
+
+def _under_picture(handler: Handler, drawings: tuple[DrawingKind, ...] = AROUND_CHILD) -> ButtonRule:
+    return ButtonRule(handler, drawings=drawings, pressers=everybody_drawn)
+
+
+BUTTONS: dict[str, ButtonRule] = {
     # under a question
-    "who": photos.who_chosen,
-    "face": photos.face_chosen,
-    "whose": photos.whose_chosen,
-    "couple": couples.couple_answered,
-    "grown_up": photos.age_is_wrong,
-    "age": wishes.wish_chosen,
-    "mix": wishes.wish_chosen,
-    "sex": wishes.wish_chosen,
-    "trait": genes.trait_chosen,
-    "gene": genes.source_chosen,
-    "look": looks.look_chosen,
-    "strength": looks.strength_chosen,
-    "set": talk.setting_chosen,
-    "language": talk.language_chosen,
-    "delete": talk.delete_chosen,
-    "consent": consent.consent_chosen,
-    "withdraw": consent.withdraw_chosen,
+    "who": ButtonRule(photos.who_chosen, one_of("who", "0", "1")),
+    "face": ButtonRule(photos.face_chosen, is_face, pressers=owner_or_sender),
+    "whose": ButtonRule(photos.whose_chosen, one_of("whose", "mom", "dad", "new")),
+    "couple": ButtonRule(couples.couple_answered, one_of("couple", *YES_NO), pressers=anybody),
+    "grown_up": ButtonRule(photos.age_is_wrong, one_of("grown_up", "", "mom", "dad")),
+    "age": ButtonRule(wishes.wish_chosen, is_wish("age")),
+    "mix": ButtonRule(wishes.wish_chosen, is_wish("mix")),
+    "sex": ButtonRule(wishes.wish_chosen, is_wish("sex")),
+    "trait": ButtonRule(genes.trait_chosen, is_trait),
+    "gene": ButtonRule(genes.source_chosen, is_source),
+    "look": ButtonRule(looks.look_chosen, is_look),
+    "strength": ButtonRule(looks.strength_chosen, is_strength),
+    "set": ButtonRule(talk.setting_chosen, one_of("set", "age", "mix", "sex", "refine")),
+    "language": ButtonRule(talk.language_chosen, is_language),
+    "delete": ButtonRule(talk.delete_chosen, one_of("delete", *YES_NO)),
+    "consent": ButtonRule(consent.consent_chosen, one_of("consent", *YES_NO)),
+    "permission": ButtonRule(consent.permission_chosen, one_of("permission", *YES_NO)),
+    "withdraw": ButtonRule(consent.withdraw_chosen, is_withdrawal),
     # under a picture
-    "older": wishes.vary,
-    "younger": wishes.vary,
-    "more_mom": wishes.vary,
-    "more_dad": wishes.vary,
-    "smile": wishes.vary,
-    "sibling": wishes.vary,
-    "grow": wishes.vary,
-    "card": wishes.vary,
-    "clip": wishes.vary,
-    "genes": genes.genes_pressed,
-    "poll": fun.poll_pressed,
+    "older": _under_picture(wishes.vary),
+    "younger": _under_picture(wishes.vary),
+    "more_mom": _under_picture(wishes.vary),
+    "more_dad": _under_picture(wishes.vary),
+    "smile": _under_picture(wishes.vary),
+    "sibling": _under_picture(wishes.vary, AROUND_STRIP),
+    "grow": _under_picture(wishes.vary),
+    "card": _under_picture(wishes.vary),
+    "clip": _under_picture(wishes.vary),
+    "genes": _under_picture(genes.genes_pressed, AROUND_STRIP),
+    "poll": _under_picture(fun.poll_pressed),
 }

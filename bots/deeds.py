@@ -81,6 +81,8 @@ class Who:
     group: bool = False
     admin: bool = False
     """Whether the person may change what holds for the group; adapters look only where it matters."""
+    anonymous: bool = False
+    """Whether a chat spoke rather than a person (an anonymous admin, a channel); `user` then stands for nobody."""
     username: str | None = None
     """In lower case, where the platform has such names; not kept."""
     receipt: Receipt | None = field(default=None, compare=False)

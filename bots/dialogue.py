@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from bots.breaker import Breaker
-from bots.buttons import read_button
+from bots.buttons import ButtonSigner
 from bots.consent import version_of
 from bots.conversation import step
 from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
@@ -46,7 +46,7 @@ from bots.steps import Line, Say, Toast, line_from_json, line_to_json
 from bots.turn import Context, Habits, Keeping
 from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
-from storage.errors import ConversationChanged, StorageUnavailable
+from storage.errors import ConversationChanged, NotFound, StorageUnavailable
 from storage.records import Job, User
 from storage.unit import Store, Unit
 
@@ -143,6 +143,7 @@ class Dialogue:
         `read_code` says which child a code stands for; without it no code is known.
         """
         self.store = store
+        self.buttons = ButtonSigner(lambda: store.blobs.derive_keys("buttons"))
         self._outbox = Outbox(queue)
         self.groups = GroupDesk(store, self._user)
         self._defaults = defaults or Defaults()
@@ -187,19 +188,23 @@ class Dialogue:
 
     def ask_first(self, who: Who, offer: Offer) -> Answer | None:
         """Before a photo is fetched: the question to the speaker, or to the one whose photo it is, if they have not
-        agreed yet. None: everybody has. The offer comes back as `Answer.fetch` when the question was answered well.
+        agreed yet; then to the speaker whether the people on reposted photos agree. None: there is nothing to ask.
+        The offer comes back as `Answer.fetch` when the question was answered well.
         """
         with self.store.view() as unit:
             closed = self._closed(unit, who)
-        if closed:
+        if closed or who.anonymous:
             return self.hear(who, PhotosOffered(offer))
-        names = dict.fromkeys([who.user, *(photo.sender for photo in offer.photos)])
-        for name in (name for name in names if name):
+        names = [name for name in dict.fromkeys([who.user, *(photo.sender for photo in offer.photos)]) if name]
+        if any(self._find(replace(who, user=name)) is None for name in names if name in (*offer.asked, offer.speaker)):
+            return Answer()  # deleted since: nothing is asked again, fetched, or known of them
+        for name in names:
             asked, person = self._meet(replace(who, user=name))
             if not self._agreed(person):
                 speaker = None if name == who.user else who.user
-                return self._hear(asked, person.id, PhotosOffered(replace(offer, speaker=speaker)))
-        return None
+                waiting = replace(offer, speaker=speaker, asked=(*offer.asked, name))
+                return self._hear(asked, person.id, PhotosOffered(waiting))
+        return self.hear(who, PhotosOffered(replace(offer, speaker=None))) if offer.needs_permission else None
 
     def agree(self, who: Who) -> None:
         """As if this person had read the text and agreed: for demonstrations and scripts."""
@@ -217,15 +222,18 @@ class Dialogue:
     ) -> Answer:
         """One photo or an album, with wishes if some came along. In a group they may join somebody else's round.
 
-        Nothing is stored while somebody has not agreed; the answer asks. See `ask_first`.
+        Nothing is stored while somebody has not agreed; the answer asks. See `ask_first`. Nor when somebody whose
+        photo it is has been deleted while it was fetched.
         """
         asked = self.ask_first(who, Offer())
-        for name in {photo.sender for photo in photos if photo.sender}:
+        senders = self._senders(who, photos)
+        if senders is None:
+            return self._gone(who)
+        for name in senders:
             asked = asked or self.ask_first(replace(who, user=name), Offer())
         if asked is not None:
             return asked
         who, user = self._meet(who)
-        senders = self._senders(who, photos)
         owner = user.id
         if who.group:
             reply_to = reply_to or ReplyTo()
@@ -236,9 +244,11 @@ class Dialogue:
             # In their own conversation: whose round they answered goes on, and is not told to wait.
             refused = PhotoNotTaken(full.code, dict(full.facts), photos[0].message_id)
             return self._turn(who, user.id, user.id, lambda unit: refused)
-        return self._turn(
-            who, owner, user.id, lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})
-        )
+        received = lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})  # noqa: E731
+        try:
+            return self._turn(who, owner, user.id, received)
+        except NotFound:
+            return self._gone(who)
 
     def take_avatars(
         self,
@@ -248,33 +258,59 @@ class Dialogue:
         missing: Sequence[str] = (),
         message_id: str | None = None,
     ) -> Answer:
-        """The profile photos that an answer asked for, in its order; `missing` are those that cannot be had."""
-        who, user = self._meet(who)
-        senders = self._senders(who, photos)
-        return self._turn(
-            who,
-            owner,
-            user.id,
-            lambda unit: AvatarsReceived(self._stored(unit, photos, senders, user.id), tuple(missing), message_id),
-        )
+        """The profile photos that an answer asked for, in its order; `missing` are those that cannot be had.
 
-    def _senders(self, who: Who, photos: Sequence[SentPhoto]) -> dict[str, str]:
-        """Our users by the platform's numbers of those who sent the photos."""
-        return {name: self._user(replace(who, user=name)).id for name in {p.sender for p in photos} if name}
+        Nothing is stored unless, in that very moment, the proposal stands and both still agree.
+        """
+        user, senders = self._find(who), self._senders(who, photos)
+        if user is None or senders is None:
+            return self._gone(who)
+        who, speaker = self._in_language(who, user), user.id
+
+        def received(unit: Unit) -> Event:
+            stored = self._stored(unit, photos, senders, speaker)
+            proposal = load_state(unit, who, owner)[0].proposal
+            if proposal is None or not {*senders, *missing} <= set(proposal.agreed):
+                raise NotFound(what="proposal", id=owner)
+            return AvatarsReceived(stored, tuple(missing), message_id)
+
+        try:
+            return self._turn(who, owner, speaker, received)
+        except NotFound:
+            return self._gone(who)
+
+    def _senders(self, who: Who, photos: Sequence[SentPhoto]) -> dict[str, str] | None:
+        """Our users by the platform's numbers of those who sent the photos; None when one of them is not known.
+
+        They were asked before their photos were fetched, so who is not known was deleted since, and must not come back.
+        """
+        people = {name: self._find(replace(who, user=name)) for name in {p.sender for p in photos} if name}
+        known = {name: person.id for name, person in people.items() if person is not None}
+        return known if len(known) == len(people) else None
+
+    def _gone(self, who: Who) -> Answer:
+        """Somebody who was to be on a picture, or the owner of the round, was deleted while photos were fetched."""
+        return Answer([Say("gone_meanwhile")], language=self._in_language(who, self._find(who)).language)
 
     def _stored(
         self, unit: Unit, photos: Sequence[SentPhoto], senders: dict[str, str], speaker: str
     ) -> tuple[NewPhoto, ...]:
-        """Keep the photos. First thing in a unit: blobs are written before SQLite's write lock is taken."""
+        """Keep the photos of people who agree, in the unit that checks whether they do. NotFound if not.
+
+        First thing in a unit: blobs are written before SQLite's write lock is taken. A unit that fails removes them.
+        """
         rows = [unit.photos.add(senders.get(p.sender or "", speaker), p.data, self._photo_ttl) for p in photos]
+        for user_id in {speaker, *(row.owner_id for row in rows)}:
+            if not self._agreed(unit.users.get(user_id)):
+                raise NotFound(what="agreement", id=user_id)
         return tuple(
             NewPhoto(row.id, row.sha256, row.owner_id, sent.message_id, sent.role)
             for sent, row in zip(photos, rows, strict=True)
         )
 
     def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
-        """A button, by what it says. One that is not ours, or whose round is gone, is answered as stale."""
-        pressed = read_button(data)
+        """A button, by what it says. One that we did not write for this chat, or whose round is gone, is stale."""
+        pressed = self.buttons.read(data, who.chat_id)
         who, user = self._meet(who)
         stale = Answer([Toast("stale_button")], user.id, language=who.language)
         if pressed is None:
@@ -349,7 +385,7 @@ class Dialogue:
 
     def note_prompt(self, who: Who, owner: str, message_id: str) -> None:
         """In a group: a message of ours that belongs to a round, so that a reply to it joins that round."""
-        if who.group:
+        if who.group and owner:
             self.groups.note(who, owner, message_id)
 
     # One turn
@@ -470,30 +506,35 @@ class Dialogue:
             agreed=self._agreed(sender),
             agreed_once=sender.consent_at is not None,
             operator=self._is_operator(who),
+            anonymous=who.anonymous,
             closed=self._closed(unit, who),
         )
 
     def language_for(self, who: Who) -> str | None:
         """The language in which to speak to somebody, where no turn says it."""
-        return self._meet(who)[0].language
+        return self._in_language(who, self._find(who)).language
 
     def _meet(self, who: Who) -> tuple[Who, User]:
         """The person, and the same `Who` with the language in which to answer."""
         user = self._user(who)
         return self._in_language(who, user), user
 
-    def _in_language(self, who: Who, user: User) -> Who:
+    def _in_language(self, who: Who, user: User | None) -> Who:
         """What the group chose comes first, then what the person chose, then what their chat program says."""
-        chosen = user.language
+        chosen = user.language if user is not None else None
         if who.group:
             with self.store.view() as unit:
                 group = unit.users.find(who.platform, desk_name(who))
             chosen = (group.language if group else None) or chosen
         return replace(who, language=language_of(chosen or who.language))
 
-    def _user(self, who: Who) -> User:
+    def _find(self, who: Who) -> User | None:
+        """The person, if we know them; unlike `_user` this brings nobody back."""
         with self.store.view() as unit:
-            user = unit.users.find(who.platform, who.user)
+            return unit.users.find(who.platform, who.user)
+
+    def _user(self, who: Who) -> User:
+        user = self._find(who)
         if user is None:
             with self.store.unit() as unit:
                 user = unit.users.get_or_add(who.platform, who.user)

@@ -20,7 +20,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bots.buttons import read_button
+from bots.buttons import read_unverified
 from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
@@ -212,7 +212,7 @@ class DiscordBot:
     async def _on_component(self, interaction: Interaction) -> None:
         """A button. Under a picture the answer is something new; under a question it takes the question's place."""
         data = interaction.custom_id or ""
-        pressed = read_button(data)
+        pressed = read_unverified(data)
 
         async def work(who: Who, key: str) -> None:
             turn = self._dialogue.aside(self._dialogue.press, who, data, key)
@@ -305,7 +305,7 @@ class DiscordBot:
         for one in photos:
             fault = self._unfit(one, key)
             if fault is None:
-                fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size))
+                fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size, one.reposted))
             else:
                 await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, fault))
         if fitting:

@@ -24,6 +24,7 @@ class PhotoRef:
     file: discord.Attachment
     role: Role | None = None
     sender: str | None = None
+    reposted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,14 @@ def who_of(interaction: Interaction) -> Who:
 
 def couple_of(first: discord.User | discord.Member, second: discord.User | discord.Member) -> tuple[Named, ...]:
     """Two people as the conversation names them; nobody where one is a bot, which has no face."""
-    if first.bot or second.bot:
+    if not (is_person(first) and is_person(second)):
         return ()
     return tuple(Named(person.display_name, str(person.id)) for person in (first, second))
+
+
+def is_person(author: discord.User | discord.Member) -> bool:
+    """Whether one person stands behind this name: not a bot, a webhook (which looks like a bot) or Discord itself."""
+    return not (author.bot or author.system)
 
 
 def is_picture(file: discord.Attachment) -> bool:
@@ -78,7 +84,9 @@ def photo_in(message: discord.Message, role: Role, speaker: str, us: str) -> Pho
     if found is None or str(message.author.id) == us:
         return None
     writer = str(message.author.id)
-    return PhotoRef(found, role, None if message.author.bot or writer == speaker else writer)
+    by_person = is_person(message.author) and message.webhook_id is None
+    owner = writer if by_person and writer != speaker else None
+    return PhotoRef(found, role, owner, reposted=not by_person or found not in message.attachments)
 
 
 def child_asked(

@@ -8,6 +8,7 @@ PRIVATE_KINDS = (
     "bad",
     "privacy",
     "consent",
+    "permission",
     "withdraw",
     "withdrawn",
     "settings",

@@ -5,10 +5,14 @@ What people have a right to is answered always: what is kept, and having it dele
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from bots.events import ButtonPressed, CommandGiven, OtherMessage, TextSaid
 from bots.turn import Turn
 
 OPEN_COMMANDS = frozenset({"privacy", "withdraw", "delete_my_data"})
+IMPERSONAL_COMMANDS = frozenset({"start", "help", "privacy", "wall", "language", "admin"})
+"""What an anonymous admin may say: it changes nothing for a person, or only for the group."""
 OPEN_QUESTIONS = frozenset({"withdraw", "delete", "privacy"})
 
 AGAIN = 15 * 60.0
@@ -24,6 +28,27 @@ def kept_out(turn: Turn, event: object) -> bool:
         turn.toast(f"closed_{closed}")
     elif not isinstance(event, TextSaid | OtherMessage) or event.addressed:
         _say_once(turn, closed)
+    return True
+
+
+def speaks_for_nobody(turn: Turn, event: object, known: Container[str]) -> bool:
+    """Whether this event ends here because a chat spoke, not a person: nobody could agree, own a photo or press.
+
+    Telegram gives every anonymous admin one and the same number, and likewise everybody who writes as a channel.
+    """
+    if not turn.context.anonymous:
+        return False
+    if isinstance(event, TextSaid | OtherMessage):
+        refused = event.addressed
+    elif isinstance(event, CommandGiven):
+        asks_by_buttons = event.name == "language" and not event.argument
+        if event.name in IMPERSONAL_COMMANDS and not asks_by_buttons:
+            return False
+        refused = event.name in known
+    else:
+        refused = True
+    if refused:
+        turn.say("write_as_yourself")
     return True
 
 

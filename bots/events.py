@@ -92,6 +92,8 @@ class OfferedPhoto:
     role: Role | None = None
     sender: str | None = None
     size: int | None = None
+    reposted: bool = False
+    """Whether the one who sent it had it from somebody else: forwarded, or posted by a bot or in a channel's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,20 @@ class Offer:
     replied_user: str | None = None
     speaker: str | None = None
     wishes: dict[str, Any] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    """The platform's numbers of those who were asked to agree: one of them who is unknown now was deleted since."""
+    permitted: bool = False
+    """Whether the speaker has stated that the people on reposted photos agree."""
+
+    @property
+    def needs_permission(self) -> bool:
+        """Whether the speaker is to be asked for that statement."""
+        return not self.permitted and any(photo.reposted for photo in self.photos)
 
 
 @dataclass(frozen=True, slots=True)
 class PhotosOffered:
-    """Photos of somebody who has not agreed yet: nothing of them was fetched."""
+    """Photos of somebody who has not agreed, or has to state that others have: nothing of them was fetched."""
 
     offer: Offer
 

@@ -144,8 +144,8 @@ def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.settle("who", "whose", "face", "grown_up")
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=())
+    turn.settle("who", "whose", "face", "grown_up", "permission")
+    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=(), reposts=())
     turn.change(genes={}, looks={}, shown=None)
 
 

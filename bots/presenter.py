@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bots.buttons import button_data
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
 from bots.messenger import Messenger, Note, Picture, Press
@@ -77,8 +76,9 @@ class Presenter:
         text = render(say.key, say.params, place.language)
         if self._photo_hint is not None and say.key in ASKS_FOR_PHOTO:
             text = f"{text}\n\n{render(self._photo_hint, {}, place.language)}"
+        write = self._dialogue.buttons.write
         rows = tuple(
-            tuple((render(b.label, b.params, place.language), button_data(b, say, place.owner)) for b in row)
+            tuple((render(b.label, b.params, place.language), write(b, say, place.owner, place.chat_id)) for b in row)
             for row in say.buttons
         )
         # In a private chat replying to everything is noise; in a group it says to whom we speak.

@@ -9,6 +9,7 @@ traits and looks asked for     State.genes, State.looks (hold for this couple, u
 work under way                 State.drawing   (job id), State.waiting (what to draw after it)
 questions with open buttons    State.questions
 photos before the agreement    State.parked
+reposts before the statement   State.reposts
 """
 
 from __future__ import annotations
@@ -123,6 +124,8 @@ class State:
     looks: dict[str, float] = field(default_factory=dict)
     shown: Shown | None = None
     parked: tuple[Offer, ...] = ()
+    reposts: tuple[Offer, ...] = ()
+    """Other people's photos, until the one who reposted them has said that they agree."""
     wait_until: float = 0.0
     """Until then this person's photos are not looked at, and they were told so."""
     told: str = ""
@@ -206,6 +209,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         looks=data["looks"],
         shown=None if data["shown"] is None else Shown(**data["shown"]),
         parked=tuple(offer_from_json(offer) for offer in data.get("parked", ())),
+        reposts=tuple(offer_from_json(offer) for offer in data.get("reposts", ())),
         wait_until=data.get("wait_until", 0.0),
         told=data.get("told", ""),
         told_at=data.get("told_at", 0.0),
@@ -234,7 +238,8 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_look
 
 def offer_from_json(data: dict[str, Any]) -> Offer:
     """The reverse of `asdict`."""
-    return Offer(**{**data, "photos": tuple(OfferedPhoto(**photo) for photo in data["photos"])})
+    photos = tuple(OfferedPhoto(**photo) for photo in data["photos"])
+    return Offer(**{**data, "photos": photos, "asked": tuple(data.get("asked", ()))})
 
 
 def _photo(data: dict[str, Any] | None) -> ParentPhoto | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bots.consent import answer_consent, answer_withdraw
+from bots.consent import answer_consent, answer_permission, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.genes import code_command, genes_command, source_said
 from bots.languages import LANGUAGES
@@ -24,7 +24,7 @@ from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
 from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
 
-SERIOUS = ("consent", "withdraw", "delete")
+SERIOUS = ("consent", "permission", "withdraw", "delete")
 """Questions that only words meant for us can answer."""
 
 LONGEST_ROLE = 3
@@ -247,6 +247,13 @@ def _answer_consent(turn: Turn, question: Question, text: str) -> bool:
     return agreed is not None
 
 
+def _answer_permission(turn: Turn, question: Question, text: str) -> bool:
+    permitted = read_yes_no(text)
+    if permitted is not None:
+        answer_permission(turn, permitted)
+    return permitted is not None
+
+
 def _answer_withdraw(turn: Turn, question: Question, text: str) -> bool:
     sure = read_yes_no(text)
     if sure is not None:
@@ -267,6 +274,7 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "whose": _answer_whose,
     "delete": _answer_delete,
     "consent": _answer_consent,
+    "permission": _answer_permission,
     "withdraw": _answer_withdraw,
     "set": _answer_nothing,
     "couple": _answer_nothing,

@@ -61,7 +61,7 @@ from bots.receipts import Receipt
 from bots.running import CannotListen, TokenRefused, run_bots
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_order import InOrder, album_key
-from bots.telegram_reading import PLATFORM, Said, numbers_of_group, read_message, username_of
+from bots.telegram_reading import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
 from bots.telegram_updates import UpdateRequest
 from bots.telegram_webhook import Webhook, WebhookServer
 from bots.texts import render
@@ -300,7 +300,8 @@ class TelegramBot:
             who = who_pressed(query)
             if who is not None and query.message is not None:
                 who, number = replace(who, receipt=receipt), str(query.message.message_id)
-                pressed = self._dialogue.aside(self._dialogue.press, who, query.data or "", number)
+                data = (query.data or "") if has_button(query) else ""
+                pressed = self._dialogue.aside(self._dialogue.press, who, data, number)
                 await self._answer(who, pressed, press, about=number)
 
         try:
@@ -439,7 +440,9 @@ def event_of(said: Said) -> Event | None:
 def offer_of(said: list[Said]) -> Offer:
     """The photos of a message or album, as they can be fetched, now or after somebody agreed."""
     refs = [one.photo for one in said if one.photo is not None]
-    photos = tuple(OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size) for ref in refs)
+    photos = tuple(
+        OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size, ref.reposted) for ref in refs
+    )
     reply = said[0].reply_to or ReplyTo()
     return Offer(photos, reply.message_id, reply.user)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from telegram import Document, Message, MessageEntity, User
+from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOriginUser, User
 
 from bots.deeds import Who
 from bots.dialogue import ReplyTo
@@ -16,6 +16,11 @@ from bots.words import Command, plain_words, read_command, read_role
 PLATFORM = "telegram"
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+SHARED_NUMBERS = frozenset({1087968824, 136817688, 777000})
+"""Senders behind whom anybody may stand: anonymous admins, people who write as a channel, posts of a linked channel.
+https://core.telegram.org/bots/api#message, at `from` and `sender_chat`.
+"""
+
 LONGEST_ROLE = 3
 """Words of a reply that only names a parent, such as "that's mom"."""
 
@@ -29,6 +34,7 @@ class PhotoRef:
     message_id: str
     role: Role | None = None
     sender: str | None = None
+    reposted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,9 @@ class Said:
 
 
 def read_message(message: Message, me: User) -> Said | None:
-    """None for what is not said by a person: service messages, channel posts."""
+    """None for what is not said by a person: service messages, channel posts, other bots."""
     person = message.from_user
-    if person is None or message.chat.type == "channel":
+    if person is None or message.chat.type == "channel" or (person.is_bot and not speaks_as_chat(message)):
         return None
     who = who_of(person, message)
     text = message.text or message.caption
@@ -88,21 +94,51 @@ def who_of(person: User, message: Message) -> Who:
     group = message.chat.type in ("group", "supergroup")
     # Who speaks in the name of the group itself is an admin who stays anonymous.
     admin = group and message.sender_chat is not None and message.sender_chat.id == message.chat.id
+    anonymous = speaks_as_chat(message)
     return Who(
         PLATFORM,
         str(message.chat.id),
-        str(person.id),
+        f"anonymous:{message.chat.id}" if anonymous else str(person.id),
         person.language_code,
         group=group,
         admin=admin,
-        username=username_of(person),
+        anonymous=anonymous,
+        username=None if anonymous else username_of(person),
     )
+
+
+def speaks_as_chat(message: Message) -> bool:
+    """Whether a message was sent in the name of a group or channel."""
+    person = message.from_user
+    return message.sender_chat is not None or (person is not None and person.id in SHARED_NUMBERS)
+
+
+def is_repost(message: Message) -> bool:
+    """Whether what a message shows comes from somebody else than the person who sent it, as far as Telegram tells."""
+    person, origin = message.from_user, message.forward_origin
+    if person is None or person.is_bot or speaks_as_chat(message) or message.via_bot is not None:
+        return True
+    if isinstance(origin, MessageOriginUser):
+        return origin.sender_user.id != person.id
+    return origin is not None
 
 
 def replied_to(message: Message) -> Message | None:
     """What somebody answers. In a topic of a forum Telegram shows everything as an answer to the topic's beginning."""
     reply = message.reply_to_message
     return None if reply is None or reply.forum_topic_created is not None else reply
+
+
+def has_button(query: CallbackQuery) -> bool:
+    """Whether the message stands there with the button that was pressed; a client may name any message and any button.
+
+    Of a message that is too old Telegram does not tell the buttons; then the signature alone must do.
+    """
+    message = query.message
+    if not isinstance(message, Message):
+        return message is not None
+    rows = message.reply_markup.inline_keyboard if message.reply_markup is not None else ()
+    return any(button.callback_data == query.data for row in rows for button in row)
 
 
 def username_of(person: User) -> str | None:
@@ -137,8 +173,8 @@ def _mentioned(message: Message) -> list[Named | None]:
 
 
 def _named(person: User) -> Named | None:
-    """None for a bot, which has no face."""
-    if person.is_bot:
+    """None for a bot, which has no face, and for a number behind which anybody may stand."""
+    if person.is_bot or person.id in SHARED_NUMBERS:
         return None
     shown = f"@{person.username}" if person.username else person.first_name
     return Named(shown, str(person.id), username_of(person))
@@ -154,9 +190,10 @@ def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
     number = str(message.message_id)
     if message.photo:
         largest = max(message.photo, key=lambda size: size.width * size.height)
-        return PhotoRef(largest.file_id, largest.file_size, number, role)
+        return PhotoRef(largest.file_id, largest.file_size, number, role, reposted=is_repost(message))
     if message.document is not None and message.animation is None and is_picture(message.document):
-        return PhotoRef(message.document.file_id, message.document.file_size, number, role)
+        file = message.document
+        return PhotoRef(file.file_id, file.file_size, number, role, reposted=is_repost(message))
     return None
 
 
@@ -181,9 +218,9 @@ def _photo_replied_to(
     if role is None or photo is None or (sender is not None and sender.id == me.id):
         return None, command
     assert message.from_user is not None
-    is_other_person = sender is not None and not sender.is_bot and sender.id != message.from_user.id
-    owner = str(sender.id) if sender is not None and is_other_person else None
-    return PhotoRef(photo.file_id, photo.size, photo.message_id, role, owner), Command(role, "")
+    is_person = sender is not None and not sender.is_bot and not speaks_as_chat(reply)
+    owner = str(sender.id) if sender is not None and is_person and sender.id != message.from_user.id else None
+    return replace(photo, role=role, sender=owner), Command(role, "")
 
 
 def _besides_photo(photo: PhotoRef | None, command: Command | None) -> Command | None:
@@ -208,7 +245,7 @@ def _reply_to(reply: Message | None, me: User) -> ReplyTo | None:
     if reply is None:
         return None
     writer = reply.from_user
-    user = str(writer.id) if writer is not None and writer.id != me.id else None
+    user = str(writer.id) if writer is not None and writer.id != me.id and not speaks_as_chat(reply) else None
     return ReplyTo(str(reply.message_id), user)
 
 

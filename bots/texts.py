@@ -430,6 +430,19 @@ EN: dict[str, str] = {
     "consent_given": "Thank you! You can withdraw at any time with /withdraw.",
     "consent_declined": "All right. I have not looked at your photos and keep nothing of them.",
     "consent_first": "I take this photo once you have agreed: press a button above, or answer yes or no.",
+    "permission_ask": (
+        "This photo comes from somebody else. May I use it? Only if the people in it agree that I draw a child from "
+        "their faces, and are 18 or older."
+    ),
+    "permission_yes": "Yes, they agree",
+    "permission_no": "No, leave it",
+    "permission_given": "Thank you, I will use this photo.",
+    "permission_declined": "All right. I have not looked at this photo and keep nothing of it.",
+    "gone_meanwhile": "Somebody withdrew or deleted their data in the meantime, so I have stored nothing.",
+    "write_as_yourself": (
+        "Please write as yourself: behind an anonymous admin or a channel I cannot see who agrees. "
+        "You can press my buttons as usual."
+    ),
     "withdraw": "Withdraw my agreement",
     "withdraw_sure": "Withdraw your agreement? That deletes everything I have from you, in all chats, for good.",
     "withdraw_yes": "Withdraw and delete",

@@ -61,6 +61,8 @@ class Context:
     """Whether the sender agreed to this text or an older one, and never took it back."""
     operator: bool = False
     """Whether the sender runs this bot."""
+    anonymous: bool = False
+    """Whether the sender spoke in the name of a chat, so that nobody knows which person it was."""
     closed: str = ""
     """Why the sender is not to be answered: blocked, not_allowed or maintenance."""
 

@@ -69,6 +69,10 @@ class BlobStore(Protocol):
         """Whether `seal` would use the same key now. Raises `BlobDamaged`."""
         ...
 
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """A key of 32 bytes for another purpose from each encryption key, newest first."""
+        ...
+
 
 class DiskBlobs:
     """Blobs as files of mode 600 in 256 folders of mode 700 below `folder`."""
@@ -176,6 +180,10 @@ class DiskBlobs:
                     os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
             except FileNotFoundError as error:
                 raise BlobMissing(key=key) from error
+
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys that say nothing about the encryption keys (HKDF, RFC 5869)."""
+        return self._current().derive(purpose)
 
     def _current(self) -> Ring:
         keys = tuple(self._keys())

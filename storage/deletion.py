@@ -76,6 +76,7 @@ def delete_user(store: Store, user_id: str) -> DeletionReport:
                 raise
         else:
             break
+    store.database.rewrite()
     store.database.scrub()
     return report
 

@@ -17,7 +17,9 @@ import secrets
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from storage.errors import BlobDamaged, WrongKey
 
@@ -39,6 +41,13 @@ class Ring:
         self.keys = tuple(keys)
         self.newest = _key_id(keys[0])
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._derived: dict[str, tuple[bytes, ...]] = {}
+
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """One key for each of ours; they are asked for with every button, so they are kept."""
+        if purpose not in self._derived:
+            self._derived[purpose] = tuple(_derived(key, purpose) for key in self.keys)
+        return self._derived[purpose]
 
     def knows(self, sealed: bytes, name: str) -> bool:
         """Whether one of the keys encrypted this."""
@@ -106,6 +115,10 @@ def key_id_of(sealed: bytes, name: str) -> bytes:
     if len(sealed) < _HEADER or not sealed.startswith((CELL, BLOB)):
         raise BlobDamaged(key=name)
     return sealed[len(CELL) : len(CELL) + _KEY_ID]
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt=None, info=f"childface {purpose}".encode()).derive(key)
 
 
 def _key_id(key: bytes) -> bytes:

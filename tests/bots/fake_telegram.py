@@ -586,6 +586,8 @@ def _message_json(message: Shown) -> dict[str, Any]:
     }
     if message.poll:
         return body | {"poll": _poll_json(message)}
+    if message.buttons:
+        body["reply_markup"] = {"inline_keyboard": message.buttons}
     if message.picture is None:
         return body | {"text": message.text}
     photo = {"file_id": "sent", "file_unique_id": "sent", "width": 9, "height": 9}

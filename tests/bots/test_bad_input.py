@@ -15,7 +15,6 @@ from tests.bots.agreement import agreed
 from tests.bots.bad_input import (
     ANYWHERE,
     COMMANDS,
-    NEXT_PHOTO,
     NO_VIDEOS,
     NOT_FETCHED,
     PHOTOS_ONLY,
@@ -95,7 +94,7 @@ ON_TELEGRAM = (
     Row("a video", (other(video=VIDEO),), NO_VIDEOS),
     Row("a round video", (other(video_note=file_facts(length=1, duration=1)),), NO_VIDEOS),
     Row("an animation", (other(animation=VIDEO),), NO_VIDEOS),
-    Row("a forwarded photo", (forwarded,), NEXT_PHOTO),
+    Row("a forwarded photo", (forwarded,), "This photo comes from somebody else."),
     Row("a photo that was deleted meanwhile", (deleted_meanwhile,), NOT_FETCHED),
     Row("a file of 50 MB", (fifty_megabytes,), TOO_LARGE),
     Row("a sticker in a group", (other(sticker=STICKER),), SILENCE, group=True),

@@ -128,7 +128,7 @@ MESSAGES = (
     Row("a voice message", (menu("mom", VOICE),), PHOTOS_ONLY),
     Row("a document", (menu("mom", TEXT),), PHOTOS_ONLY),
     Row("a video", (menu("mom", VIDEO),), NO_VIDEOS),
-    Row("a forwarded photo", (forwarded("mom", MOM),), "Got mom. Now a photo of dad"),
+    Row("a forwarded photo", (forwarded("mom", MOM),), "This photo comes from somebody else."),
     Row("forwarded words", (forwarded("mom"),), PHOTOS_ONLY),
     Row("a forwarded video", (forwarded("mom", VIDEO),), NO_VIDEOS),
     Row("our own picture", (menu("mom", MOM, author=fake_discord.APPLICATION),), PHOTOS_ONLY),

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from bots.buttons import button_data
 from bots.consent import MOST_MESSAGES, TEXT, version_of
 from bots.couples import AGREE_WITHIN
 from bots.deeds import Who
@@ -213,7 +212,7 @@ def test_the_one_whose_photo_it_is_must_agree_too(strict_dialogue: Dialogue, sto
     assert question is not None and keys(question.lines) == ["consent"]
     [say] = question.lines
     assert isinstance(say, Say) and say.reply_to == "9"
-    yes = button_data(say.buttons[0][0], say, question.owner)
+    yes = strict_dialogue.buttons.write(say.buttons[0][0], say, question.owner, GROUP.chat_id)
     assert keys(strict_dialogue.press(GROUP, yes).lines) == ["not_your_button"]
     answer = strict_dialogue.press(replace(GROUP, user="2"), yes)
     assert [waiting.speaker for waiting in answer.fetch] == ["1"]

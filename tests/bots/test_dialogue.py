@@ -9,11 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from bots.buttons import LONGEST, button_data, read_button
 from bots.deeds import Who
-from bots.dialogue import Dialogue, ReplyTo, SentPhoto
+from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
 from bots.events import CommandGiven, TextSaid
-from bots.steps import Line, Say, Toast
+from bots.steps import Button, Line, Say, Toast
 from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
 from storage.errors import NotFound, StorageUnavailable
@@ -82,6 +81,14 @@ class Desk:
         """Let a drawing succeed and be told."""
         self.finish(job, {"sex": "girl"})
         return self.dialogue.tell(job.id).lines
+
+    def press(self, button: Button, say: Say, owner: str, who: Who = ANNA) -> Answer:
+        """Press a button of a message that was shown in this chat."""
+        return self.dialogue.press(who, self.dialogue.buttons.write(button, say, owner, who.chat_id))
+
+    def press_under(self, action: str, job: Job, who: Who = ANNA) -> Answer:
+        """Press a button under the picture of a job."""
+        return self.press(Button(action, action), Say("x", drawing=job.id), job.user_id, who)
 
     def job(self, job_id: str) -> Job:
         with self.store.view() as unit:
@@ -173,9 +180,9 @@ def test_a_deleted_job_cannot_be_told(desk: Desk) -> None:
 def test_a_button_under_a_picture_knows_its_drawing(desk: Desk) -> None:
     first = desk.drawing()
     desk.drawn(first)
-    [older] = desk.dialogue.press(ANNA, f"older:{first.id}").jobs
+    [older] = desk.press_under("older", first).jobs
     assert (older.wish["age"], older.wish["seed"]) == (10.0, first.wish["seed"])
-    assert keys(desk.dialogue.press(ANNA, f"older:{first.id}").lines) == ["still_drawing"]
+    assert keys(desk.press_under("older", first).lines) == ["still_drawing"]
 
 
 @pytest.mark.parametrize("data", ["", "older:", "older:xyz", "who:0:1:nobody", "🎲", "a" * 64, "who:0:1:" + "0" * 32])
@@ -186,13 +193,13 @@ def test_nonsense_buttons_are_stale(desk: Desk, data: str) -> None:
 def test_a_picture_of_another_chat_cannot_be_pressed(desk: Desk) -> None:
     job = desk.drawing()
     desk.drawn(job)
-    assert keys(desk.dialogue.press(Who("telegram", "5", "1"), f"older:{job.id}").lines) == ["stale_button"]
+    assert keys(desk.press_under("older", job, Who("telegram", "5", "1")).lines) == ["stale_button"]
 
 
 def test_somebody_else_cannot_press_in_a_private_chat(desk: Desk) -> None:
     job = desk.drawing()
     desk.drawn(job)
-    assert keys(desk.dialogue.press(Who("telegram", "1", "666"), f"older:{job.id}").lines) == ["stale_button"]
+    assert keys(desk.press_under("older", job, Who("telegram", "1", "666")).lines) == ["stale_button"]
 
 
 def test_cancel_ends_the_job_in_the_store(desk: Desk) -> None:
@@ -236,7 +243,7 @@ def test_both_faces_of_one_photo_become_two_rows(desk: Desk) -> None:
     [question] = told.lines
     assert isinstance(question, Say)
     both = question.buttons[-1][0]
-    one, two = desk.dialogue.press(ANNA, button_data(both, question, told.owner)).jobs
+    one, two = desk.press(both, question, told.owner).jobs
     with desk.store.view() as unit:
         faces = [unit.photos.get(job.photo_id or "").face for job in (one, two)]
     assert faces == [0, 1]
@@ -249,7 +256,7 @@ def test_after_somebody_was_deleted_nothing_refers_to_what_they_had(desk: Desk) 
         unit.removal.remove_user(desk.job(job.id).user_id)
         unit.commit()
     assert keys(desk.dialogue.hear(ANNA, CommandGiven("age", "12")).lines) == ["noted_age"]
-    assert keys(desk.dialogue.press(ANNA, f"older:{job.id}").lines) == ["stale_button"]
+    assert keys(desk.press_under("older", job).lines) == ["stale_button"]
 
 
 def test_deleting_leaves_no_row_and_no_byte(desk: Desk) -> None:
@@ -258,7 +265,7 @@ def test_deleting_leaves_no_row_and_no_byte(desk: Desk) -> None:
     asked = desk.dialogue.hear(ANNA, CommandGiven("delete_my_data"))
     [question] = asked.lines
     assert isinstance(question, Say)
-    answer = desk.dialogue.press(ANNA, button_data(question.buttons[0][0], question, asked.owner))
+    answer = desk.press(question.buttons[0][0], question, asked.owner)
     assert keys(answer.lines) == ["deleting", "deleted"]
     assert answer.lines[-1].params["photos"] == 2
     assert list(desk.store.blobs.keys()) == []
@@ -298,20 +305,6 @@ def test_turns_of_one_conversation_at_the_same_moment_all_count(desk: Desk) -> N
         assert user is not None
         saved = unit.conversations.get("telegram", "1", user.id)
     assert saved is not None and (saved.version, saved.state["stamp"]) == (9, 8)
-
-
-def test_every_button_fits_into_what_telegram_allows_and_can_be_read_again() -> None:
-    from bots.steps import Button
-
-    owner = "f" * 32
-    question = Say("x", stamp=999_999)
-    for action, value in [("delete", "yes"), ("whose", "new"), ("face", "both"), ("face", "11"), ("set", "refine")]:
-        data = button_data(Button("x", action, value), question, owner)
-        pressed = read_button(data)
-        assert len(data) <= LONGEST and pressed is not None
-        assert (pressed.action, pressed.value, pressed.stamp, pressed.owner) == (action, value, 999_999, owner)
-    picture = Say("x", drawing="a" * 32)
-    assert read_button(button_data(Button("x", "more_mom"), picture, owner)) is not None
 
 
 # Groups

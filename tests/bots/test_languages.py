@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from bots.buttons import button_data
 from bots.deeds import Who
 from bots.dialogue import Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, TextSaid
@@ -111,7 +110,7 @@ def choose(dialogue: Dialogue, who: Who, language: str) -> Answer:
     answer = dialogue.hear(who, CommandGiven("language"))
     [question] = [line for line in answer.lines if isinstance(line, Say)]
     button = next(button for row in question.buttons for button in row if button.value == language)
-    return dialogue.press(who, button_data(button, question, answer.owner))
+    return dialogue.press(who, dialogue.buttons.write(button, question, answer.owner, who.chat_id))
 
 
 def test_the_chat_programs_language_is_spoken_until_another_one_is_chosen(dialogue: Dialogue) -> None:

@@ -35,6 +35,7 @@ from storage.database import open_database
 from storage.unit import Store
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
+from tasks.embedded import EmbeddedWorkers
 from tasks.per_process import PerProcess
 from tasks.queue import CeleryQueue
 from tasks.worker import run_worker
@@ -116,9 +117,21 @@ def worker(site: dict[str, Any], home: Path) -> int:
 
 def bot(site: dict[str, Any], home: Path) -> int:
     """A Telegram bot."""
+    return _run_bot(site, open_store(site, home), open_queue(site))
+
+
+def embedded(site: dict[str, Any], home: Path) -> int:
+    """A Telegram bot with its workers on threads of the same process, as on one machine without a broker."""
+    store, config = open_store(site, home), config_of(site)
+    pipeline = Drawing(home)
+    workshop = Workshop(store, PerProcess(lambda: pipeline), open_queue(site), config, sign=pipeline.sign)
+    with EmbeddedWorkers(config, PerProcess(lambda: workshop), look_every=0.5):
+        return _run_bot(site, store, workshop.queue)
+
+
+def _run_bot(site: dict[str, Any], store: Store, queue: CeleryQueue) -> int:
     warnings.simplefilter("ignore")
-    defaults = Defaults(quotas=Quotas(0, 0, 0, 0, 0))
-    dialogue = Dialogue(open_store(site, home), open_queue(site), defaults)
+    dialogue = Dialogue(store, queue, Defaults(quotas=Quotas(0, 0, 0, 0, 0)))
     patience = Patience(first_wait=0.05, tries=8)
     options = TelegramOptions(site["api"], poll_seconds=2, album_quiet=0.3, pace=PACE, patience=patience, grace=2.0)
     asyncio.run(TelegramBot(TOKEN, dialogue, options).run())
@@ -151,7 +164,9 @@ def _become(what: str, home: Path) -> NoReturn:
     os.dup2(log, 2)
     code = 1
     try:
-        code = {"worker": worker, "bot": bot}[what](json.loads((home / "site.json").read_text()), home)
+        code = {"worker": worker, "bot": bot, "embedded": embedded}[what](
+            json.loads((home / "site.json").read_text()), home
+        )
     finally:
         os._exit(code)
 

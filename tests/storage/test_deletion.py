@@ -1,5 +1,6 @@
 """What leaves when somebody says /delete_my_data."""
 
+import random
 import secrets
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from storage.database import BUSY_SECONDS
+from storage.blobs import DiskBlobs
+from storage.database import BUSY_SECONDS, open_database
 from storage.deletion import delete_user, purge_expired
 from storage.errors import NotFound
 from storage.models import Base
@@ -313,3 +315,26 @@ def words_in_rows(store: Store, words: list[bytes]) -> list[bytes]:
 
 def test_an_unknown_person_has_nothing_to_delete(store: Store) -> None:
     assert delete_user(store, "0" * 32) == NOTHING
+
+
+def test_sqlite_keeps_no_copy_of_a_row_that_once_stood_on_another_page(sqlite_url: str, tmp_path: Path) -> None:
+    """Pages that are split and joined keep copies of moved cells, which secure_delete does not overwrite."""
+    database = open_database(sqlite_url)
+    store = Store(database, DiskBlobs(tmp_path / "blobs", [b"k" * 32]))
+    chance = random.Random(1)
+    left = []
+    for turn in range(25):
+        with store.unit() as unit:
+            people = [unit.users.get_or_add("telegram", f"{turn}-{number}").id for number in range(6)]
+            unit.commit()
+        for _ in range(40):
+            person, chat = chance.choice(people), chance.choice("abc")
+            with store.unit() as unit:
+                unit.conversations.forget("telegram", chat, person)
+                unit.conversations.save("telegram", chat, person, {"words": person + "x" * chance.randrange(100, 2500)})
+                unit.commit()
+        for person in people:
+            delete_user(store, person)
+            left += [path.name for path in tmp_path.glob("*.sqlite3*") if person.encode() in path.read_bytes()]
+    database.close()
+    assert left == []

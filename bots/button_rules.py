@@ -1,0 +1,110 @@
+"""Where each button belongs: which question or picture it stands under, which values it has, and who may press it.
+
+The signature of callback data says that we wrote it; these rules say that it answers *this* question. Both are checked
+before any handler runs, so a handler never sees a value that was not offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bots.events import ButtonPressed, DrawingKind
+from bots.genes import RESET as GENES_RESET
+from bots.languages import LANGUAGES
+from bots.looks import RESET as LOOKS_RESET
+from bots.looks import STRENGTHS
+from bots.state import Question
+from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
+from bots.turn import Turn
+from bots.wishes import READERS
+
+Handler = Callable[[Turn, Any], None]
+Answers = Callable[[Turn, Question, str], bool]
+"""Whether a value answers a question."""
+Pressers = Callable[[Turn, Question | None, ButtonPressed], frozenset[str]]
+"""Our ids of those who may press."""
+
+
+def owner(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
+    """The one whose round it is, and nobody else."""
+    return frozenset({turn.context.owner})
+
+
+def owner_or_sender(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
+    """The one whose round it is, and the one who sent the photo that the question is about."""
+    photo = turn.state.photo(question.photo_id) if question is not None and question.photo_id else None
+    return frozenset({turn.context.owner} if photo is None else {turn.context.owner, photo.sender})
+
+
+def everybody_drawn(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
+    """The one who asked for a picture, and those whose photos it was drawn from."""
+    return frozenset({turn.context.owner, *(event.source.people if event.source is not None else ())})
+
+
+def anybody(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
+    """Whoever presses: the handler knows who was asked."""
+    return frozenset({turn.context.sender})
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonRule:
+    """A button's handler, the questions (`answers`) or pictures (`drawings`) it stands under, and who may press it."""
+
+    handler: Handler
+    answers: Answers | None = None
+    drawings: tuple[DrawingKind, ...] = ()
+    pressers: Pressers = owner
+
+    def fits(self, turn: Turn, question: Question | None, event: ButtonPressed) -> bool:
+        """Whether the button stands under this question or picture with this value."""
+        if event.source is not None:
+            return event.source.kind in self.drawings
+        return question is not None and self.answers is not None and self.answers(turn, question, event.value)
+
+    def allows(self, turn: Turn, question: Question | None, event: ButtonPressed) -> bool:
+        """Whether the one who pressed may."""
+        return turn.context.sender in self.pressers(turn, question, event)
+
+
+def one_of(kind: str, *values: str) -> Answers:
+    """A question of this kind, answered by one of these values."""
+    return lambda turn, question, value: question.kind == kind and value in values
+
+
+def is_face(turn: Turn, question: Question, value: str) -> bool:
+    """One of the faces on the photo; both only while that photo is the whole round."""
+    photo = turn.state.photo(question.photo_id or "")
+    if photo is None or question.kind != "face":
+        return False
+    if value == "both":
+        return photo.faces == 2 and len(turn.state.photos) == 1
+    return value in map(str, range(photo.faces))
+
+
+def is_wish(name: str) -> Answers:
+    """An age, a mix or a sex that we can draw."""
+    return lambda turn, question, value: question.kind == name and READERS[name](value) is not None
+
+
+def is_source(turn: Turn, question: Question, value: str) -> bool:
+    """Which parent the question's trait comes from."""
+    trait, _, source = value.partition("_")
+    return trait in TRAITS and question.kind == f"gene_{trait}" and source in (*SOURCES, CHANCE)
+
+
+def is_strength(turn: Turn, question: Question, value: str) -> bool:
+    """How much of the question's look."""
+    look, _, place = value.rpartition("_")
+    return look in LOOKS and question.kind == f"look_{look}" and place in map(str, range(len(STRENGTHS)))
+
+
+def is_withdrawal(turn: Turn, question: Question, value: str) -> bool:
+    """The button under /privacy, or the answer to "are you sure"."""
+    return value in {"privacy": ("ask",), "withdraw": ("yes", "no")}.get(question.kind, ())
+
+
+is_trait = one_of("genes", *TRAITS, GENES_RESET)
+is_look = one_of("looks", *LOOKS, LOOKS_RESET)
+is_language = one_of("language", *LANGUAGES)
