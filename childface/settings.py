@@ -154,7 +154,9 @@ class Settings(BaseSettings):
         "`0`: photos are opened without any fence (see security.md).",
     )
     corner_mark: bool = Field(
-        False, description='Draw a small, half transparent "AI" into the corner of every picture.'
+        True,
+        description='Draw a small, half transparent "AI" into the corner of every picture: the one mark that survives '
+        "a chat service which recompresses it.",
     )
     c2pa_certificate: Path | None = Field(
         None, description="Certificate (PEM, with its chain) that signs pictures with Content Credentials."
