@@ -197,7 +197,7 @@ def _photos(settings: Settings) -> Iterator[Finding]:
         return
     finally:
         processes.close()
-    state: State = "good" if "seccomp" in fences else "note"
+    state: State = "good" if "seccomp" in fences else "bad" if settings.require_fence else "note"
     mend = "" if state == "good" else "on Linux, install libseccomp (Debian: libseccomp2)"
     yield Finding("photos", state, f"opened in a process of their own behind: {', '.join(fences)}", mend)
 

@@ -192,7 +192,7 @@ def services(settings: Settings, platform: str) -> list[str]:
     wanted = list(TOKENS) if platform == "all" else [platform]
     ready = [service for service in wanted if token_of(settings, service)]
     if not ready:
-        raise Refusal("; or: ".join(TOKENS[service] for service in wanted), EXIT_MISSING)
+        raise Refusal("; or: ".join(TOKENS[service] for service in wanted))
     return ready
 
 
