@@ -209,6 +209,11 @@ class Settings(BaseSettings):
     quota_chat_hour: int = Field(90, ge=0, description="Drawings in one chat in an hour, whoever asks.")
     quota_chat_day: int = Field(400, ge=0, description="Drawings in one chat in a day.")
     quota_photos_hour: int = Field(40, ge=0, description="Photos of one person that are looked at in an hour.")
+    quota_messages_minute: int = Field(
+        60,
+        ge=0,
+        description="Commands, words and buttons of one person in a minute that each bot process answers.",
+    )
     soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
     hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")
     visibility_timeout: int = Field(
@@ -356,7 +361,7 @@ class Settings(BaseSettings):
 
 def _without_password(text: str) -> str:
     """`redis://:secret@host` → `redis://:***@host`."""
-    return re.sub(r"(?<=://)([^/@\s]*?):[^@\s]*@", r"\1:***@", text)
+    return re.sub(r"(?<=://)([^/@:\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def variable(name: str) -> str:

@@ -169,6 +169,7 @@ def open_dialogue(house: House) -> Dialogue:
             chat_hour=settings.quota_chat_hour,
             chat_day=settings.quota_chat_day,
             photos_hour=settings.quota_photos_hour,
+            messages_minute=settings.quota_messages_minute,
         ),
         rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
