@@ -11,7 +11,6 @@ from bots import fun, trait_words, voice, words
 from bots.dialogue import LONGEST_TEXT, bounded
 from bots.events import CommandGiven, TextSaid
 from childface.logs import TOKEN
-from childface.settings import _without_password
 
 READERS: dict[str, Callable[[str], object]] = {
     "names": fun.read_names,
@@ -25,7 +24,6 @@ READERS: dict[str, Callable[[str], object]] = {
     "code": trait_words.find_code,
     "direction": voice._begins_right,
     "token": lambda text: TOKEN.sub("", text),
-    "address": _without_password,
 }
 FRAGMENTS = (" ", "\n", "a", "1", "-", "1 ", "a-", "a1-", ".", ",", " and", "hair ", "妈", "\u2068", ":", "://", "/a ")
 
