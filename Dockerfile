@@ -2,7 +2,8 @@
 # Two images from one file:
 #   docker build --target bot .      chats, migrations, purge: no torch, no weights
 #   docker build --target worker .   draws; with --build-arg TORCH_INDEX=... for a GPU
-# --build-arg EXTRAS=traces,c2pa adds what these extras of pyproject.toml need.
+# --build-arg EXTRAS=1 adds what the extras `traces` and `c2pa` of pyproject.toml need.
+# Everything from a package index but torch is compared with the hashes in requirements/hashed/ (requirements/hash.sh).
 # Each stage of the lower half holds only what runs: packages and weights are made in stages that are thrown away.
 
 ARG PYTHON=3.11-slim-bookworm
@@ -27,8 +28,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM build AS bot-packages
 ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements/wanted.py --without-models --extras "${EXTRAS}" > wanted.txt && \
-    pip --python /opt/childface/bin/python install --constraint requirements/constraints.txt --requirement wanted.txt
+    pip --python /opt/childface/bin/python install --no-deps --require-hashes \
+        --requirement requirements/hashed/bot.txt ${EXTRAS:+--requirement requirements/hashed/extras.txt}
 COPY --from=wheel /wheels /wheels
 # The weights of our own stay out as well: nobody loads them here.
 RUN pip --python /opt/childface/bin/python install --no-cache-dir --no-deps /wheels/*.whl && \
@@ -44,8 +45,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/childface/bin/python install --no-deps --index-url "${TORCH_INDEX}" \
         "$(grep '^torch==' requirements/constraints.txt)"
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements/wanted.py --extras "${EXTRAS}" > wanted.txt && \
-    pip --python /opt/childface/bin/python install --constraint requirements/constraints.txt --requirement wanted.txt
+    case "${TORCH_INDEX}" in */cpu) gpu= ;; *) gpu=yes ;; esac && \
+    pip --python /opt/childface/bin/python install --no-deps --require-hashes \
+        --requirement requirements/hashed/worker.txt ${EXTRAS:+--requirement requirements/hashed/extras.txt} \
+        ${gpu:+--requirement requirements/hashed/gpu.txt}
 COPY --from=wheel /wheels /wheels
 RUN pip --python /opt/childface/bin/python install --no-cache-dir --no-deps /wheels/*.whl
 
@@ -54,8 +57,8 @@ RUN pip --python /opt/childface/bin/python install --no-cache-dir --no-deps /whe
 FROM worker-packages AS weights
 ENV CHILDFACE_WEIGHTS_DIR=/fetched
 RUN --mount=type=cache,target=/fetched \
-    pip --python /opt/childface/bin/python install --no-cache-dir --constraint requirements/constraints.txt \
-        pip setuptools && \
+    pip --python /opt/childface/bin/python install --no-cache-dir --no-deps --require-hashes \
+        --requirement requirements/hashed/tools.txt && \
     /opt/childface/bin/childface weights fetch && \
     /opt/childface/bin/childface weights verify && \
     mkdir /weights && \

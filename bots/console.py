@@ -327,8 +327,12 @@ class ConsoleChat:
         if question is not None:
             await self._answer(question)
             return
+        admitted = await self._dialogue.aside(self._dialogue.admit, self._who, offer)
+        if admitted.refused is not None:
+            await self._answer(admitted.refused)
+            return
         photos = []
-        for offered in offer.photos:
+        for offered in admitted.photos:
             try:
                 data = await asyncio.to_thread(Path(offered.ref).read_bytes)
             except OSError:  # it has gone while the question was open
@@ -337,7 +341,8 @@ class ConsoleChat:
             else:
                 photos.append(SentPhoto(data, offered.message_id, offered.role))
         if photos:
-            await self._answer(await self._dialogue.aside(self._dialogue.take_photos, self._who, photos))
+            taken = self._dialogue.aside(self._dialogue.take_photos, self._who, photos, left_out=admitted.left_out)
+            await self._answer(await taken)
 
     async def _answer(self, answer: Answer, press: TerminalPress | None = None) -> None:
         self._speak(answer.language)

@@ -22,17 +22,22 @@ from bots.buttons import ButtonSigner
 from bots.consent import version_of
 from bots.conversation import step
 from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
+from bots.downloads import BytesInFlight
+from bots.edge import Flood
 from bots.events import (
     AvatarsReceived,
     ButtonPressed,
+    CommandGiven,
     DataDeleted,
     Event,
     NewPhoto,
     Offer,
+    OfferedPhoto,
     PhotoNotTaken,
     PhotosOffered,
     PhotosReceived,
     Role,
+    TextSaid,
 )
 from bots.group_desk import GroupDesk, exists, load_desk
 from bots.languages import DEFAULT_LANGUAGE, language_of
@@ -55,6 +60,13 @@ T = TypeVar("T")
 
 LARGEST_PHOTO = 20 * 2**20
 """Bytes. What the pipeline takes, and what Telegram lets a bot fetch."""
+
+LONGEST_TEXT = 1024
+"""Characters. Nothing that can be asked for is longer; what comes after is not read."""
+LONGEST_BUTTON = 128
+
+MOST_PHOTOS = 2
+"""Of one message or album that are used: a couple's."""
 
 MOST_TRIES = 8
 """How often a turn is taken again because somebody else's came between."""
@@ -96,6 +108,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """Which photos of an offer to fetch, how many are left out, and what to say where nobody may send any now."""
+
+    photos: tuple[OfferedPhoto, ...] = ()
+    left_out: int = 0
+    refused: Answer | None = None
+
+    def most_bytes(self, limit: int = LARGEST_PHOTO) -> int:
+        """At most so many bytes will come, if none may have more than `limit`."""
+        return sum(limit if photo.size is None else min(photo.size, limit) for photo in self.photos)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Who runs the bot, who may use it (nobody named: everybody), who may not; each as "platform:number"."""
 
@@ -124,6 +149,15 @@ class _ToldBefore(Exception):
 
 class _TakenBefore(Exception):
     """This turn of an update was taken already, by a process that was killed or by another one."""
+
+
+def bounded(event: Event) -> Event:
+    """The same with its words cut to LONGEST_TEXT: whatever reads them takes time that everybody waits for."""
+    if isinstance(event, TextSaid):
+        return replace(event, text=event.text[:LONGEST_TEXT])
+    if isinstance(event, CommandGiven):
+        return replace(event, argument=event.argument[:LONGEST_TEXT])
+    return event
 
 
 class Dialogue:
@@ -156,6 +190,9 @@ class Dialogue:
         self._database = Breaker()
         for name, breaker in (("database", self._database), ("broker", self._outbox.breaker)):
             BREAKER_OPEN.labels(name).set_function(partial(getattr, breaker, "open"))
+        self.downloads = BytesInFlight()
+        """Shared by all adapters of this process."""
+        self._flood = Flood(self._defaults.quotas.messages_minute)
         self._told_away: set[tuple[str, str]] = set()
         """Chats that know that the broker is away."""
         self._threads = ThreadPoolExecutor(1 if is_sqlite else 4, thread_name_prefix="dialogue")
@@ -183,8 +220,17 @@ class Dialogue:
 
     def hear(self, who: Who, event: Event) -> Answer:
         """A command, words, a sticker … of somebody in their own conversation."""
+        verdict = "admitted" if isinstance(event, PhotosOffered | PhotoNotTaken) else self._judge(who)
+        if verdict == "ignore":
+            return Answer(language=who.language)
         who, user = self._meet(who)
-        return self._hear(who, user.id, event)
+        if verdict == "tell":
+            return Answer([Say("too_many_messages")], user.id, language=who.language)
+        return self._hear(who, user.id, bounded(event))
+
+    def _judge(self, who: Who) -> str:
+        """Whether this person may be listened to. An update that is heard again after an outage counts once more."""
+        return self._flood.judge((who.platform, who.user))
 
     def ask_first(self, who: Who, offer: Offer) -> Answer | None:
         """Before a photo is fetched: the question to the speaker, or to the one whose photo it is, if they have not
@@ -206,6 +252,28 @@ class Dialogue:
                 return self._hear(asked, person.id, PhotosOffered(waiting))
         return self.hear(who, PhotosOffered(replace(offer, speaker=None))) if offer.needs_permission else None
 
+    def admit(self, who: Who, offer: Offer, limit: int = LARGEST_PHOTO) -> Admitted:
+        """Before photos are fetched, by what is known of them: those that will be used, unless a quota is used up.
+
+        The first two of at most `limit` bytes; those that are larger only where fewer than two fit, to be refused.
+        """
+        ordered = sorted(offer.photos, key=lambda photo: photo.size is not None and photo.size > limit)
+        if not ordered:
+            return Admitted()
+        who, user = self._meet(who)
+        refused = self._refused(who, user.id, ordered[0].message_id)
+        if refused is not None:
+            return Admitted(left_out=len(ordered), refused=refused)
+        return Admitted(tuple(ordered[:MOST_PHOTOS]), len(ordered[MOST_PHOTOS:]))
+
+    def _refused(self, who: Who, user_id: str, message_id: str | None) -> Answer | None:
+        """What to tell somebody whose photos are used up, in their own conversation: the answered round goes on."""
+        full = self._photos_full(who)
+        if full is None:
+            return None
+        event = PhotoNotTaken(full.code, dict(full.facts), message_id)
+        return self._turn(who, user_id, user_id, lambda unit: event)
+
     def agree(self, who: Who) -> None:
         """As if this person had read the text and agreed: for demonstrations and scripts."""
         user = self._user(who)
@@ -219,8 +287,11 @@ class Dialogue:
         photos: Sequence[SentPhoto],
         reply_to: ReplyTo | None = None,
         wishes: dict[str, Any] | None = None,
+        left_out: int = 0,
     ) -> Answer:
         """One photo or an album, with wishes if some came along. In a group they may join somebody else's round.
+
+        `left_out`: how many photos of the album were not fetched.
 
         Nothing is stored while somebody has not agreed; the answer asks. See `ask_first`. Nor when somebody whose
         photo it is has been deleted while it was fetched.
@@ -239,12 +310,13 @@ class Dialogue:
             reply_to = reply_to or ReplyTo()
             owner, role = self.groups.find_round(who, user.id, photos[0].role, reply_to.message_id, reply_to.user)
             photos = [replace(photos[0], role=role), *photos[1:]]
-        full = self._photos_full(who)
-        if full is not None:
-            # In their own conversation: whose round they answered goes on, and is not told to wait.
-            refused = PhotoNotTaken(full.code, dict(full.facts), photos[0].message_id)
-            return self._turn(who, user.id, user.id, lambda unit: refused)
-        received = lambda unit: PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {})  # noqa: E731
+        refused = self._refused(who, user.id, photos[0].message_id)
+        if refused is not None:
+            return refused
+
+        def received(unit: Unit) -> Event:
+            return PhotosReceived(self._stored(unit, photos, senders, user.id), wishes or {}, left_out)
+
         try:
             return self._turn(who, owner, user.id, received)
         except NotFound:
@@ -310,7 +382,9 @@ class Dialogue:
 
     def press(self, who: Who, data: str, message_id: str | None = None) -> Answer:
         """A button, by what it says. One that we did not write for this chat, or whose round is gone, is stale."""
-        pressed = self.buttons.read(data, who.chat_id)
+        if self._judge(who) != "admitted":
+            return Answer([Toast("too_many_messages")], language=language_of(who.language))
+        pressed = self.buttons.read(data[:LONGEST_BUTTON], who.chat_id)
         who, user = self._meet(who)
         stale = Answer([Toast("stale_button")], user.id, language=who.language)
         if pressed is None:

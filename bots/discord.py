@@ -33,6 +33,7 @@ from bots.discord_reading import (
     Interaction,
     PhotoRef,
     couple_of,
+    escape_name,
     is_picture,
     kind_of,
     photo_in,
@@ -57,6 +58,8 @@ DOWNLOADS = 4
 LAST_WORDS = 3.0
 """Seconds in which those are told to try again whose commands a bot that stops has not got to."""
 AVATAR_PIXELS = 1024
+LARGEST_AVATAR = 3 * AVATAR_PIXELS**2
+"""Bytes for which room is made: a PNG of that side is smaller."""
 HINT = "photo_hint_discord"
 
 Work = Callable[[Who, str], Awaitable[None]]
@@ -94,7 +97,7 @@ class DiscordBot:
         )
         register(self._tree, self._on_command, self._on_message_menu, self._on_couple)
         self._messenger = DiscordMessenger(self._client, self._patience, answerable=options.answerable)
-        self._presenter = Presenter(dialogue, HINT)
+        self._presenter = Presenter(dialogue, HINT, escape_name)
         self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace, self._presenter)
         self._background: list[asyncio.Task[None]] = []
         self._gateway: asyncio.Task[None] | None = None
@@ -288,14 +291,15 @@ class DiscordBot:
         """Both of a couple agreed: fetch their avatars, hand them over."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
-        for person in agreed.avatars:
-            data = await self._fetch_avatar(person)
-            if data is None:
-                missing.append(person)
-            else:
-                photos.append(SentPhoto(data, None, sender=person))
-        turn = self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing, key)
-        await self._answer(who, key, turn)
+        async with self._dialogue.downloads.hold(len(agreed.avatars) * LARGEST_AVATAR):
+            for person in agreed.avatars:
+                data = await self._fetch_avatar(person)
+                if data is None:
+                    missing.append(person)
+                else:
+                    photos.append(SentPhoto(data, None, sender=person))
+            answer = await self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing, key)
+        await self._show(who, key, answer)
 
     # Photos
 
@@ -317,16 +321,26 @@ class DiscordBot:
         if question is not None:
             await self._show(who, key, question)
             return
-        fetched: list[SentPhoto] = []
-        for offered in offer.photos:
-            photo = await self._fetch(offered, key)
-            if isinstance(photo, SentPhoto):
-                fetched.append(photo)
-            else:
-                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, photo))
-        if fetched:
-            turn = self._dialogue.aside(self._dialogue.take_photos, who, fetched, None, offer.wishes)
-            await self._answer(who, key, turn)
+        limit = self._options.largest_photo
+        admitted = await self._dialogue.aside(self._dialogue.admit, who, offer, limit)
+        if admitted.refused is not None:
+            await self._show(who, key, admitted.refused)
+            return
+        async with self._dialogue.downloads.hold(admitted.most_bytes(limit)):
+            fetched: list[SentPhoto] = []
+            for offered in admitted.photos:
+                photo = await self._fetch(offered, key)
+                if isinstance(photo, SentPhoto):
+                    fetched.append(photo)
+                else:
+                    await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, photo))
+            if not fetched:
+                return
+            answer = await self._dialogue.aside(
+                self._dialogue.take_photos, who, fetched, None, offer.wishes, admitted.left_out
+            )
+            fetched.clear()
+        await self._show(who, key, answer)
 
     def _unfit(self, photo: PhotoRef, key: str) -> PhotoNotTaken | None:
         """Why a file need not be fetched."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ from bots.events import Named, Role
 PLATFORM = "discord"
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+_MARKUP = re.compile(r"[\\*_~`|<>\[\]()#]")
+"""Whatever means something in Discord's markdown; a backslash before it is not shown."""
 
 Interaction = discord.Interaction[discord.Client]
 
@@ -47,6 +51,12 @@ def who_of(interaction: Interaction) -> Who:
         group=interaction.guild_id is not None,
         admin=interaction.permissions.manage_guild,
     )
+
+
+def escape_name(name: str) -> str:
+    """A name that shows as it was chosen: nothing in it is bold, a link, a heading or a mention."""
+    one_line = " ".join(name.split()).replace("://", ":\u200b//")
+    return _MARKUP.sub(r"\\\g<0>", discord.utils.escape_mentions(one_line))
 
 
 def couple_of(first: discord.User | discord.Member, second: discord.User | discord.Member) -> tuple[Named, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Literal
 
 MOST_REMEMBERED = 10_000
 """Addresses; with more of them the longest silent one is forgotten, so that a flood of addresses fills no memory."""
@@ -27,6 +28,26 @@ class Bucket:
             return (1 - self._left) / self._rate
         self._left -= 1
         return 0.0
+
+
+class Flood:
+    """Whether somebody sends more than the `a_minute` they may, by any key; tells them so once. 0: no limit."""
+
+    def __init__(self, a_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._a_minute, self._clock = a_minute, clock
+        self._known: OrderedDict[Hashable, tuple[Bucket, bool]] = OrderedDict()
+
+    def judge(self, key: Hashable) -> Literal["admitted", "tell", "ignore"]:
+        """`tell`: the first one too many; `ignore`: those after it, until there is room again."""
+        if not self._a_minute:
+            return "admitted"
+        new = Bucket(self._a_minute / 60, self._a_minute, self._clock), False
+        bucket, told = self._known.pop(key, new)
+        admitted = bucket.take() == 0
+        self._known[key] = bucket, not admitted
+        if len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return "admitted" if admitted else "ignore" if told else "tell"
 
 
 class Buckets:

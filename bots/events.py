@@ -51,6 +51,8 @@ class PhotosReceived:
 
     photos: tuple[NewPhoto, ...]
     wishes: dict[str, Any] = field(default_factory=dict)
+    left_out: int = 0
+    """Further photos of the album, which were not fetched."""
 
 
 @dataclass(frozen=True, slots=True)

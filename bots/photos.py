@@ -60,6 +60,7 @@ def photos_received(turn: Turn, event: PhotosReceived) -> None:
         turn.prefer(event.wishes)
     if left:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in left)))
+    if left or event.left_out:
         turn.say("two_are_enough", to=taken[0].message_id)
     if len(taken) == 2 and not any(photo.role for photo in taken):
         _leave_couple(turn)

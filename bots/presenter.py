@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
@@ -21,6 +23,9 @@ ASKS_FOR_PHOTO = frozenset({
 })  # fmt: skip
 """Texts after which somebody will want to send one."""
 
+
+NAMES = frozenset({"name", "other", "first", "second"})
+"""Parameters of texts that hold what people call themselves or their child."""
 
 ENDINGS = {"image/png": "png", "image/gif": "gif", "video/mp4": "mp4"}
 
@@ -42,8 +47,14 @@ class Place:
 class Presenter:
     """Words and pictures for lines."""
 
-    def __init__(self, dialogue: Dialogue, photo_hint: str | None = None) -> None:
-        """`photo_hint`: key of a sentence on how photos come, where a service has its own way, added where we ask."""
+    def __init__(
+        self, dialogue: Dialogue, photo_hint: str | None = None, escape: Callable[[str], str] = lambda name: name
+    ) -> None:
+        """`photo_hint`: key of a sentence on how photos come, where a service has its own way, added where we ask.
+
+        `escape`: takes the markup of a service out of names, which people choose themselves.
+        """
+        self._escape = escape
         self._dialogue = dialogue
         self._photo_hint = photo_hint
         self._store = dialogue.store
@@ -58,14 +69,14 @@ class Presenter:
                 case Say():
                     sent.append(await messenger.send(place.chat_id, await self.note(place, line)))
                 case Toast(key, params):
-                    text = render(key, params, place.language)
+                    text = self._words(key, params, place.language)
                     if press is not None:
                         await press.toast(text)
                     else:
                         sent.append(await messenger.send(place.chat_id, Note(text)))
                 case CloseQuestion(key, params):
                     if press is not None:
-                        await press.close(render(key, params, place.language))
+                        await press.close(self._words(key, params, place.language))
         return sent
 
     async def note(self, place: Place, say: Say) -> Note:
@@ -73,7 +84,7 @@ class Presenter:
         picture = await self._dialogue.aside(self._picture, say, place.language)
         if picture is None and (say.drawing is not None or say.wall):
             return Note(render("picture_gone", {}, place.language))
-        text = render(say.key, say.params, place.language)
+        text = self._words(say.key, say.params, place.language)
         if self._photo_hint is not None and say.key in ASKS_FOR_PHOTO:
             text = f"{text}\n\n{render(self._photo_hint, {}, place.language)}"
         write = self._dialogue.buttons.write
@@ -87,6 +98,10 @@ class Presenter:
         private = place.group and is_private(say.key) and not say.params.get("public")
         poll = tuple(render(answer, {}, place.language) for answer in say.poll)
         return Note(text, rows, reply_to, picture, private=private, poll=poll)
+
+    def _words(self, key: str, params: Mapping[str, Any], language: str | None) -> str:
+        named = {name: self._escape(value) for name, value in params.items() if name in NAMES and value}
+        return render(key, {**params, **named}, language)
 
     def _picture(self, say: Say, language: str | None) -> Picture | None:
         """The picture of a message, with words for people who cannot see it."""

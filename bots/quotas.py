@@ -38,6 +38,8 @@ class Quotas:
     chat_hour: int = 0
     chat_day: int = 0
     photos_hour: int = 0
+    messages_minute: int = 0
+    """Commands, words and buttons of one person, counted by each bot process for itself."""
 
     def for_drawing(self, unit: Unit, platform: str, number: str, chat_id: str, now: datetime) -> Full | None:
         """Whether somebody has to wait for the next drawing; the longest wait, if several quotas are used up.

@@ -46,10 +46,16 @@ class CannotListen(Exception):
         self.service = service
 
 
-async def run_bots(bots: Sequence[Bot], beat: Callable[[], object] = lambda: None, every: float = 5.0) -> None:
+async def run_bots(
+    bots: Sequence[Bot],
+    beat: Callable[[], object] = lambda: None,
+    every: float = 5.0,
+    on_listening: Callable[[Bot], object] = lambda bot: None,
+) -> None:
     """Start them, work until SIGINT or SIGTERM (or cancellation, or one ends), stop all in order.
 
-    Once the first one listens, `beat` is called every so many seconds, as long as the loop turns.
+    Once the first one listens, `beat` is called every so many seconds, as long as the loop turns. `on_listening` is
+    called with each bot whose service has answered and which listens from now on.
     """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,7 +71,7 @@ async def run_bots(bots: Sequence[Bot], beat: Callable[[], object] = lambda: Non
     try:
         for bot in bots:
             # A service that is away is waited for, but not by the others, and not when told to stop.
-            waits.append(asyncio.create_task(_work(bot, started, listening)))
+            waits.append(asyncio.create_task(_work(bot, started, listening, on_listening)))
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -78,10 +84,11 @@ async def run_bots(bots: Sequence[Bot], beat: Callable[[], object] = lambda: Non
                 log.error("a bot did not stop in order", **fields_of(fault))
 
 
-async def _work(bot: Bot, started: list[Bot], listening: asyncio.Event) -> None:
+async def _work(bot: Bot, started: list[Bot], listening: asyncio.Event, on_listening: Callable[[Bot], object]) -> None:
     await bot.start()
     started.append(bot)
     listening.set()
+    on_listening(bot)
     await bot.ended()
 
 

@@ -73,6 +73,8 @@ log = get_logger(__name__)
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
 FETCH_TRIES = 5
+LARGEST_AVATAR = 2**20
+"""Bytes for which room is made; a profile photo has about a tenth."""
 ALLOWED_UPDATES = ["message", "callback_query"]
 
 
@@ -279,16 +281,27 @@ class TelegramBot:
         if question is not None:
             await self._show(who, question)
             return
-        fetched: list[SentPhoto] = []
-        for offered in offer.photos:
-            photo = await self._fetch(offered)
-            if isinstance(photo, SentPhoto):
-                fetched.append(photo)
-            else:
-                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, photo))
-        if fetched:
+        limit = self._options.largest_photo
+        admitted = await self._dialogue.aside(self._dialogue.admit, who, offer, limit)
+        if admitted.refused is not None:
+            await self._show(who, admitted.refused)
+            return
+        async with self._dialogue.downloads.hold(admitted.most_bytes(limit)):
+            fetched: list[SentPhoto] = []
+            for offered in admitted.photos:
+                photo = await self._fetch(offered)
+                if isinstance(photo, SentPhoto):
+                    fetched.append(photo)
+                else:
+                    await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, photo))
+            if not fetched:
+                return
             reply_to = ReplyTo(offer.reply_to, offer.replied_user)
-            await self._answer(who, self._dialogue.aside(self._dialogue.take_photos, who, fetched, reply_to))
+            answer = await self._dialogue.aside(
+                self._dialogue.take_photos, who, fetched, reply_to, None, admitted.left_out
+            )
+            fetched.clear()
+        await self._show(who, answer)
 
     async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """A button. Whatever happens, it stops spinning."""
@@ -338,13 +351,15 @@ class TelegramBot:
         """Both of a couple agreed: fetch their profile photos, hand them over."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
-        for person in agreed.avatars:
-            photo = await self._fetch_avatar(person)
-            if photo is None:
-                missing.append(person)
-            else:
-                photos.append(photo)
-        await self._answer(who, self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing))
+        async with self._dialogue.downloads.hold(len(agreed.avatars) * LARGEST_AVATAR):
+            for person in agreed.avatars:
+                photo = await self._fetch_avatar(person)
+                if photo is None:
+                    missing.append(person)
+                else:
+                    photos.append(photo)
+            answer = await self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing)
+        await self._show(who, answer)
 
     async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         """The edge: what nobody expected becomes an apology with a number that the log knows, too."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOriginUser, User
 
 from bots.deeds import Who
-from bots.dialogue import ReplyTo
+from bots.dialogue import LONGEST_TEXT, ReplyTo
 from bots.events import Named, Role
 from bots.words import Command, plain_words, read_command, read_role
 
@@ -60,7 +60,7 @@ def read_message(message: Message, me: User) -> Said | None:
     if person is None or message.chat.type == "channel" or (person.is_bot and not speaks_as_chat(message)):
         return None
     who = who_of(person, message)
-    text = message.text or message.caption
+    text = (message.text or message.caption or "")[:LONGEST_TEXT] or None
     command = read_command(text, me.username)
     photo = _own_photo(message, command)
     reply = replied_to(message)
@@ -71,7 +71,7 @@ def read_message(message: Message, me: User) -> Said | None:
         message_id=str(message.message_id),
         addressed=_is_addressed(message, command, me),
         command=_besides_photo(photo, command),
-        text=message.text if command is None and photo is None else None,
+        text=text if message.text and command is None and photo is None else None,
         photo=photo,
         album=message.media_group_id if photo is not None else None,
         other=None if text is not None or photo is not None else _other_kind(message),
@@ -184,7 +184,7 @@ def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
     """The photo of this message, sent as picture or as file, with the parent that its caption names."""
     role: Role | None = None
     if command is None:
-        role = read_role(message.caption)
+        role = read_role((message.caption or "")[:LONGEST_TEXT])
     elif command.name in ("mom", "dad"):
         role = "mom" if command.name == "mom" else "dad"
     number = str(message.message_id)
@@ -211,8 +211,8 @@ def _photo_replied_to(
     role: Role | None = None
     if command is not None and command.name in ("mom", "dad"):
         role = "mom" if command.name == "mom" else "dad"
-    elif command is None and len(plain_words(message.text)) <= LONGEST_ROLE:
-        role = read_role(message.text)
+    elif command is None and len(plain_words((message.text or "")[:LONGEST_TEXT])) <= LONGEST_ROLE:
+        role = read_role((message.text or "")[:LONGEST_TEXT])
     photo = _own_photo(reply, None)
     sender = reply.from_user
     if role is None or photo is None or (sender is not None and sender.id == me.id):

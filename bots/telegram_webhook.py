@@ -37,6 +37,12 @@ LARGEST_BODY = 2**20
 READING_SECONDS = 10.0
 """For the body of a request. Who sends slower keeps a place busy."""
 
+HEADER_SECONDS = 10.0
+"""From opening a connection, or from the last answer on it, to the end of the next request's headers."""
+
+MOST_CONNECTIONS = 200
+"""Open at once. Telegram uses at most 40 (`max_connections` of setWebhook); a proxy in front pools its own."""
+
 TAKING_SECONDS = 20.0
 """Until an update is written down; Telegram waits a little longer for an answer."""
 
@@ -59,6 +65,7 @@ class Webhook:
     """Telegram says it with each update; by default one for each start, which nobody has to keep."""
     rate: float = 100.0
     """Updates a second, all together; twice as many at once."""
+    header_seconds: float = HEADER_SECONDS
     behind_proxy: bool = False
     """Whether the last address in X-Forwarded-For is who asked. Without a proxy anybody could write it."""
 
@@ -79,19 +86,29 @@ class WebhookServer:
         self._strangers = Buckets(STRANGERS_A_SECOND, STRANGERS_AT_ONCE)
         self._taking: set[asyncio.Task[bool]] = set()
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Listen. Raises CannotListen where the address is taken."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        # Its own log would name addresses.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+        # Its own log would name addresses. aiohttp's keep-alive is also the limit for headers that never end.
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=self._webhook.header_seconds, shutdown_timeout=5.0
+        )
         await self._runner.setup()
         host, port = self._webhook.host, self._webhook.port
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._listener = await asyncio.get_running_loop().create_server(self._connected, host, port, backlog=128)
         except OSError as error:
             raise CannotListen("Telegram", f"{host}:{port} cannot be listened at") from error
+
+    def _connected(self) -> asyncio.BaseProtocol:
+        """aiohttp's protocol for a new connection; where too many are open, one that closes it."""
+        assert self._runner is not None and self._runner.server is not None
+        if len(self._runner.server.connections) >= MOST_CONNECTIONS:
+            return _Refused()
+        return self._runner.server()
 
     async def announce(self, allowed: list[str]) -> None:
         """Tell Telegram where we are, however long it is away. Raises CannotListen where it does not like it."""
@@ -116,6 +133,8 @@ class WebhookServer:
 
     async def close(self) -> None:
         """Answer who is being listened to, then listen no more."""
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
         for task in self._taking:
@@ -174,6 +193,14 @@ class WebhookServer:
             if last:
                 return last
         return request.remote or ""
+
+
+class _Refused(asyncio.Protocol):
+    """Closes a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One too many."""
+        transport.close()
 
 
 def read_update(body: bytes) -> dict[str, Any]:

@@ -280,6 +280,7 @@ EN: dict[str, str] = {
     "refused_quota_photos": (
         "That is more photos than I can look at, so I have not taken this one. I look at new ones in {wait}."
     ),
+    "too_many_messages": "That is more than I can answer at once. Please wait a minute, then go on.",
     "refused_unsafe_photo": "I would rather not draw from this picture. Please send another one.",
     "refused_under_age": (
         "This person looks under age to me, and I only take photos of grown-ups as parents. I have deleted the photo."

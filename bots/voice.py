@@ -16,7 +16,7 @@ from bots.languages import RIGHT_TO_LEFT, catalogue
 # Unicode's marks of direction. An isolate keeps what stands in it from disturbing the order of what stands around.
 LEFT_ISOLATE, FIRST_ISOLATE, END_ISOLATE, RIGHT_MARK = "\u2066", "\u2068", "\u2069", "\u200f"
 _CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_ISOLATED = re.compile(f"[{LEFT_ISOLATE}{FIRST_ISOLATE}][^{END_ISOLATE}]*{END_ISOLATE}")
+_ISOLATED = re.compile(f"[{LEFT_ISOLATE}{FIRST_ISOLATE}][^{LEFT_ISOLATE}{FIRST_ISOLATE}{END_ISOLATE}]*{END_ISOLATE}")
 _COMMAND = re.compile(r"(?<![\w/])/[a-z_]+(?: [0-9a-z_=.@-]*[0-9a-z])*", re.IGNORECASE)
 
 LIKE_A_FRACTION = {"ar": 100}

@@ -1,9 +1,9 @@
 """The command `childface`: a thin skin over the functions that the bots use.
 
 A contract that scripts rely on: results on stdout, notes and progress on stderr, `--json` for one object on one
-line; errors are one line on stderr and an exit code: 2 for bad input, 3 for a missing service or weight, 1 for our
-own fault, 130 when interrupted. Heavy modules are imported inside the commands, so that `childface --help` is quick
-and a chat process without a worker of its own never loads torch.
+line; errors are one line on stderr and an exit code: 2 for bad input, settings and tokens, 3 for a missing service or
+weight, 1 for our own fault, 130 when interrupted. Heavy modules are imported inside the commands, so that
+`childface --help` is quick and a chat process without a worker of its own never loads torch.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from childface.environment import Environment
 from childface.logs import keep_celery_from_logging, set_up_logging
 
 if TYPE_CHECKING:
+    from bots.running import Bot
     from childface.settings import Settings
     from childface.wiring import House
 
@@ -65,6 +66,7 @@ def chat(
     set_up_logging(settings, "WARNING")
     if settings.embedded:
         _require_weights(settings)
+        _require_fence(settings)
     with open_house(settings, environment.load_pipeline) as house, _warming_up(house):
         if not demo:
             asyncio.run(console_chat(house, agreed=agree).interact())
@@ -102,31 +104,37 @@ def bot(
     from bots.running import CannotListen, TokenRefused, run_bots
     from childface import wiring
     from childface.heartbeat import BEAT_EVERY, Heartbeat
-    from childface.watching import traced, watched
+    from childface.watching import require_ports, traced, watched
     from childface.wiring import chat_bots, open_house, services
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
     if webhook and not settings.webhook_url:
-        raise Refusal("--webhook needs the public address of this bot in CHILDFACE_WEBHOOK_URL", EXIT_MISSING)
+        raise Refusal("--webhook needs the public address of this bot in CHILDFACE_WEBHOOK_URL")
     if webhook is False:
         settings = settings.model_copy(update={"webhook_url": ""})
     heartbeat = Heartbeat(settings.heartbeat_file)
     wanted = services(settings, platform)
     set_up_logging(settings)
+    require_ports(settings, webhook="telegram" in wanted)
     if settings.embedded:
         _require_weights(settings)
+        _require_fence(settings)
     with traced(settings, "bot"), open_house(settings, environment.load_pipeline) as house, _warming_up(house):
 
         async def listen() -> None:
-            await run_bots(chat_bots(house, wanted), heartbeat, BEAT_EVERY)
+            names = dict(zip(bots := chat_bots(house, wanted), wanted, strict=True))
+
+            def say_so(bot: Bot) -> None:
+                note(f"The bot is running ({names[bot]}); Ctrl-C ends it.")
+
+            await run_bots(bots, heartbeat, BEAT_EVERY, say_so)
 
         try:
             with watched(settings, "bot"):
-                note(f"The bot is running ({', '.join(wanted)}); Ctrl-C ends it.")
                 asyncio.run(listen())
         except TokenRefused as error:
-            raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}", EXIT_MISSING) from error
+            raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}") from error
         except CannotListen as error:
             raise Refusal(str(error), EXIT_MISSING) from error
         finally:
@@ -158,6 +166,7 @@ def worker(
     if settings.embedded:
         raise Refusal("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
     _require_weights(settings)
+    _require_fence(settings)
     wiring.require_tables(settings)
     set_up_logging(settings)
     keep_celery_from_logging()
@@ -205,6 +214,21 @@ def _require_weights(settings: Settings) -> None:
                 raise Refusal(
                     f"{name} is missing in {settings.weights_dir}; run: childface weights fetch", EXIT_MISSING
                 )
+
+
+def _require_fence(settings: Settings) -> None:
+    """Refusal where strangers' photos may only be opened behind a filter that this machine does not have."""
+    if not settings.require_fence:
+        return
+    from core.photo_processes import NoFilter, PhotoProcesses, require_filter
+
+    processes = PhotoProcesses(1)
+    try:
+        require_filter(processes.fences())
+    except NoFilter as error:
+        raise Refusal(f"{error} (CHILDFACE_REQUIRE_FENCE); childface doctor shows what is missing") from error
+    finally:
+        processes.close()
 
 
 @contextmanager

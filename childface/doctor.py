@@ -72,6 +72,8 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
     from safetensors import SafetensorError, safe_open
 
     import core
+    from core.errors import MissingWeights
+    from core.weight_hashes import verified
 
     folder = Path(core.__file__).parent / "weights"
     files = sorted(folder.glob("*.safetensors"))
@@ -79,10 +81,10 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
         yield Finding("weights of our own", "bad", f"none in {folder}", "install ChildFace anew")
     for path in files:
         try:
-            with safe_open(path, "np") as tensors:
+            with safe_open(verified(path), "np") as tensors:
                 count = len(tensors.keys())
             yield Finding(f"weights {path.name}", "good", f"{count} tensors")
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, MissingWeights) as error:
             yield Finding(f"weights {path.name}", "bad", f"damaged: {error}", "install ChildFace anew")
 
 
@@ -199,7 +201,7 @@ def _photos(settings: Settings) -> Iterator[Finding]:
         return
     finally:
         processes.close()
-    state: State = "good" if "seccomp" in fences else "note"
+    state: State = "good" if "seccomp" in fences else "bad" if settings.require_fence else "note"
     mend = "" if state == "good" else "on Linux, install libseccomp (Debian: libseccomp2)"
     yield Finding("photos", state, f"opened in a process of their own behind: {', '.join(fences)}", mend)
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
+
+from childface.console import note
+from core.machine import cpu_quota
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -13,10 +17,18 @@ if TYPE_CHECKING:
 
 
 def read_settings() -> Settings:
-    """The settings of this process: environment and `.env`."""
-    from childface.settings import Settings
+    """The settings of this process: environment, `.env` and files of secrets. Warns once of variables that set
+    nothing."""
+    from childface.settings import Settings, unknown_settings
 
+    for name, meant in unknown_settings().items():
+        _warn(f"{name} is not a setting and has no effect" + (f"; did you mean {meant}?" if meant else ""))
     return Settings()
+
+
+@cache
+def _warn(sentence: str) -> None:
+    note(f"warning: {sentence}")
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
@@ -27,7 +39,7 @@ def load_pipeline(settings: Settings) -> Pipeline:
     opened = photo_opener(settings)  # before the models: a helper gets ready while they load
     pipeline = ChildPipeline.load(
         settings.weights_dir,
-        threads=settings.threads,
+        threads=settings.threads or cpu_quota(),
         nsfw_limit=limit,
         open_photo=opened,
         engine=settings.engine,
@@ -44,7 +56,7 @@ def photo_opener(settings: Settings) -> Callable[[bytes], Photo]:
         return open_photo
     from core.photo_processes import PhotoProcesses
 
-    processes = PhotoProcesses(settings.photo_processes)
+    processes = PhotoProcesses(settings.photo_processes, require_filter=settings.require_fence)
     processes.start()
     return processes.open
 

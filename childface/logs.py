@@ -50,10 +50,13 @@ LEAST: Mapping[str, int] = {
 }
 """From which level on a library and its parts are heard."""
 
-QUOTING = frozenset({"telegram"})
-"""Libraries whose errors hold whole messages: "Received data was …"."""
+QUOTING: Mapping[str, int] = {
+    "telegram": logging.ERROR,  # whole messages: "Received data was …"
+    "aiohttp": logging.NOTSET,  # addresses: "Error handling request from …"
+}
+"""Libraries whose lines, from this level on, are written without what they quote."""
 
-TOKEN = re.compile(r"\d{6,12}:[\w-]{12,}|[\w-]{20,}\.[\w-]{6}\.[\w-]{25,}")
+TOKEN = re.compile(r"\d{6,12}:[\w-]{12,}|(?<![\w-])[\w-]{20,}\.[\w-]{6}\.[\w-]{25,}")
 """Of Telegram, and of Discord."""
 
 
@@ -81,7 +84,8 @@ class Discreet(ProcessorFormatter):
 
 def _unquoted(record: logging.LogRecord) -> logging.LogRecord:
     """The same without what it quotes, where its library quotes what it could not read."""
-    if record.name.split(".")[0] not in QUOTING or record.levelno < logging.ERROR:
+    least = QUOTING.get(record.name.split(".")[0])
+    if least is None or record.levelno < least:
         return record
     record = copy.copy(record)
     record.args = None

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
@@ -30,6 +32,15 @@ PREFIX = "CHILDFACE_"
 
 SECRETS_FOLDERS = ("CREDENTIALS_DIRECTORY", f"{PREFIX}SECRETS_DIR")
 """Variables that name a folder with one file a setting; systemd sets the first one. The last one wins."""
+
+NOT_SETTINGS = frozenset({*SECRETS_FOLDERS, f"{PREFIX}VERSION", f"{PREFIX}REQUIRE_SERVERS"})
+"""Variables with our prefix that are no fields: docker-compose.yml and the tests read the last two."""
+
+ENV_FILE = ".env"
+
+AROUND_TOKENS = "\ufeff\u200b\u2060\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+"""What editors, shells and chats put around a copied token and no token contains: byte order mark, invisible spaces,
+quotation marks."""
 
 
 def _seconds(value: object) -> object:
@@ -54,6 +65,26 @@ def _places(value: object) -> object:
     return frozenset(names)
 
 
+def _bare(value: object) -> object:
+    """A token without blanks, quotation marks and byte order marks around it."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        return value
+    while text != (text := text.strip().strip(AROUND_TOKENS)):
+        pass
+    return text
+
+
+Token = Annotated[SecretStr, BeforeValidator(_bare)]
+
+
+def _without_bom(value: object) -> object:
+    """A password may hold any character, but a byte order mark in front comes from the editor that saved the file."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return text.removeprefix("\ufeff") if isinstance(text, str) else value
+
+
+Password = Annotated[SecretStr, BeforeValidator(_without_bom)]
 Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_places)]
 
 
@@ -85,7 +116,12 @@ class Settings(BaseSettings):
     """What can be set. The defaults need no server: SQLite, an in-memory broker, files in the home folder."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",  # with or without a byte order mark
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(
@@ -104,10 +140,10 @@ class Settings(BaseSettings):
         "memory://",
         description="Celery broker such as `redis://...`. `memory://`: a worker thread in the same process.",
     )
-    database_password: SecretStr | None = Field(
+    database_password: Password | None = Field(
         None, description="Put into database_url where that has none, so that the address itself is no secret."
     )
-    broker_password: SecretStr | None = Field(None, description="The same for broker_url.")
+    broker_password: Password | None = Field(None, description="The same for broker_url.")
     blobs_dir: Path | None = Field(None, description="Folder of the encrypted pictures. Empty: `blobs` in data_dir.")
     key_file: Path | None = Field(
         None,
@@ -147,6 +183,10 @@ class Settings(BaseSettings):
         le=60,
         description="Parents who look clearly younger, even if the estimate errs, are refused. `0`: nobody is.",
     )
+    require_fence: bool = Field(
+        False,
+        description="Refuse to open photos where the confined processes cannot have their seccomp filter.",
+    )
     photo_processes: int = Field(
         2,
         ge=0,
@@ -154,7 +194,9 @@ class Settings(BaseSettings):
         "`0`: photos are opened without any fence (see security.md).",
     )
     corner_mark: bool = Field(
-        False, description='Draw a small, half transparent "AI" into the corner of every picture.'
+        True,
+        description='Draw a small, half transparent "AI" into the corner of every picture: the one mark that survives '
+        "a chat service which recompresses it.",
     )
     c2pa_certificate: Path | None = Field(
         None, description="Certificate (PEM, with its chain) that signs pictures with Content Credentials."
@@ -167,6 +209,11 @@ class Settings(BaseSettings):
     quota_chat_hour: int = Field(90, ge=0, description="Drawings in one chat in an hour, whoever asks.")
     quota_chat_day: int = Field(400, ge=0, description="Drawings in one chat in a day.")
     quota_photos_hour: int = Field(40, ge=0, description="Photos of one person that are looked at in an hour.")
+    quota_messages_minute: int = Field(
+        60,
+        ge=0,
+        description="Commands, words and buttons of one person in a minute that each bot process answers.",
+    )
     soft_limit: float = Field(240.0, gt=0, description="Seconds after which a task is asked to stop.")
     hard_limit: float = Field(300.0, gt=0, description="Seconds after which a worker's child is killed.")
     visibility_timeout: int = Field(
@@ -217,7 +264,7 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         "127.0.0.1", description="The address they answer on. Numbers are not secret, but nobody else's business."
     )
-    telegram_token: SecretStr | None = Field(
+    telegram_token: Token | None = Field(
         None,
         validation_alias=AliasChoices("TELEGRAM_TOKEN", f"{PREFIX}TELEGRAM_TOKEN"),
         description="From @BotFather. Needed by `childface bot telegram`.",
@@ -230,7 +277,7 @@ class Settings(BaseSettings):
         description="Public address where Telegram brings updates to, such as `https://bot.example.org/telegram`. "
         "Empty: they are fetched. See security.md.",
     )
-    webhook_secret: SecretStr | None = Field(
+    webhook_secret: Token | None = Field(
         None,
         description="What Telegram says with each update, 16 to 256 of `A-Za-z0-9_-`. Empty: a fresh one each start.",
     )
@@ -242,7 +289,7 @@ class Settings(BaseSettings):
     webhook_behind_proxy: bool = Field(
         False, description="Whether a proxy in front says in X-Forwarded-For who asked. Without one anybody could."
     )
-    discord_token: SecretStr | None = Field(
+    discord_token: Token | None = Field(
         None,
         validation_alias=AliasChoices("DISCORD_TOKEN", f"{PREFIX}DISCORD_TOKEN"),
         description="From your application's page, under Bot. Needed by `childface bot discord`.",
@@ -280,6 +327,8 @@ class Settings(BaseSettings):
         plain = "api.telegram.org" not in self.telegram_api_root and self.webhook_url.startswith("http://")
         if self.webhook_url and not plain and not self.webhook_url.startswith("https://"):
             raise ValueError("webhook_url must begin with https://")
+        if self.require_fence and self.photo_processes == 0:
+            raise ValueError("require_fence needs photo_processes above 0")
         if self.soft_limit >= self.hard_limit:
             raise ValueError("soft_limit must be below hard_limit")
         if self.visibility_timeout < 2 * self.hard_limit:
@@ -312,7 +361,7 @@ class Settings(BaseSettings):
 
 def _without_password(text: str) -> str:
     """`redis://:secret@host` → `redis://:***@host`."""
-    return re.sub(r"(?<=://)([^/@\s]*?):[^@\s]*@", r"\1:***@", text)
+    return re.sub(r"(?<=://)([^/@:\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def variable(name: str) -> str:
@@ -321,6 +370,21 @@ def variable(name: str) -> str:
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
     return PREFIX + name.upper()
+
+
+def unknown_settings() -> dict[str, str | None]:
+    """Variables with our prefix in the environment, `.env` and the folders of secrets that set nothing, each with the
+    setting that was probably meant. Raises SettingsError."""
+    known = {name.upper() for field in Settings.model_fields for name in _names_of(field)} | NOT_SETTINGS
+    files = [path.name for folder in _secrets_folders() for path in folder.iterdir()]
+    found = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars, *files)}
+    unknown = sorted(name for name in found - known if name.startswith(PREFIX))
+    return {name: next(iter(get_close_matches(name, known - NOT_SETTINGS, 1, 0.8)), None) for name in unknown}
+
+
+def _names_of(field: str) -> list[str]:
+    alias = Settings.model_fields[field].validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else [PREFIX + field]
 
 
 def settings_page() -> str:

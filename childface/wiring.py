@@ -207,6 +207,7 @@ def open_dialogue(house: House) -> Dialogue:
             chat_hour=settings.quota_chat_hour,
             chat_day=settings.quota_chat_day,
             photos_hour=settings.quota_photos_hour,
+            messages_minute=settings.quota_messages_minute,
         ),
         rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
@@ -230,7 +231,7 @@ def services(settings: Settings, platform: str) -> list[str]:
     wanted = list(TOKENS) if platform == "all" else [platform]
     ready = [service for service in wanted if token_of(settings, service)]
     if not ready:
-        raise Refusal("; or: ".join(TOKENS[service] for service in wanted), EXIT_MISSING)
+        raise Refusal("; or: ".join(TOKENS[service] for service in wanted))
     return ready
 
 

@@ -37,6 +37,11 @@ _HARMLESS = (
 CPU_SECONDS_IN_ALL = 600
 """The hard limit, over all photos of a process: what takes it over cannot raise it."""
 
+MOST_TASKS = 4096
+"""Processes and threads of our user. A limit of 0 would keep libde265 and dav1d from starting the threads they decode
+HEIC and AVIF in, and the kernel counts every task of the user, in other containers as well. This much stops a fork
+bomb where there is no filter."""
+
 
 def confine(*, read_from: int, write_to: int, memory: int) -> list[str]:
     """Fence this process in and name the fences that stand: "limits", "no_new_privs", "seccomp".
@@ -62,13 +67,14 @@ def allow_seconds(cpu: float, wall: float) -> None:
 
 
 def _set_limits(memory: int) -> None:
-    """Memory, files, core dumps (they would hold somebody's photo) and processor time."""
+    """Memory, files, core dumps (they would hold somebody's photo), processor time and processes."""
     wanted = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: CPU_SECONDS_IN_ALL,
         resource.RLIMIT_NOFILE: 0,  # those that are open stay open
+        resource.RLIMIT_NPROC: MOST_TASKS,
     }
     for kind, limit in wanted.items():
         # macOS knows RLIMIT_AS but refuses it.

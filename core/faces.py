@@ -27,6 +27,7 @@ from PIL import Image, ImageFilter
 
 from core import blemishes
 from core.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
+from core.weight_hashes import verified
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -190,6 +191,15 @@ class Square:
         return np.asarray((unit + 1.0) * size / 2.0 - 0.5)
 
 
+def load_landmarks(weights_dir: Path) -> Any:
+    """dlib's predictor of 68 landmarks; MissingWeights, before dlib's parser sees it, for any other file."""
+    path = verified(Path(weights_dir) / LANDMARKS_FILE, name=LANDMARKS_FILE)
+    try:
+        return dlib.shape_predictor(str(path))
+    except (RuntimeError, MemoryError) as error:
+        raise MissingWeights(name=LANDMARKS_FILE, path=str(path)) from error
+
+
 class FaceFinder:
     """Finds faces and their landmarks. Threads may share it: dlib's objects cannot be shared, so calls take turns."""
 
@@ -201,12 +211,7 @@ class FaceFinder:
     @classmethod
     def load(cls, weights_dir: Path) -> FaceFinder:
         """Build from `weights_dir`; raises MissingWeights when the landmark file is absent or unreadable."""
-        path = Path(weights_dir) / LANDMARKS_FILE
-        try:
-            predictor = dlib.shape_predictor(str(path))
-        except (RuntimeError, MemoryError) as error:
-            raise MissingWeights(name=LANDMARKS_FILE, path=str(path)) from error
-        return cls(detector=dlib.get_frontal_face_detector(), predictor=predictor)
+        return cls(detector=dlib.get_frontal_face_detector(), predictor=load_landmarks(weights_dir))
 
     def find(self, rgb: Pixels) -> list[Face]:
         """All faces, left to right; an empty list when there is none. The cost is bounded whatever the size.

@@ -7,7 +7,6 @@ graph: each convolution's kernel, then the noise and the bias that are added to 
 
 from __future__ import annotations
 
-import hashlib
 import xml.etree.ElementTree as ET  # nosec B405 # a file whose SHA-256 we know
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from typing import cast
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
 from core.errors import MissingWeights
 from core.generator import STYLES, MobileStyleGAN
+from core.loading import load_state
+from core.weight_hashes import file_sha256, verified
 
 GENERATOR_NAME = "mobilestylegan-ffhq-1024"
 GENERATOR_FILE = f"{GENERATOR_NAME}.safetensors"
@@ -93,12 +93,6 @@ class Graph:
         """The layer of one type that takes this layer's output, if there is exactly one."""
         found = [reader for reader in self.readers(key) if self.layers[reader].attrib["type"] == kind]
         return found[0] if len(found) == 1 else None
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def convert_generator(source: Path) -> dict[str, Tensor]:
@@ -191,11 +185,11 @@ def load_generator(weights: Path) -> MobileStyleGAN:
     """Read the converted generator from a folder; MissingWeights when absent, damaged or of another shape."""
     path = weights / GENERATOR_FILE
     try:
-        state = load_file(path)
+        state = load_state(path, name=GENERATOR_NAME)
         with torch.device("meta"):  # the file's own pages take the place of every tensor
             model = MobileStyleGAN()
         model.load_state_dict(state, strict=True, assign=True)
-    except (OSError, SafetensorError, RuntimeError) as cause:
+    except RuntimeError as cause:
         raise MissingWeights(name=GENERATOR_NAME, path=str(path)) from cause
     return model.eval().requires_grad_(False)
 
@@ -204,7 +198,7 @@ def load_w_mean(weights: Path) -> Tensor:
     """The generator's `w_mean` (D) alone; MissingWeights when it is absent or damaged."""
     path = weights / GENERATOR_FILE
     try:
-        with safe_open(path, "pt") as tensors:
+        with safe_open(verified(path, name=GENERATOR_NAME), "pt") as tensors:
             return cast(Tensor, tensors.get_tensor("w_mean")).clone()
     except (OSError, SafetensorError) as cause:
         raise MissingWeights(name=GENERATOR_NAME, path=str(path)) from cause

@@ -7,7 +7,6 @@ published .dat file and were checked against dlib itself (see tests/core/test_id
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -17,10 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import MissingWeights
+from core.weight_hashes import verified
 
 IDENTITY_FILE = "dlib_face_recognition_resnet_model_v1.dat"
-IDENTITY_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 CHIP = 150
 """Pixels along the side of the face that the network sees."""
 
@@ -128,12 +126,7 @@ def both_chips(aligned: Tensor) -> Tensor:
 def load_identity(weights: Path) -> IdentityNetwork:
     """Read the network from dlib's own file; MissingWeights when it is absent or not the published one."""
     path = weights / IDENTITY_FILE
-    try:
-        data = path.read_bytes()
-    except OSError as cause:
-        raise MissingWeights(name=IDENTITY_FILE, path=str(path)) from cause
-    if hashlib.sha256(data).hexdigest() != IDENTITY_SHA256:
-        raise MissingWeights(name=IDENTITY_FILE, path=str(path))
+    data = verified(path, name=IDENTITY_FILE).read_bytes()
     network = IdentityNetwork()
     arrays = _parameters(data)
     with torch.no_grad():

@@ -11,22 +11,30 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import MissingWeights
+from core.weight_hashes import SHIPPED, verified
 
-SHIPPED = Path(__file__).parent / "weights"
-"""The folder of the weights that come with the code."""
+__all__ = ["SHIPPED", "load_state", "load_weights", "save_weights"]
+
+
+def load_state(path: Path, *, name: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a file, as they are; MissingWeights when the file is absent, damaged or not the one we know."""
+    try:
+        return load_file(verified(path, name=name))
+    except (OSError, SafetensorError) as cause:
+        raise MissingWeights(name=name or path.stem, path=str(path)) from cause
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Fill a module from a file; MissingWeights when the file is absent, damaged or of another shape."""
+    """Fill a module from a file; MissingWeights as `load_state`, and for tensors of other names or shapes."""
+    state = {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_state(path).items()
+    }
     try:
-        state = {
-            name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()
-        }
         module.load_state_dict(state, strict=True)
-    except (OSError, SafetensorError, RuntimeError) as cause:
+    except RuntimeError as cause:
         raise MissingWeights(name=path.stem, path=str(path)) from cause
 
 

@@ -64,9 +64,20 @@ REFUSALS: dict[str, type[PhotoError]] = {
 class PhotoProcesses:
     """`open` as `core.photo.open_photo`, elsewhere. Threads may share it; `close` it, or let it be collected."""
 
-    def __init__(self, most: int = 2, *, seconds: float = SECONDS, program: Sequence[str] = PROGRAM) -> None:
-        """At most `most` helpers, started when they are needed."""
+    def __init__(
+        self,
+        most: int = 2,
+        *,
+        seconds: float = SECONDS,
+        program: Sequence[str] = PROGRAM,
+        require_filter: bool = False,
+    ) -> None:
+        """At most `most` helpers, started when they are needed.
+
+        `require_filter`: `open` raises NoFilter where helpers run without their seccomp filter.
+        """
         self._most, self._seconds, self._program = most, seconds, tuple(program)
+        self._require_filter = require_filter
         self._begin()
 
     def _begin(self) -> None:
@@ -85,7 +96,7 @@ class PhotoProcesses:
         """As `open_photo`, but decoders' own errors do not come along as causes.
 
         DamagedPhoto, too, for a file on which a helper crashed twice or that it did not open in time; `stopped` then
-        says "crash" or "time". Raises OSError where no helper can be started.
+        says "crash" or "time". Raises OSError where no helper can be started, NoFilter where one may not be used.
         """
         if not data:
             raise EmptyPhoto()
@@ -113,6 +124,8 @@ class PhotoProcesses:
 
     def _ask(self, data: bytes, max_bytes: int, max_pixels: int) -> Photo | PhotoError:
         with self._borrowed() as helper:
+            if self._require_filter:
+                require_filter(helper.fences(time.monotonic() + STARTING_SECONDS))
             try:
                 return helper.ask(data, max_bytes, max_pixels, self._seconds)
             except TimeoutError as error:
@@ -148,6 +161,16 @@ def _stop_all(pid: int, helpers: list[_Helper]) -> None:
     """In the process that started them; a forked one goes away without a word."""
     while helpers and pid == os.getpid():
         helpers.pop().stop()
+
+
+class NoFilter(OSError):
+    """A helper has no seccomp filter, and one is required."""
+
+
+def require_filter(fences: Sequence[str]) -> None:
+    """Raises NoFilter unless the seccomp filter is among the fences that a helper named."""
+    if "seccomp" not in fences:
+        raise NoFilter("photos are not opened here: the confined process has no seccomp filter, and one is required")
 
 
 class _Gone(Exception):
@@ -238,7 +261,10 @@ class _Helper:
             raise _Gone
         text = bytearray(words)
         self._fill(memoryview(text), end)
-        told = json.loads(text)
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _Gone from error
         if not isinstance(told, dict):
             raise _Gone
         return told
@@ -281,10 +307,13 @@ def _shared_memory() -> int:
     return shared
 
 
-def _facts(told: dict[str, Any]) -> dict[str, Any]:
-    """Numbers and short words; who took a helper over cannot make us say more."""
+def _facts(told: Any) -> dict[str, Any]:
+    """Finite numbers and short words; who took a helper over cannot make us say more."""
+    if not isinstance(told, dict):
+        raise ValueError("no facts")
     for fact in told.values():
-        if not isinstance(fact, int | float | None) and not (isinstance(fact, str) and len(fact) <= 40):
+        is_number = fact is None or (isinstance(fact, int | float) and abs(fact) < 2**64)
+        if not is_number and not (isinstance(fact, str) and len(fact) <= 40):
             raise ValueError("no fact")
     return dict(told)
 

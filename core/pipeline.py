@@ -33,7 +33,7 @@ from core.errors import Cancelled
 from core.face_region import landmark_mask
 from core.faces import Face, align_face
 from core.films import Film
-from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, file_sha256
+from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME
 from core.genes import Source
 from core.growth import Stage, growth_film
 from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
@@ -50,6 +50,7 @@ from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
+from core.weight_hashes import file_sha256
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ class TaskConfig:
     refine_seconds: float = 12.0
     youngest_parent: float = 18.0
     """Years; a parent who looks clearly younger is refused. 0: nobody is."""
-    corner_mark: bool = False
+    corner_mark: bool = True
     """Whether pictures bear a small, visible "AI"."""
     ttl_latent: timedelta = timedelta(days=30)
     ttl_result: timedelta = timedelta(days=7)

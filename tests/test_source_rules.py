@@ -106,6 +106,34 @@ def runs_raw_sql(node: ast.AST) -> str | None:
     return f"{node.func.attr}() of bare SQL" if raw else None
 
 
+WEIGHT_READERS = {
+    "load_file",
+    "safe_open",
+    "shape_predictor",
+    "face_recognition_model_v1",
+    "compile_model",
+    "read_model",
+}
+READ_WEIGHTS = {
+    "core/loading.py",
+    "core/faces.py",
+    "core/generator_weights.py",
+    "childface/doctor.py",
+    "training/second_judge.py",
+    "training/headwear.py",  # labels of drawn faces
+    "core/engines/openvino_engine.py",  # graphs that it wrote itself, named by the hashes of the weights
+}
+"""Where weights are parsed, after `core.weight_hashes.verified`."""
+
+
+def parses_weights(node: ast.AST) -> str | None:
+    """What reads weights from a path without comparing their hash."""
+    if not isinstance(node, ast.Call):
+        return None
+    reader = node.func.attr if isinstance(node.func, ast.Attribute) else name_of(node.func)
+    return reader if reader in WEIGHT_READERS else None
+
+
 def found(rule: Rule, *paths: Path) -> Iterator[str]:
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(), str(path))):
@@ -119,6 +147,11 @@ def test_nothing_is_unpickled_anywhere() -> None:
 
 def test_no_sql_is_put_together_from_pieces() -> None:
     assert list(found(builds_sql, *FILES)) == []
+
+
+def test_weights_are_parsed_only_where_their_hash_is_compared_first() -> None:
+    elsewhere = [path for path in FILES if str(path.relative_to(ROOT)) not in READ_WEIGHTS]
+    assert list(found(parses_weights, *elsewhere)) == []
 
 
 def test_no_bare_sql_outside_of_one_file_and_the_migrations() -> None:
@@ -143,6 +176,8 @@ def test_no_bare_sql_outside_of_one_file_and_the_migrations() -> None:
         (builds_sql, "session.execute(text('select %s' % name))"),
         (builds_sql, "session.execute(text(words))"),
         (builds_sql, "connection.exec_driver_sql(f'drop table {name}')"),
+        (parses_weights, "dlib.shape_predictor(str(path))"),
+        (parses_weights, "load_file(path)"),
         (runs_raw_sql, "cursor.execute('select 1')"),
         (runs_raw_sql, "raw.cursor().execute('select 1')"),
     ],

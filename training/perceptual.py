@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from pytorch_msssim import ms_ssim
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.errors import MissingWeights
+from core.loading import load_state
 from core.losses import Loss, LossMaker
 
 VGG_FILE = "vgg16-hed.safetensors"
@@ -58,7 +58,7 @@ class PerceptualNetwork(nn.Module):
         """Read the converted trunk; MissingWeights when it is absent or damaged."""
         network = cls()
         try:
-            trunk = load_file(weights / VGG_FILE)
+            trunk = load_state(weights / VGG_FILE)
             for number, convolution in enumerate(convolutions(network.lpips.net)):
                 convolution.load_state_dict({name: trunk[f"{number}.{name}"] for name in ("weight", "bias")})
         except (OSError, SafetensorError, KeyError, RuntimeError) as cause:

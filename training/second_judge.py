@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import MissingWeights
-from core.faces import LANDMARKS_FILE, Pixels
+from core.faces import Pixels, load_landmarks
+from core.weight_hashes import verified
 from training.traits import ALIGNED_BOX
 
 AGE_FILE, SEX_FILE = "age-v1.onnx", "gender-v1.onnx"
@@ -36,17 +36,14 @@ class SecondJudge:
     @classmethod
     def load(cls, weights: Path) -> SecondJudge:
         """Read the graphs; MissingWeights unless `childface weights fetch --research` has fetched them."""
-        for name in (AGE_FILE, SEX_FILE):
-            if not (weights / name).is_file():
-                raise MissingWeights(name=name, path=str(weights / name))
-        import dlib
+        files = [verified(weights / name, name=name) for name in (AGE_FILE, SEX_FILE)]
 
         from core.engines.openvino_engine import shared_core
 
         core = shared_core()
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
-        age, sex = (core.compile_model(str(weights / name), "CPU", exact) for name in (AGE_FILE, SEX_FILE))
-        return cls(age=age, sex=sex, predictor=dlib.shape_predictor(str(weights / LANDMARKS_FILE)))
+        age, sex = (core.compile_model(str(file), "CPU", exact) for file in files)
+        return cls(age=age, sex=sex, predictor=load_landmarks(weights))
 
     def judge(self, face: Pixels) -> tuple[float, float]:
         """An aligned face, uint8 (H, H, 3) → years and probability of male."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.faces import LANDMARKS_FILE, Face, Pixels, align_face
+from core.faces import Face, Pixels, align_face, load_landmarks
 
 TIGHT = (0.08, 0.14, 0.92, 0.98)
 """Where the detector's box would be in a crop that the face fills."""
@@ -27,7 +27,7 @@ class TightAligner:
         import dlib
 
         self._dlib: Any = dlib
-        self._predictor = dlib.shape_predictor(str(weights / LANDMARKS_FILE))
+        self._predictor = load_landmarks(weights)
 
     def align(self, rgb: Pixels, *, box: tuple[float, float, float, float] = TIGHT, size: int = 256) -> Pixels:
         """A crop (H, W, 3) and about where its face is, in shares of it → the aligned face (size, size, 3)."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.faces import LANDMARKS_FILE, Pixels
+from core.faces import Pixels, load_landmarks
 from training.tight import box_around
 
 THUMB = 64
@@ -37,7 +37,7 @@ class Landmarker:
         import dlib
 
         self._dlib: Any = dlib
-        self._predictor = dlib.shape_predictor(str(weights / LANDMARKS_FILE))
+        self._predictor = load_landmarks(weights)
 
     def points(self, face: Pixels) -> Floats:
         """uint8 (H, H, 3) → float32 (68, 2) as shares of the side: x to the right, y down."""

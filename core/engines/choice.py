@@ -17,11 +17,12 @@ from core.engines.engine import Engine
 from core.engines.measured import recall
 from core.engines.openvino_engine import OpenVinoEngine
 from core.errors import SettingError
-from core.generator_weights import GENERATOR_FILE, file_sha256
+from core.generator_weights import GENERATOR_FILE
 from core.memory import let_go
 from core.models import Models
 from core.preview import PREVIEW_FILE
 from core.safety import SAFETY_FILE
+from core.weight_hashes import file_sha256
 
 EngineName = Literal["auto", "torch", "compiled", "openvino"]
 ENGINES: tuple[EngineName, ...] = ("auto", "torch", "compiled", "openvino")

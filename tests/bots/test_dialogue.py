@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from bots.deeds import Who
-from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
+from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.events import CommandGiven, TextSaid
+from bots.quotas import Quotas
 from bots.steps import Button, Line, Say, Toast
 from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
@@ -410,3 +411,14 @@ async def test_a_breaker_that_opens_is_told(dialogue: Dialogue) -> None:
         with pytest.raises(StorageUnavailable):
             await dialogue.aside(fail)
     assert (is_open("database"), is_open("broker")) == (1.0, 0.0)
+
+
+def test_commands_and_buttons_beyond_the_limit_are_answered_once(store: Store) -> None:
+    queue = Kept()
+    dialogue = Dialogue(store, queue, Defaults(quotas=Quotas(messages_minute=3)))
+    said = [dialogue.hear(ANNA, CommandGiven("help")).lines for _ in range(6)]
+
+    assert [bool(lines) for lines in said] == [True] * 4 + [False] * 2
+    assert isinstance(said[3][0], Say) and said[3][0].key == "too_many_messages"
+    assert dialogue.press(ANNA, "set:age:1:" + "0" * 32).lines == [Toast("too_many_messages")]
+    assert dialogue.hear(replace(ANNA, user="2"), CommandGiven("help")).lines

@@ -15,8 +15,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
+from bots.discord_reading import escape_name
 from bots.messenger import Note
+from bots.presenter import Place, Presenter
 from bots.running import TokenRefused
+from bots.steps import Say
 from bots.trait_words import LOOKS, TRAITS
 from bots.wishes import GROUP_CHOICES
 from storage.unit import Store
@@ -24,6 +27,7 @@ from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot
 from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
 from tests.bots.fake_worker import FakeWorker, drawn
+from tests.bots.test_dialogue import Kept
 
 
 async def first_child(anna: Person) -> None:
@@ -599,3 +603,27 @@ class TestManyPeople:
 def all_pictures(api: Discord) -> list[Shown]:
     """The bot's pictures in all channels."""
     return [shown for shown in api.messages.values() if shown.picture is not None and not shown.deleted]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Anna", "Anna"),
+        ("**Anna**", "\\*\\*Anna\\*\\*"),
+        ("[gifts](https://example.org)", "\\[gifts\\]\\(https:\u200b//example.org\\)"),
+        ("a\n# b", "a \\# b"),
+        ("@everyone", "@\u200beveryone"),
+        ("<@1>", "\\<@1\\>"),
+    ],
+)
+def test_a_name_is_only_a_name(name: str, shown: str) -> None:
+    assert escape_name(name) == shown
+
+
+async def test_the_markup_in_a_display_name_does_not_show(store: Store) -> None:
+    said = Say("couple_one_agreed", {"name": "**Anna**", "other": "[x](http://y)"})
+    presenter = Presenter(Dialogue(store, Kept()), escape=escape_name)
+
+    note = await presenter.note(Place("1", "1", "en"), said)
+
+    assert note.text.startswith("\\*\\*Anna\\*\\* agrees. \\[x\\]")

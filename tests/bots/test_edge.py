@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.edge import MOST_REMEMBERED, Bucket, Buckets, network_of
+from bots.edge import MOST_REMEMBERED, Bucket, Buckets, Flood, network_of
 
 
 class Clock:
@@ -58,3 +58,18 @@ def test_never_more_than_the_burst_and_what_came_in(waits: list[float], rate: fl
         clock.now += wait
         taken += bucket.take() == 0
     assert taken <= burst + clock.now * rate + 1e-6
+
+
+def test_who_sends_too_much_is_told_once_and_heard_again_later() -> None:
+    now = [0.0]
+    flood = Flood(3, lambda: now[0])
+
+    assert [flood.judge("anna") for _ in range(5)] == ["admitted"] * 3 + ["tell", "ignore"]
+    assert flood.judge("ben") == "admitted"
+    now[0] = 20.0
+    assert [flood.judge("anna") for _ in range(3)] == ["admitted", "tell", "ignore"]
+
+
+def test_without_a_limit_everything_is_admitted() -> None:
+    flood = Flood(0)
+    assert {flood.judge("anna") for _ in range(1000)} == {"admitted"}

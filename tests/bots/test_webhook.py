@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from bots import telegram_webhook
 from bots.dialogue import Dialogue
 from bots.running import CannotListen
 from bots.telegram_webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
+from childface.logs import discreet_handler
 from storage.unit import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import TOKEN, BotApi
@@ -351,3 +354,59 @@ async def test_no_update_whatever_its_fields_upsets_the_door(fields: dict[str, A
     body = json.dumps({**fields, "update_id": number}).encode()
     request: Any = type("Request", (), {"read": staticmethod(lambda: asyncio.sleep(0, body))})
     assert (await server._receive(request)).status == 200
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side closes the connection; waits for it."""
+    async with asyncio.timeout(30):
+        try:
+            return await reader.read() == b""
+        except ConnectionResetError:
+            return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /telegram HTTP/1.1\r\nHost: a\r\nX-Half: "], ids=["nothing", "half"])
+async def test_headers_that_never_end_are_not_waited_for(
+    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession, sent: bytes
+) -> None:
+    async with running_bot(api, dialogue, webhook=replace(webhook, header_seconds=0.3)):
+        opened = [await asyncio.open_connection("127.0.0.1", webhook.port) for _ in range(20)]
+        for _, writer in opened:
+            writer.write(sent)
+        assert all(await asyncio.gather(*(is_closed(reader) for reader, _ in opened)))
+        for _, writer in opened:
+            writer.close()
+        assert await post(client, webhook, update_of()) == 200
+
+
+async def test_more_connections_than_telegram_needs_are_closed_at_once(
+    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telegram_webhook, "MOST_CONNECTIONS", 5)
+    async with running_bot(api, dialogue, webhook=webhook):
+        opened = [await asyncio.open_connection("127.0.0.1", webhook.port) for _ in range(6)]
+        # The last one is closed long before the 10 s after which the others would be.
+        assert await is_closed(opened[-1][0])
+        assert not any(reader.at_eof() for reader, _ in opened[:-1])
+        for _, writer in opened:
+            writer.close()
+            await writer.wait_closed()
+        assert await post(client, webhook, update_of()) == 200
+
+
+async def test_a_fault_in_the_server_is_logged_without_the_address(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = discreet_handler(stream=sys.stderr)
+    logger = logging.getLogger("aiohttp.server")
+    logger.addHandler(handler)
+    try:
+        logger.error("Error handling request from %s", "203.0.113.7", exc_info=ValueError("203.0.113.7"))
+        logger.warning("odd request from %s", "203.0.113.7")
+    finally:
+        logger.removeHandler(handler)
+
+    said = capsys.readouterr().err
+    assert "Error handling request" in said
+    assert "203.0.113.7" not in said

@@ -283,12 +283,16 @@ def test_an_indecent_photo_is_refused_with_its_score_and_a_way_for_research(term
     terminal.run("make", "mom.jpg", "dad.jpg").refuses(2, "mom.jpg", "0.97", "--no-nsfw-check")
 
 
-def test_pictures_on_disk_bear_the_mark_in_the_corner_where_the_settings_say_so(terminal: Terminal) -> None:
-    terminal.change(corner_mark=True)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_pictures_on_disk_bear_the_mark_in_the_corner_unless_it_is_switched_off(
+    terminal: Terminal, wanted: bool
+) -> None:
+    if not wanted:
+        terminal.change(corner_mark=False)
     assert terminal.run("make", "mom.jpg", "dad.jpg", "--size", "256").code == 0
     with Image.open("child.png") as picture:
         pixels = picture.convert("L")
-        assert len(pixels.crop((220, 220, 256, 256)).getcolors() or []) > 5
+        assert (len(pixels.crop((220, 220, 256, 256)).getcolors() or []) > 5) is wanted
         assert len(pixels.crop((0, 0, 200, 200)).getcolors() or []) == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from childface import cli_services, weights
 from childface.wiring import open_store
+from core.photo_processes import PhotoProcesses
 from tests.childface.conftest import Terminal
 from tests.fakes import NOT_A_FACE
 from tests.servers import RedisServer
@@ -91,10 +92,27 @@ def test_without_weights_nothing_starts(terminal: Terminal) -> None:
 
 
 def test_a_bot_needs_its_token_and_its_adapter(terminal: Terminal) -> None:
-    terminal.run("bot", "telegram").refuses(3, "TELEGRAM_TOKEN is not set")
-    terminal.run("bot", "discord").refuses(3, "DISCORD_TOKEN is not set")
-    terminal.run("bot", "all").refuses(3, "TELEGRAM_TOKEN is not set", "DISCORD_TOKEN is not set")
+    terminal.run("bot", "telegram").refuses(2, "TELEGRAM_TOKEN is not set")
+    terminal.run("bot", "discord").refuses(2, "DISCORD_TOKEN is not set")
+    terminal.run("bot", "all").refuses(2, "TELEGRAM_TOKEN is not set", "DISCORD_TOKEN is not set")
     terminal.run("bot", "icq").refuses(2, "icq")
+
+
+def test_a_token_that_is_only_quotation_marks_is_missing(terminal: Terminal) -> None:
+    terminal.change(telegram_token=' "" ')
+    terminal.run("bot", "telegram").refuses(2, "TELEGRAM_TOKEN is not set")
+
+
+def test_a_required_filter_that_cannot_be_had_keeps_everything_from_starting(
+    ready: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PhotoProcesses, "fences", lambda self: ["limits", "no_new_privs"])
+    ready.change(require_fence=True, telegram_token="1:a")
+
+    ready.run("bot", "telegram").refuses(2, "seccomp", "CHILDFACE_REQUIRE_FENCE")
+    ready.run("chat").refuses(2, "seccomp", "CHILDFACE_REQUIRE_FENCE")
+    ready.change(broker_url="redis://127.0.0.1:1")
+    ready.run("worker").refuses(2, "seccomp", "CHILDFACE_REQUIRE_FENCE")
 
 
 def test_a_worker_needs_a_broker_and_known_queues(terminal: Terminal) -> None:

@@ -228,3 +228,21 @@ def test_a_port_that_is_taken_is_refused_kindly_before_anything_starts(terminal:
         terminal.change(metrics_port=port, broker_url="redis://127.0.0.1:1", telegram_token="1:a")
         terminal.run("worker").refuses(3, f"127.0.0.1:{port}", "CHILDFACE_METRICS_PORT")
         terminal.run("bot", "telegram").refuses(3, f"127.0.0.1:{port}", "CHILDFACE_METRICS_PORT")
+
+
+def test_a_port_that_is_taken_is_told_before_models_are_loaded(terminal: Terminal) -> None:
+    terminal.settings.weights_dir.mkdir()
+    for carrier in weights.CARRIERS:
+        for name in carrier.files:
+            (terminal.settings.weights_dir / name).touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        terminal.change(metrics_port=port, telegram_token="1:a")
+        terminal.run("bot", "telegram").refuses(3, f"127.0.0.1:{port}", "CHILDFACE_METRICS_PORT")
+        terminal.change(metrics_port=0, webhook_port=port, webhook_url="https://bot.example.org/telegram")
+        terminal.run("bot", "telegram").refuses(3, f"127.0.0.1:{port}", "CHILDFACE_WEBHOOK_PORT")
+
+    assert terminal.loaded_with is None
+    assert not terminal.settings.data_dir.exists()

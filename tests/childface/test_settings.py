@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from childface.settings import Settings, settings_page, variable
+from childface.settings import Settings, settings_page, unknown_settings, variable
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -145,3 +145,64 @@ def test_the_password_of_the_database_may_stand_apart_too() -> None:
     )
     assert Settings(database_url=url, database_password=SecretStr("")).database_url == url
     assert Settings(database_password=SecretStr("idle")).database_url.startswith("sqlite:///")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        '"123:abc"',
+        "'123:abc'",
+        "  123:abc\n",
+        "\ufeff123:abc",
+        "\u201c123:abc\u201d",
+        "\u00a0`123:abc`\u200b",
+        '" 123:abc "',
+    ],
+)
+@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "DISCORD_TOKEN"])
+def test_what_stands_around_a_copied_token_is_taken_off(monkeypatch: pytest.MonkeyPatch, name: str, typed: str) -> None:
+    monkeypatch.setenv(name, typed)
+
+    token = getattr(Settings(), name.lower())
+
+    assert token.get_secret_value() == "123:abc"
+
+
+def test_files_with_a_byte_order_mark_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("TELEGRAM_TOKEN=1:a\n", encoding="utf-8-sig")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "discord_token").write_text("a.b.c", encoding="utf-8-sig")
+    (folder / "childface_broker_password").write_text('"quoted"', encoding="utf-8-sig")
+    monkeypatch.setenv("CHILDFACE_SECRETS_DIR", str(folder))
+
+    settings = Settings()
+
+    assert settings.telegram_token is not None and settings.telegram_token.get_secret_value() == "1:a"
+    assert settings.discord_token is not None and settings.discord_token.get_secret_value() == "a.b.c"
+    assert settings.broker_password is not None and settings.broker_password.get_secret_value() == '"quoted"'
+
+
+def test_variables_that_set_nothing_are_found_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("CHILDFACE_REFINE_SECOND=3\nCHILDFACE_DATA_DIR=/a\nOTHER=x\n")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "childface_database_pasword").write_text("x")
+    (folder / "telegram_token").write_text("1:a")
+    monkeypatch.setenv("CHILDFACE_SECRETS_DIR", str(folder))
+    monkeypatch.setenv("CHILDFACE_COMPLETELY_MADE_UP", "1")
+    monkeypatch.setenv("CHILDFACE_TELEGRAM_TOKEN", "1:a")
+    monkeypatch.setenv("CHILDFACE_VERSION", "1")
+
+    assert unknown_settings() == {
+        "CHILDFACE_COMPLETELY_MADE_UP": None,
+        "CHILDFACE_DATABASE_PASWORD": "CHILDFACE_DATABASE_PASSWORD",
+        "CHILDFACE_REFINE_SECOND": "CHILDFACE_REFINE_SECONDS",
+    }
+
+
+def test_a_required_fence_and_photos_opened_without_one_contradict_each_other() -> None:
+    with pytest.raises(ValidationError, match="require_fence"):
+        Settings(_env_file=None, require_fence=True, photo_processes=0)

@@ -27,6 +27,7 @@ from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.fakes import FakePipeline, photo_of
 from tests.servers import RedisServer
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("childface")
 
 
@@ -121,7 +122,7 @@ def test_pictures_on_the_disk_are_not_readable_without_the_key(settings: Setting
 
 @pytest.mark.servers
 async def test_a_real_bot_process_stops_when_told_so(api: BotApi, redis_server: RedisServer, tmp_path: Path) -> None:
-    environment = environment_of(tmp_path, api, redis_server)
+    environment = environment_of(tmp_path, api, redis_server.url())
     await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
     bot = await asyncio.create_subprocess_exec(
         PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
@@ -137,9 +138,8 @@ async def test_a_real_bot_process_stops_when_told_so(api: BotApi, redis_server: 
     assert TOKEN.encode() not in said
 
 
-@pytest.mark.servers
-async def test_a_refused_token_ends_the_bot_with_three(api: BotApi, redis_server: RedisServer, tmp_path: Path) -> None:
-    environment = environment_of(tmp_path, api, redis_server) | {"TELEGRAM_TOKEN": "1:wrong"}
+async def test_a_refused_token_ends_the_bot_for_good(api: BotApi, tmp_path: Path) -> None:
+    environment = environment_of(tmp_path, api, "redis://127.0.0.1:1/0") | {"TELEGRAM_TOKEN": "1:wrong"}
     await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
 
     bot = await asyncio.create_subprocess_exec(
@@ -147,15 +147,17 @@ async def test_a_refused_token_ends_the_bot_with_three(api: BotApi, redis_server
     )
     _, said = await asyncio.wait_for(bot.communicate(), 60)
 
-    assert bot.returncode == 3
+    unit = (ROOT / "deploy" / "systemd" / "childface.service").read_text()
+    assert f"RestartPreventExitStatus={bot.returncode}\n" in unit
     assert said.decode().splitlines()[-1].startswith("childface: Telegram does not know this token")
+    assert b"is running" not in said
 
 
 @pytest.mark.servers
 async def test_a_bot_that_cannot_read_the_key_any_more_stops_with_three_and_loses_nothing(
     api: BotApi, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    environment = environment_of(tmp_path, api, redis_server) | {"CHILDFACE_DATA_DIR": str(tmp_path / "data")}
+    environment = environment_of(tmp_path, api, redis_server.url()) | {"CHILDFACE_DATA_DIR": str(tmp_path / "data")}
     await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
     bot = await asyncio.create_subprocess_exec(
         PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
@@ -181,13 +183,32 @@ async def test_a_bot_that_cannot_read_the_key_any_more_stops_with_three_and_lose
     assert bot.returncode == 0
 
 
-def environment_of(home: Path, api: BotApi, redis: RedisServer) -> dict[str, str]:
+async def test_a_bot_is_said_to_run_when_its_service_has_answered(api: BotApi, tmp_path: Path) -> None:
+    environment = environment_of(tmp_path, api, "redis://127.0.0.1:1/0")
+    await asyncio.to_thread(subprocess.run, [PROGRAM, "db", "upgrade"], env=environment, check=True)
+    bot = await asyncio.create_subprocess_exec(
+        PROGRAM, "bot", "telegram", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    assert bot.stderr is not None
+    said = [""]
+    async with asyncio.timeout(60):
+        while "is running" not in said[-1]:
+            said.append((await bot.stderr.readline()).decode())
+            assert said[-1], said
+    bot.send_signal(signal.SIGTERM)
+    await bot.communicate()
+
+    assert "listening to Telegram" in "".join(said[:-1])
+    assert "(telegram)" in said[-1]
+
+
+def environment_of(home: Path, api: BotApi, broker: str) -> dict[str, str]:
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
         "TELEGRAM_TOKEN": TOKEN,
         "CHILDFACE_TELEGRAM_API_ROOT": api.url,
-        "CHILDFACE_BROKER_URL": redis.url(),
+        "CHILDFACE_BROKER_URL": broker,
         "CHILDFACE_DATABASE_URL": f"sqlite:///{home}/deployed.sqlite3",
     }
 

@@ -100,6 +100,36 @@ def tell_nonsense() -> None:
     os.write(ANSWERS, b"\x10\0\0\0" + b"{" * 16)
 
 
+def _tell(words: bytes) -> None:
+    os.write(ANSWERS, len(words).to_bytes(4, "little") + words)
+
+
+def tell_nested_lists() -> None:
+    _tell(b"[" * 2048 + b"]" * 2048)
+
+
+def tell_nested_objects() -> None:
+    _tell(b'{"shape":' * 450 + b"1" + b"}" * 450)
+
+
+def tell_nested_facts() -> None:
+    _tell(b'{"error": "damaged_photo", "facts": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}")
+
+
+def tell_no_facts() -> None:
+    _tell(b'{"error": "damaged_photo", "facts": []}')
+
+
+def tell_infinity() -> None:
+    _tell(b'{"error": "photo_too_large", "facts": {"what": "bytes", "size": Infinity, "limit": 1}}')
+
+
+def most_tasks() -> None:
+    import resource
+
+    raise DamagedPhoto(stopped=str(resource.getrlimit(resource.RLIMIT_NPROC)))
+
+
 def tell_too_much() -> None:
     os.write(ANSWERS, b"\xff\xff\xff\xff")
 

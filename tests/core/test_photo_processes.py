@@ -17,12 +17,14 @@ import numpy as np
 import psutil
 import pytest
 
+from core.confinement import MOST_TASKS
 from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo import MOST_BYTES, open_photo
-from core.photo_processes import ENVIRONMENT, PhotoProcesses
+from core.photo_processes import ENVIRONMENT, NoFilter, PhotoProcesses
 from tests.core.good_photos import good_files
 from tests.core.test_hostile_photos import BOMBS, FILES
 
+ROOT = Path(__file__).parents[2]
 BAD = (sys.executable, "-I", str(Path(__file__).parent / "bad_helper.py"))
 GOOD = good_files()
 linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
@@ -143,6 +145,36 @@ def test_it_reaches_nothing(bad: PhotoProcesses, attack: str) -> None:
 
 
 @linux
+def test_the_number_of_processes_is_limited_for_good(bad: PhotoProcesses) -> None:
+    assert what_came_of("most_tasks", bad) == str((MOST_TASKS, MOST_TASKS))
+
+
+WITHOUT_FILTER = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import core.confinement as c; c._filter_calls = lambda *_: False;"
+    "from core.photo_helper import serve; serve(int(sys.argv[2]))"
+)
+
+
+def test_where_the_filter_is_required_no_photo_is_opened_without_it() -> None:
+    program = (sys.executable, "-I", "-c", WITHOUT_FILTER, str(ROOT))
+    lenient = PhotoProcesses(1, program=program)
+    assert lenient.open(GOOD["jpeg"]).rgb.shape == (96, 96, 3)
+    assert lenient.fences() == ["limits", "no_new_privs"]
+    lenient.close()
+
+    strict = PhotoProcesses(1, program=program, require_filter=True)
+    with pytest.raises(NoFilter):
+        strict.open(GOOD["jpeg"])
+    strict.close()
+
+
+def test_a_photo_is_opened_where_the_required_filter_stands() -> None:
+    strict = PhotoProcesses(1, require_filter=True)
+    assert strict.open(GOOD["jpeg"]).rgb.shape == (96, 96, 3)
+    strict.close()
+
+
+@linux
 def test_it_cannot_take_back_what_it_gave_up(bad: PhotoProcesses) -> None:
     assert what_came_of("shrink_shared", bad) == "EPERM"
     assert what_came_of("raise_limits", bad) in {"EPERM", "ValueError"}
@@ -159,7 +191,19 @@ def test_it_sees_neither_our_environment_nor_our_files(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "attack", ["tell_nonsense", "tell_too_much", "claim_pixels", "tell_a_story", "tell_another_error"]
+    "attack",
+    [
+        "tell_nonsense",
+        "tell_too_much",
+        "claim_pixels",
+        "tell_a_story",
+        "tell_another_error",
+        "tell_nested_lists",
+        "tell_nested_objects",
+        "tell_nested_facts",
+        "tell_no_facts",
+        "tell_infinity",
+    ],
 )
 def test_what_it_says_is_not_believed(bad: PhotoProcesses, attack: str) -> None:
     with pytest.raises(PhotoError) as refused:

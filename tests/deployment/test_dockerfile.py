@@ -124,9 +124,44 @@ def test_a_bot_is_built_without_models_and_a_worker_with_all() -> None:
 
     left_out = {re.split(r"[\[=<>]", line)[0] for line in set(everything) - set(light)}
     assert left_out == named and "torch" in named
-    bot, worker = (" ".join(stages()[f"{name}-packages"].all("RUN")) for name in FINAL)
-    assert "--without-models" in bot and "--without-models" not in worker
-    assert all("--constraint requirements/constraints.txt" in steps for steps in (bot, worker))
+    for name, packages in (("bot", light), ("worker", everything)):
+        steps = " ".join(stages()[f"{name}-packages"].all("RUN"))
+        assert f"--requirement requirements/hashed/{name}.txt" in steps
+        assert {distribution(line) for line in packages} - {"torch"} <= set(hashed(name))
+
+
+def test_everything_but_torch_is_installed_by_hash() -> None:
+    for stage in stages().values():
+        for step in stage.all("RUN"):
+            for command in re.findall(r"\bpip (?:--python \S+ )?install\b[^&]*", step):
+                ours = "/wheels/*.whl" in command
+                assert ours or "^torch==" in command or "--require-hashes" in command, command
+
+
+@pytest.mark.parametrize("name", ["bot", "worker", "gpu", "extras", "tools"])
+def test_hashed_packages_have_the_pinned_versions(name: str) -> None:
+    lines = (ROOT / "requirements/constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    pins = {distribution(package): version for package, version in pinned.items()}
+    wrong = {package: version for package, version in hashed(name).items() if pins.get(package, version) != version}
+
+    assert hashed(name) and wrong == {}, "sh requirements/hash.sh"
+
+
+def distribution(requirement: str) -> str:
+    """The name of a distribution as the index writes it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[=<>;]", requirement)[0].strip()).lower()
+
+
+def hashed(name: str) -> dict[str, str]:
+    """Distribution → version; each has at least one hash."""
+    text = (ROOT / f"requirements/hashed/{name}.txt").read_text().replace("\\\n", " ")
+    found = {}
+    for line in text.splitlines():
+        package, version = line.split()[0].split("==")
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", line), package
+        found[distribution(package)] = version
+    return found
 
 
 def test_weights_are_fetched_and_checked_while_the_image_is_built() -> None:

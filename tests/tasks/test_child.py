@@ -289,16 +289,29 @@ def test_every_picture_says_that_a_model_made_it(bench: Bench) -> None:
         assert Image.open(io.BytesIO(bench.picture(job))).getexif()[0x010E] == SAID_IN_WORDS
 
 
-def test_a_deployment_may_want_a_mark_in_the_corner_and_a_signature(bench: Bench) -> None:
-    config = replace(bench.workshop.config, corner_mark=True)
-    workshop = replace(bench.workshop, config=config, sign=lambda data: data + b"signed")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_every_picture_bears_a_mark_in_the_corner_unless_the_operator_switched_it_off(
+    bench: Bench, wanted: bool
+) -> None:
+    workshop = bench.workshop
+    if not wanted:
+        workshop = replace(workshop, config=replace(workshop.config, corner_mark=False))
+    job = bench.child_job(bench.user())
+
+    make_child(workshop, job.id)
+
+    pixels = np.asarray(Image.open(io.BytesIO(bench.picture(job))).convert("L")).astype(int)
+    assert np.ptp(pixels[:100, :100]) < 20
+    assert bool(np.ptp(pixels[-20:, -20:]) > 60) is wanted
+
+
+def test_a_deployment_may_sign_its_pictures(bench: Bench) -> None:
+    workshop = replace(bench.workshop, sign=lambda data: data + b"signed")
     job = bench.child_job(bench.user())
 
     make_child(workshop, job.id)
 
     assert bench.picture(job).endswith(b"signed")
-    pixels = np.asarray(Image.open(io.BytesIO(bench.picture(job))).convert("L")).astype(int)
-    assert np.ptp(pixels[-20:, -20:]) > 60 > 20 > np.ptp(pixels[:100, :100])
 
 
 def test_a_card_is_mom_dad_and_child_side_by_side_though_the_photos_are_gone(bench: Bench) -> None:
