@@ -9,7 +9,7 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -254,15 +254,15 @@ def _webhook(settings: Settings) -> Webhook | None:
         return None
     from bots.telegram_webhook import Webhook
 
-    secret = {"secret": settings.webhook_secret.get_secret_value()} if settings.webhook_secret else {}
-    return Webhook(
+    webhook = Webhook(
         settings.webhook_url,
         host=settings.webhook_host,
         port=settings.webhook_port,
         rate=settings.webhook_rate,
         behind_proxy=settings.webhook_behind_proxy,
-        **secret,
     )
+    secret = settings.webhook_secret
+    return replace(webhook, secret=secret.get_secret_value()) if secret else webhook
 
 
 def _discord_bot(house: House, dialogue: Dialogue) -> Bot:
