@@ -62,8 +62,8 @@ class Safe:
 
 
 @pytest.fixture
-def safe(tmp_path: Path, sqlite_url: str) -> Iterator[Safe]:
-    safe = Safe(tmp_path, sqlite_url)
+def safe(tmp_path: Path, database_url: str) -> Iterator[Safe]:
+    safe = Safe(tmp_path, database_url)
     safe.fill(20)
     yield safe
     safe.database.close()
