@@ -360,8 +360,16 @@ class Settings(BaseSettings):
 
 
 def _without_password(text: str) -> str:
-    """`redis://:secret@host` → `redis://:***@host`."""
-    return re.sub(r"(?<=://)([^/@:\s]*):[^@\s]*@", r"\1:***@", text)
+    """`redis://:secret@host` → `redis://:***@host`, in time linear in the length."""
+    *before, last = text.split("@")
+    return "@".join([*map(_without_ending_password, before), last])
+
+
+def _without_ending_password(text: str) -> str:
+    """The same for what precedes an `@`: only its last word can be part of an address with a password."""
+    *before, word = re.split(r"(\s)", text)
+    user = re.search(r"(?<=://)[^/:]*:", word)
+    return "".join([*before, word if user is None else word[: user.end()] + "***"])
 
 
 def variable(name: str) -> str:
