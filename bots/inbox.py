@@ -33,7 +33,8 @@ from storage.repositories.inbox import Letter
 log = get_logger(__name__)
 
 MOST_TRIES = 5
-"""How many starts of a bot an update may see; one that takes the process down with it is not tried for ever."""
+"""How often an update that an earlier process left is begun; one that takes the process down with it is not tried for
+ever. Those that wait behind it are not counted."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 """Seconds between two tries while the store is away."""
@@ -94,6 +95,8 @@ class Inbox:
         self._stopping = asyncio.Event()
         self._in_hand: set[int] = set()
         """Numbers of updates that this process has queued and not settled."""
+        self._left: set[int] = set()
+        """Those of them that an earlier process left, and that were not begun yet."""
         queue.write = self._write
 
     async def open(self, bot: ExtBot[Any], *, polls: bool) -> None:
@@ -107,11 +110,12 @@ class Inbox:
         await self._patiently(read)
         for letter in letters:
             update = _update_of(letter, bot)
-            if update is None or letter.tries > MOST_TRIES:
+            if update is None or letter.tries >= MOST_TRIES:
                 log.error("an update is given up", count=letter.tries)
                 await self._patiently(partial(self._settle, [letter.number]))
             else:
                 self._in_hand.add(letter.number)
+                self._left.add(letter.number)
                 await self._queue.put_again(update)
         if letters:
             log.info("updates of an earlier process are answered now", count=len(letters))
@@ -132,6 +136,7 @@ class Inbox:
 
         async def begin() -> None:
             receipt.rewind()
+            await self._count_tries(receipt.numbers)
             await work(receipt)
 
         try:
@@ -142,6 +147,13 @@ class Inbox:
             raise
         if done:
             await self._patiently(partial(self._settle, receipt.numbers))
+
+    async def _count_tries(self, numbers: Sequence[int]) -> None:
+        """Once in each process, before anything is done with what an earlier one left; a stop in order is no fault."""
+        left = [number for number in numbers if number in self._left]
+        if left and not self._stopping.is_set():
+            await self._dialogue.aside(self._begun, left)
+            self._left.difference_update(left)
 
     async def _write(self, update: Update) -> bool:
         """Whether the update is new."""
@@ -202,10 +214,13 @@ class Inbox:
         return fresh or left_over
 
     def _waiting(self) -> list[Letter]:
+        with self._dialogue.store.view() as unit:
+            return unit.inbox.waiting(self._source)
+
+    def _begun(self, numbers: Sequence[int]) -> None:
         with self._dialogue.store.unit() as unit:
-            letters = unit.inbox.waiting(self._source)
+            unit.inbox.begin(self._source, numbers)
             unit.commit()
-        return letters
 
     async def _settle(self, numbers: Sequence[int]) -> None:
         await self._dialogue.aside(self._settled, numbers)

@@ -29,6 +29,7 @@ class Letter:
     number: int
     data: bytes | None
     tries: int
+    """How often a bot began to answer it after an earlier one had left it."""
 
 
 class Inbox:
@@ -51,13 +52,17 @@ class Inbox:
         return row is not None and row.sealed is not None
 
     def waiting(self, source: str) -> list[Letter]:
-        """Updates that were not settled, in the order of their numbers; notes that each is tried once more."""
+        """Updates that were not settled, in the order of their numbers."""
         open_ones = InboxRow.source == source, InboxRow.sealed.is_not(None)
-        self._tools.change(update(InboxRow).where(*open_ones).values(tries=InboxRow.tries + 1))
         rows = self._tools.rows(select(InboxRow).where(*open_ones).order_by(InboxRow.number))
         return [
             Letter(row.number, self._opened(update_name(source, row.number), row.sealed), row.tries) for row in rows
         ]
+
+    def begin(self, source: str, numbers: Sequence[int]) -> None:
+        """Note that a bot begins once more to answer these."""
+        here = InboxRow.source == source, InboxRow.number.in_(numbers)
+        self._tools.change(update(InboxRow).where(*here).values(tries=InboxRow.tries + 1))
 
     def take(self, source: str, number: int, turn: int, answer: bytes) -> bool:
         """Note that this unit does the update's turn (0, 1, …) and what it answers. False when it was done before."""

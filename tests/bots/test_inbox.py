@@ -38,7 +38,7 @@ def written_down(store: Store, person: Person, text: str, number: int = 5) -> No
 
 
 def waiting(store: Store) -> list[Letter]:
-    with store.unit() as unit:
+    with store.view() as unit:
         return unit.inbox.waiting(SOURCE)
 
 
@@ -199,7 +199,7 @@ async def test_what_takes_a_bot_down_again_and_again_is_given_up(
     written_down(store, anna, "/help")
     for _ in range(MOST_TRIES):
         with store.unit() as unit:
-            unit.inbox.waiting(SOURCE)
+            unit.inbox.begin(SOURCE, [5])
             unit.commit()
     async with running_bot(api, dialogue):
         await anna.says("/settings")
@@ -207,6 +207,26 @@ async def test_what_takes_a_bot_down_again_and_again_is_given_up(
         await settled(store)
     assert len(anna.texts) == 1
     assert "an update is given up" in caplog.text
+
+
+async def test_what_no_bot_came_to_is_answered_after_any_number_of_starts(
+    api: BotApi, dialogue: Dialogue, store: Store
+) -> None:
+    anna = api.person(1)
+    written_down(store, anna, "/help", number=5)
+    written_down(store, anna, "/settings", number=6)
+    with away(store, "conversations"):
+        # The second one waits behind the first, which is begun at each start and gets no further.
+        for started in range(1, MOST_TRIES + 1):
+            async with running_bot(api, dialogue):
+                async with asyncio.timeout(20):
+                    while waiting(store)[0].tries < started:
+                        await asyncio.sleep(0.02)
+    assert [letter.tries for letter in waiting(store)] == [MOST_TRIES, 0]
+    async with running_bot(api, dialogue):
+        await anna.sees("When you say nothing else")
+        await settled(store)
+    assert not any("Send two photos" in text for text in anna.texts)
 
 
 class TestBrokerAway:
