@@ -29,7 +29,7 @@ from core.engines.choice import load_engine
 from core.engines.engine import Engine
 from core.engines.eye import Eye
 from core.engines.openvino_engine import OpenVinoEngine
-from core.errors import Cancelled
+from core.errors import Cancelled, DamagedPhoto, NoFace
 from core.face_region import landmark_mask
 from core.faces import Face, align_face
 from core.films import Film
@@ -50,6 +50,7 @@ from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
+from core.whole_face import require_whole_face
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]
@@ -210,7 +211,7 @@ class ChildPipeline:
             sex_confidence=max(seen.male, 1 - seen.male),
             age=seen.age,
             crop=aligned.rgb,
-            warnings=list(aligned.warnings),
+            warnings=[*aligned.warnings, *(["incomplete"] if opened.lacks else [])],
             timings_ms=watch.laps,
             age_error=seen.error,
         )
@@ -220,7 +221,13 @@ class ChildPipeline:
         with ThreadPoolExecutor(1) as beside:
             checked = None if self.safety is None else beside.submit(self.safety.require, opened.rgb)
             try:
-                return self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+                found = self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+                require_whole_face(opened, found)
+                return found
+            except NoFace as error:
+                if opened.lacks:  # it may be on the part that is missing
+                    raise DamagedPhoto(format=opened.format) from error
+                raise
             finally:
                 if checked is not None:
                     checked.result()

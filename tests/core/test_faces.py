@@ -17,6 +17,7 @@ from core.faces import (
     CLOSER_LOOKS,
     FIRST_LOOK,
     LANDMARKS_FILE,
+    MOST_WINDOWS,
     MOST_YAW,
     RIVAL_SIZE,
     SMALLEST_FACE,
@@ -346,3 +347,35 @@ def test_weights_that_are_not_dlib_s_are_refused(tmp_path: Path) -> None:
 def test_the_model_package_is_never_imported() -> None:
     check = "import core.faces, sys; sys.exit('face_recognition_models' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parent.parent.parent)
+
+
+# --- panoramas, long screenshots ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(6400, 800, 500), (800, 6400, 500), (540, 8000, 350), (5000, 600, 590), (3000, 1400, 260), (12000, 500, 400)],
+)
+@pytest.mark.parametrize("where", [0.0, 0.37, 0.5, 1.0])
+def test_a_face_in_an_elongated_photo_is_found(
+    finder: FaceFinder, width: int, height: int, size: int, where: float
+) -> None:
+    left, top = round(where * (width - size)), round(0.5 * (height - size))
+    if height > width:
+        left, top = round(0.5 * (width - size)), round(where * (height - size))
+    found = finder.find(canvas(width, height, (drawn("man", size), left, top)))
+    assert len(found) == 1
+    assert found[0].landmarks.mean(0) == pytest.approx([left + size / 2, top + 0.62 * size], abs=0.1 * size)
+
+
+def test_two_faces_in_a_panorama_are_two(finder: FaceFinder) -> None:
+    photo = canvas(4000, 600, (drawn("woman", 500), 700, 50), (drawn("man", 500), 2900, 50))
+    assert [face.box[0] // 1000 for face in finder.find(photo)] == [0, 3]
+
+
+def test_an_elongated_photo_is_looked_at_in_a_bounded_number_of_windows() -> None:
+    for shape in ((100, 9000, 3), (9000, 100, 3), (1, 900, 3), (40, 3200, 3)):
+        detector = FakeDetector()
+        FaceFinder(detector=detector, predictor=FakePredictor()).find(np.zeros(shape, np.uint8))
+        assert 0 < len(detector.copies) <= (1 + len(CLOSER_LOOKS)) * (MOST_WINDOWS + 1)
+        assert max(copy.size for copy in detector.copies) < 3e6
