@@ -259,7 +259,9 @@ class FaceFinder:
         """The faces that one look finds, in no order."""
         windows = _windows(*rgb.shape[:2])
         found = [box for window in windows for box in self._detect(rgb, window, look)]
-        faces = [self._describe(rgb, box, score) for box, score in _without_repetitions(found)]
+        if len(windows) > 1:
+            found = _without_repetitions(found)
+        faces = [self._describe(rgb, box, score) for box, score in found]
         return [face for face in faces if face.is_certain]
 
     def _detect(self, rgb: Pixels, window: Box, look: Look) -> list[tuple[Square, float]]:

@@ -152,6 +152,41 @@ def test_the_same_photo_twice_is_noticed_and_not_used_for_both() -> None:
     assert len(story.state.photos) == 1
 
 
+def test_the_same_photo_of_several_people_serves_for_the_other_parent() -> None:
+    story = Story()
+    mom = story.photo("mom", sha="x")
+    story.refused(mom, "several_faces", boxes=BOXES)
+    story.press("face", "1")
+    dad = story.photo("dad", sha="x")
+    assert story.state.dad is not None and story.state.dad.photo_id == dad
+    story.refused(dad, "several_faces", boxes=BOXES)
+    assert [button.value for _, button in story._buttons()] == ["0", "2"]
+    story.say("2")
+    assert story.keys == ["same_face"]
+    story.say("3")
+    assert story.keys == ["face_taken"]
+    assert ChooseFace(dad, 2) in story.steps
+
+
+def test_of_two_people_on_one_photo_the_other_one_is_the_other_parent_without_asking() -> None:
+    story = Story()
+    mom = story.photo("mom", sha="x")
+    story.refused(mom, "several_faces", boxes=BOXES[:2])
+    story.press("face", "0")
+    dad = story.photo("dad", sha="x")
+    story.refused(dad, "several_faces", boxes=BOXES[:2])
+    assert story.deeds(ChooseFace) == [ChooseFace(dad, 1)]
+    assert story.deeds(QueueEncode) == [QueueEncode(dad, story.state.dad.message_id if story.state.dad else None)]
+
+
+def test_the_same_photo_is_no_second_one_while_its_face_is_being_chosen() -> None:
+    story = Story()
+    first = story.photo(sha="x")
+    story.refused(first, "several_faces", boxes=BOXES)
+    story.photo(sha="x")
+    assert story.keys == ["same_photo"]
+
+
 def test_an_album_of_three_uses_the_first_two_and_says_so() -> None:
     story = Story()
     photos = story.album(count=3)
