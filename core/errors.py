@@ -8,7 +8,8 @@
     │   │   ├── UnsupportedPicture   a picture or film in a format we do not draw from (SVG, MP4 …)
     │   │   ├── DamagedPhoto         truncated or corrupt
     │   │   ├── PhotoTooLarge        too many bytes or pixels
-    │   │   └── UnsafePhoto          most likely indecent
+    │   │   ├── UnsafePhoto          most likely indecent
+    │   │   └── NotAPhoto            most likely a drawing, a statue or a doll
     │   ├── FaceError
     │   │   ├── NoFace
     │   │   ├── SeveralFaces         carries the boxes, so that a chat can ask which
@@ -92,6 +93,13 @@ class PhotoTooLarge(PhotoError):
 
 class UnsafePhoto(PhotoError):
     """Most likely indecent: we do not draw from it, and keep nothing of it."""
+
+    def __init__(self, *, score: float, limit: float) -> None:
+        super().__init__(score=round(score, 3), limit=limit)
+
+
+class NotAPhoto(PhotoError):
+    """Most likely a drawing, a render, a statue or a doll: its face is nobody's."""
 
     def __init__(self, *, score: float, limit: float) -> None:
         super().__init__(score=round(score, 3), limit=limit)
