@@ -16,7 +16,7 @@ BAND_PIXELS = 4_000_000
 
 def to_rgb(picture: Image.Image, times: int, profile: bytes | None) -> Image.Image:
     """Plain RGB, `times` smaller on each side. `profile` is that of inks; other color spaces are kept."""
-    if picture.mode == "RGB" and picture.width * picture.height <= BAND_PIXELS and times == 1:
+    if picture.mode == "RGB" and times == 1 and "transparency" not in picture.info:
         return picture
     picture.info.pop("exif", None)  # or every band would carry a copy
     highest = _highest_value(picture)
