@@ -169,6 +169,7 @@ BUTTONS: dict[str, Handler] = {
     "whose": photos.whose_chosen,
     "couple": couples.couple_answered,
     "grown_up": photos.age_is_wrong,
+    "drawing": photos.drawing_wanted,
     "age": wishes.wish_chosen,
     "mix": wishes.wish_chosen,
     "sex": wishes.wish_chosen,

@@ -170,8 +170,9 @@ class TurnRun:
     def _do(self, unit: Unit, deed: Deed) -> Event | None:
         """Perform one deed; some bring about an event."""
         match deed:
-            case QueueEncode(photo_id, reply_to):
-                self._add_job(unit, "encode", reply_to, photo_id=photo_id)
+            case QueueEncode(photo_id, reply_to, drawings):
+                wish = {"drawings": True} if drawings else None
+                self._add_job(unit, "encode", reply_to, photo_id=photo_id, wish=wish)
             case QueueDrawing():
                 return self._queue_drawing(unit, deed)
             case ReadCode(code, reply_to):

@@ -73,6 +73,7 @@ def photos_received(turn: Turn, event: PhotosReceived) -> None:
 
 def _take(turn: Turn, photo: NewPhoto) -> None:
     """Put one photo where it belongs and have it looked at."""
+    _leave_drawing(turn)
     # A couple that was drawn may begin again with the same photos.
     compared = turn.state.loose if turn.state.couple_drawn and photo.role is None else turn.state.photos
     same_file = [old for old in compared if old.sha256 == photo.sha256]
@@ -136,7 +137,7 @@ def _leave_couple(turn: Turn) -> None:
     waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
     if waste:
         turn.do(ForgetPhotos(waste))
-    turn.settle("who", "whose", "face", "grown_up")
+    turn.settle("who", "whose", "face", "grown_up", "drawing")
     if turn.state.child is not None:  # what was wished before there was a child is meant for the one to come
         turn.change(genes={}, looks={})
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
@@ -146,7 +147,7 @@ def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.settle("who", "whose", "face", "grown_up")
+    turn.settle("who", "whose", "face", "grown_up", "drawing")
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=())
     turn.change(genes={}, looks={}, shown=None)
 
@@ -217,6 +218,9 @@ def photo_refused(turn: Turn, event: PhotoRefused) -> None:
     if event.code == "several_faces":
         _ask_which_face(turn, photo, [tuple(box) for box in event.facts["boxes"]])
         return
+    if event.code == "not_a_photo" and event.facts.get("anyway") and photo.name is None:
+        _offer_drawing(turn, photo)
+        return
     role = _role_of(turn.state, photo)
     turn.state = turn.state.without_photo(event.photo_id)
     turn.do(ForgetPhotos((event.photo_id,)))
@@ -234,6 +238,40 @@ def _role_of(state: State, photo: ParentPhoto) -> Role | None:
     if photo == state.mom:
         return "mom"
     return "dad" if photo == state.dad else None
+
+
+def _offer_drawing(turn: Turn, photo: ParentPhoto) -> None:
+    """No photograph, it seems. It stays until its sender wants it used all the same, or sends another picture."""
+    turn.state = turn.state.with_photo(replace(photo, status="choosing"))
+    rows = ((Button("use_anyway", "drawing", "use"),),)
+    turn.ask("drawing", "refused_not_a_photo", rows, photo_id=photo.photo_id)
+
+
+def drawing_wanted(turn: Turn, event: ButtonPressed) -> None:
+    """The drawing is meant to be a parent."""
+    question = next(q for q in turn.state.questions if q.stamp == event.stamp)
+    photo = turn.state.photo(question.photo_id or "")
+    turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
+    if photo is None:
+        turn.toast("stale_button")
+        return
+    turn.state = turn.state.with_photo(replace(photo, status="checking"))
+    turn.do(CloseQuestion("drawing_taken"))
+    turn.do(QueueEncode(photo.photo_id, photo.message_id, drawings=True))
+
+
+def _leave_drawing(turn: Turn) -> None:
+    """Another picture has come: it takes the place of a drawing that nobody asked to be used."""
+    question = turn.open_question("drawing")
+    photo = None if question is None else turn.state.photo(question.photo_id or "")
+    turn.settle("drawing")
+    if photo is None:
+        return
+    role = _role_of(turn.state, photo)
+    turn.state = turn.state.without_photo(photo.photo_id)
+    turn.do(ForgetPhotos((photo.photo_id,)))
+    if role is not None:
+        turn.change(expects=role)
 
 
 def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:

@@ -273,6 +273,7 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "language": _as_typed("language", language, lambda text: read_language(text) is not None),
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
+    "drawing": _answer_nothing,
     "genes": _as_typed("genes", genes_command, lambda text: says_reset(text) or read_genes(text) is not None),
     "looks": _as_typed("look", look_command, lambda text: says_reset(text) or read_looks(text) is not None),
     **{f"gene_{trait}": _answer_gene for trait in TRAITS},

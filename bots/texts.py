@@ -284,6 +284,12 @@ EN: dict[str, str] = {
         "That is more photos than I can look at, so I have not taken this one. I look at new ones in {wait}."
     ),
     "refused_unsafe_photo": "I would rather not draw from this picture. Please send another one.",
+    "refused_not_a_photo": (
+        "This looks to me like a drawing, a statue or a doll. Please send a photo of a person; "
+        "the child will then look like them."
+    ),
+    "use_anyway": "Use it all the same",
+    "drawing_taken": "All right, just for fun: I take it as it is.",
     "refused_under_age": (
         "This person looks under age to me, and I only take photos of grown-ups as parents. I have deleted the photo."
     ),

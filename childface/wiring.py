@@ -63,6 +63,7 @@ def task_config(settings: Settings) -> TaskConfig:
         refine=settings.refine,
         refine_seconds=settings.refine_seconds,
         youngest_parent=settings.youngest_parent,
+        drawings=settings.drawings,
         corner_mark=settings.corner_mark,
         ttl_latent=settings.ttl_latent,
         ttl_result=settings.ttl_result,

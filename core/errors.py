@@ -99,10 +99,14 @@ class UnsafePhoto(PhotoError):
 
 
 class NotAPhoto(PhotoError):
-    """Most likely a drawing, a render, a statue or a doll: its face is nobody's."""
+    """Most likely a drawing, a render, a statue or a doll: its face is nobody's.
 
-    def __init__(self, *, score: float, limit: float) -> None:
-        super().__init__(score=round(score, 3), limit=limit)
+    `anyway`: whether it may be used all the same, if its sender wants that.
+    """
+
+    def __init__(self, *, score: float, limit: float, anyway: bool = False) -> None:
+        super().__init__(score=round(score, 3), limit=limit, anyway=anyway)
+        self.score, self.limit = score, limit
 
 
 class FaceError(InputError):

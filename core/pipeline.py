@@ -1,6 +1,6 @@
 """The page to read first: parents in, child out.
 
-    photo → open → (safe?) → find the face → align → encode → look again (→ refine)
+    photo → open → (safe?) → find the face → align → (a photograph?) → encode → look again (→ refine)
     → inherit → take after → age → correct → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
@@ -44,6 +44,7 @@ from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
 from core.models import Models
 from core.photo import Photo, open_photo
+from core.photo_check import PhotoCheck
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
@@ -131,9 +132,10 @@ class ChildPipeline:
         generator_version: str,
         encoder_version: str,
         safety: SafetyCheck | None = None,
+        photo_check: PhotoCheck | None = None,
         open_photo: Callable[[bytes], Photo] = open_photo,
     ) -> None:
-        """Without `safety` every photo is taken, whatever it shows.
+        """Without `safety` every photo is taken, whatever it shows; without `photo_check` every drawing is, too.
 
         Photos are opened in this process, unless `open_photo` is `core.photo_processes.PhotoProcesses().open`.
         """
@@ -141,6 +143,7 @@ class ChildPipeline:
         self.engine = engine
         self.estimator = Eye(engine, models.age_head)
         self.safety = safety
+        self.photo_check = photo_check
         self.open_photo = open_photo
         self.threads = torch.get_num_threads()
         self.generator_version = generator_version
@@ -155,12 +158,14 @@ class ChildPipeline:
         *,
         threads: int | None = None,
         nsfw_limit: float | None = None,
+        photo_limit: float | None = None,
         open_photo: Callable[[bytes], Photo] = open_photo,
         engine: str = "auto",
     ) -> ChildPipeline:
         """Load everything once; `threads` limits torch's threads for the whole process.
 
-        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `engine` is one of
+        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `photo_limit` is
+        that above which a face counts as drawn, carved or rendered (see `core.photo_check`). `engine` is one of
         `core.engines.choice.ENGINES`. MissingWeights names the first that lacks.
         """
         if threads is not None:
@@ -175,6 +180,7 @@ class ChildPipeline:
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
             safety=None if nsfw_limit is None else SafetyCheck(running.indecency, nsfw_limit),
+            photo_check=None if photo_limit is None else PhotoCheck.load(SHIPPED, photo_limit),
             open_photo=open_photo,
         )
 
@@ -188,8 +194,11 @@ class ChildPipeline:
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
 
-    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
-        """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`."""
+    def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
+        """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`.
+
+        With `drawings` a face is taken that no photograph shows, as well.
+        """
         watch = Stopwatch()
         opened = self.open_photo(photo)
         watch.lap("open")
@@ -198,13 +207,15 @@ class ChildPipeline:
         aligned = align_face(opened.rgb, found)
         watch.lap("align")
         picture = to_tensor(aligned.rgb)
+        seen, pooled = self.estimator.examine(picture)
+        if self.photo_check is not None and not drawings:
+            self.photo_check.require(aligned.rgb, pooled)
+        watch.lap("estimate")
         w = self.engine.encode(picture)
         watch.lap("encode")
         wanted = self.second_look.looks(picture)
         w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
-        seen = self.estimator.estimate(picture)
-        watch.lap("estimate")
         return Parent(
             latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
             sex="male" if seen.male >= 0.5 else "female",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bots.events import DataDeleted, DrawingFailed, OtherMessage, TextSaid
+from bots.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
 from bots.state import State, state_from_json
 from bots.steps import (
     CancelDrawing,
@@ -21,7 +21,7 @@ from bots.steps import (
     SplitPhoto,
 )
 from bots.turn import Habits
-from tests.bots.story import Story
+from tests.bots.story import OWNER, Story
 
 # Two photos
 
@@ -840,3 +840,46 @@ def test_a_second_press_on_that_is_wrong_is_stale() -> None:
     story.steps = asked
     story.press("age_is_wrong")
     assert story.keys == ["stale_button"]
+
+
+# Drawings
+
+
+def test_a_drawing_is_refused_and_used_all_the_same_if_its_sender_wants_that() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    assert story.keys == ["refused_not_a_photo"]
+    assert story.deeds(ForgetPhotos) == []
+    story.press("drawing", "use")
+    assert story.deeds(QueueEncode) == [QueueEncode(photo, "m1", drawings=True)]
+    story.encoded(photo)
+    assert story.state.mom is not None and story.state.mom.status == "ready"
+
+
+def test_a_drawing_that_may_not_be_used_leaves_the_round_with_a_sentence() -> None:
+    story = Story()
+    photo = story.photo()
+    story.refused(photo, "not_a_photo", score=0.9, limit=0.5, anyway=False)
+    assert story.keys == ["refused_not_a_photo"]
+    assert story._buttons() == []
+    assert story.deeds(ForgetPhotos) == [ForgetPhotos((photo,))]
+    assert story.state.photos == ()
+
+
+def test_another_photo_takes_the_place_of_a_drawing() -> None:
+    story = Story()
+    drawing = story.photo("dad")
+    story.refused(drawing, "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    photo = story.photo()
+    assert ForgetPhotos((drawing,)) in story.steps
+    assert story.state.dad is not None and story.state.dad.photo_id == photo
+    assert story.state.questions == ()
+
+
+def test_a_drawing_as_profile_photo_is_not_asked_about() -> None:
+    story = Story(group=True)
+    photo = NewPhoto("p1", "x", OWNER, "m1", "mom", name="Anna")
+    story.hear(PhotosReceived((photo,)))
+    story.refused("p1", "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    assert story.keys == ["couple_photo_unusable"]
