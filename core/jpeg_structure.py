@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -154,8 +155,9 @@ def lacks_only_detail(data: bytes) -> bool:
 def missing_rows(picture: Image.Image, row: int) -> int:
     """Rows at the bottom that the file lacks, rounded up to whole rows of blocks (`row` pixels high)."""
     pixels = np.asarray(picture)
-    gray = np.isin(pixels, MISSING_GRAY) if pixels.ndim == 2 else np.isin(pixels, MISSING_GRAY).all(axis=2)
-    whole = _trailing(gray.all(axis=1))
+    levels = pixels.reshape(picture.height, picture.width, -1)
+    gray = cast("npt.NDArray[np.bool_]", np.isin(levels, MISSING_GRAY).all(axis=2))
+    whole = _trailing(np.asarray(gray.all(axis=1)))
     if whole == 0 and not gray[-row:, -row // 2 :].all():
         return 0
     # Colors are interpolated into the first gray row, and the row of blocks above it may be there in part.
