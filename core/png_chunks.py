@@ -32,7 +32,7 @@ class ReducedPng:
 
 def reduce_png(data: bytes) -> ReducedPng:
     """The needed chunks of a PNG. Errors in critical chunks are left for the decoder to find. Raises nothing."""
-    kept, color = [SIGNATURE], {}
+    kept, color = [SIGNATURE], dict[bytes, bytes]()
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -223,9 +223,10 @@ def _threshold(limit: float) -> list[int]:
 
 def airbrush(photo: Image.Image, chance: Chance) -> Image.Image:
     """No grain anywhere, edges kept: total variation made small (Chambolle 2004)."""
-    from skimage.restoration import denoise_tv_chambolle
+    from skimage import restoration
 
-    even = denoise_tv_chambolle(np.asarray(photo) / 255, weight=chance.uniform(0.18, 0.35), channel_axis=2)
+    smooth: Callable[..., Plane] = restoration.denoise_tv_chambolle
+    even = smooth(np.asarray(photo) / 255, weight=chance.uniform(0.18, 0.35), channel_axis=2)
     sprayed = saturated(Image.fromarray((255 * even).clip(0, 255).astype(np.uint8)), chance.uniform(1.0, 1.6))
     return few_colors(sprayed, int(chance.integers(16, 40))) if chance.random() < 0.5 else sprayed
 
