@@ -52,7 +52,7 @@ def test_photos_are_chosen_by_chance_but_always_the_same(tmp_path: Path) -> None
 def test_what_differs_is_learnt() -> None:
     torch.manual_seed(0)
     features, is_drawn = torch.randn(300, CHANNELS + TEXTURES), (torch.arange(300) % 2).float()
-    features[:, -1] += 6 * is_drawn
+    features[:, CHANNELS:] += 2 * is_drawn[:, None]
     known = Examples(features, is_drawn, ["photo"] * 300, torch.arange(300) >= 240)
     found = score(train(known, steps=80, seed=0), known, limit=0.5)
     assert found.drawings_refused > 0.9
