@@ -32,6 +32,7 @@ from bots.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, 
 from bots.inline_pictures import COLUMNS, draw_inline
 from bots.lanes import Lanes
 from bots.messenger import Note, Picture
+from bots.picture_files import PICTURE_ENDINGS
 from bots.presenter import Place, Presenter
 from bots.texts import render
 from bots.words import read_command, read_role
@@ -39,7 +40,6 @@ from bots.words import read_command, read_role
 PLATFORM = "console"
 CHAT = "terminal"
 LEAVE = ("quit", "exit", "bye", "salir", "sair", "выход", "ende", "बाहर", "退出", "خروج")
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif")
 PACE = Pace(look=0.1, look_idle=0.3, edit=0.1, patience=0.5, act=1.0, long_wait=1e9)
 """A terminal may be written to as often as one likes, and no phone has to ring."""
 

@@ -176,6 +176,7 @@ BUTTONS: dict[str, ButtonRule] = {
     "whose": ButtonRule(photos.whose_chosen, one_of("whose", "mom", "dad", "new")),
     "couple": ButtonRule(couples.couple_answered, one_of("couple", *YES_NO), pressers=anybody),
     "grown_up": ButtonRule(photos.age_is_wrong, one_of("grown_up", "", "mom", "dad")),
+    "drawing": ButtonRule(photos.drawing_wanted, one_of("drawing", "use"), pressers=owner_or_sender),
     "age": ButtonRule(wishes.wish_chosen, is_wish("age")),
     "mix": ButtonRule(wishes.wish_chosen, is_wish("mix")),
     "sex": ButtonRule(wishes.wish_chosen, is_wish("sex")),

@@ -172,9 +172,10 @@ class TurnRun:
     def _do(self, unit: Unit, deed: Deed) -> Event | None:
         """Perform one deed; some bring about an event."""
         match deed:
-            case QueueEncode(photo_id, reply_to):
+            case QueueEncode(photo_id, reply_to, drawings):
                 self._quotas.looked_at(unit, self._who.platform, self._who.user)
-                self._add_job(unit, "encode", reply_to, photo_id=photo_id)
+                wish = {"drawings": True} if drawings else None
+                self._add_job(unit, "encode", reply_to, photo_id=photo_id, wish=wish)
             case QueueDrawing():
                 return self._queue_drawing(unit, deed)
             case ReadCode(code, reply_to):

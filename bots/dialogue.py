@@ -15,7 +15,7 @@ from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from bots.breaker import Breaker
 from bots.buttons import ButtonSigner
@@ -54,6 +54,9 @@ from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable
 from storage.records import Job, User
 from storage.unit import Store, Unit
+
+if TYPE_CHECKING:  # it brings Pillow, which most chat processes never need
+    from bots.numbered import OpenPhoto
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -171,10 +174,12 @@ class Dialogue:
         *,
         draw_seed: Callable[[], int] | None = None,
         read_code: CodeReader = lambda code: None,
+        open_photo: OpenPhoto = lambda _: None,
     ) -> None:
         """`draw_seed` gives a fresh seed for each turn; by default from the system's source of chance.
 
-        `read_code` says which child a code stands for; without it no code is known.
+        `read_code` says which child a code stands for; without it no code is known. `open_photo` decodes a photo whose
+        faces are to be numbered; without it they are told in words only.
         """
         self.store = store
         self.buttons = ButtonSigner(lambda: store.blobs.derive_keys("buttons"))
@@ -183,6 +188,7 @@ class Dialogue:
         self._defaults = defaults or Defaults()
         self._photo_ttl = timedelta(hours=self._defaults.keeping.photo_hours)
         self._read_code = read_code
+        self.open_photo = open_photo
         self._draw_seed = draw_seed or (lambda: random.SystemRandom().randrange(2**31))
         # SQLite lets one write at a time, and whoever is late waits in growing naps. One thread that takes turn after
         # turn serves forty people a third faster than six that wake each other up.

@@ -346,6 +346,8 @@ class DiscordBot:
         """Why a file need not be fetched."""
         limit = self._options.largest_photo
         if not is_picture(photo.file):
+            if (photo.file.content_type or "").startswith("video/"):
+                return PhotoNotTaken("unsupported_picture", {"found": "mp4"}, key)
             return PhotoNotTaken("not_a_picture", {}, key)
         if photo.file.size > limit:
             return PhotoNotTaken("photo_too_large", {"what": "bytes", "limit": limit, "size": photo.file.size}, key)

@@ -10,10 +10,9 @@ import discord
 
 from bots.deeds import Who
 from bots.events import Named, Role
+from bots.picture_files import is_picture_file
 
 PLATFORM = "discord"
-
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 
 _MARKUP = re.compile(r"[\\*_~`|<>\[\]()#]")
 """Whatever means something in Discord's markdown; a backslash before it is not shown."""
@@ -73,7 +72,7 @@ def is_person(author: discord.User | discord.Member) -> bool:
 
 def is_picture(file: discord.Attachment) -> bool:
     """Whether a file claims to be a picture; whether it is one, the pipeline finds out."""
-    return (file.content_type or "").startswith("image/") or file.filename.lower().endswith(PICTURE_ENDINGS)
+    return is_picture_file(file.filename, file.content_type)
 
 
 def files_of(message: discord.Message) -> list[discord.Attachment]:

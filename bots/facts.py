@@ -14,12 +14,24 @@ from babel.units import format_unit
 from bots.languages import own_name
 from bots.voice import Voice
 
-WARNINGS = ("small", "turned", "blurred", "dark", "overexposed", "eyes_covered", "mouth_covered")
+WARNINGS = ("small", "turned", "blurred", "dark", "overexposed", "eyes_covered", "mouth_covered", "incomplete")
+
+VIDEOS = frozenset({"mp4", "mov", "webm", "avi", "mpeg", "ogg", "flv", "wmv"})
+FORMAT_NAMES = {
+    "jpeg-xl": "JPEG XL",
+    "jpeg-2000": "JPEG 2000",
+    "postscript": "PostScript",
+    "photoshop": "PSD",
+    "icon": "ICO",
+    "bigtiff": "BigTIFF",
+}
+"""Of what is found in a file; the other formats are abbreviations."""
 
 
 def spoken(voice: Voice, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a text as words, and what follows from them."""
     words = {name: SPEAK[name](voice, fact) if name in SPEAK else fact for name, fact in facts.items()}
+    words.setdefault("found", voice.say("format_unknown"))
     words.setdefault("seen", "")  # captions that waited while the program was renewed know nothing of it
     if "limit" in facts:
         words["limit"] = _limit(voice, str(facts.get("what", "bytes")), float(facts["limit"]))
@@ -68,6 +80,13 @@ def _limit(voice: Voice, what: str, value: float) -> str:
     if what == "pixels":
         return format_unit(round(value / 1e6, 1), "graphics-megapixel", length="long", locale=voice.locale)
     return voice.say("count_parts", count=value)
+
+
+def _format(voice: Voice, found: Any) -> str:
+    """The name of a file format; every kind of video is a video."""
+    if found in VIDEOS:
+        return voice.say("format_video")
+    return FORMAT_NAMES.get(str(found), str(found).upper())
 
 
 def _warnings(voice: Voice, codes: Any) -> str:
@@ -146,4 +165,5 @@ SPEAK: dict[str, Callable[[Voice, Any], str]] = {
     "look_hint": lambda voice, look: voice.say(f"option_look_{look}"),
     "names": lambda voice, names: voice.listed(list(names)),
     "wait": _wait,
+    "found": _format,
 }

@@ -1,48 +1,41 @@
-"""Draws numbers onto the faces of a photo, so that somebody can say which one they mean. Needs little memory."""
+"""Draws numbers onto the faces of a photo, so that somebody can say which one they mean.
+
+The photo is a stranger's file: whoever calls brings an `OpenPhoto` that decodes it behind a fence.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 LONG_SIDE = 1024
-MOST_PIXELS = 24_000_000
-"""A larger one is not shown, unless its decoder shrinks while it reads (JPEG): a chat process is small."""
 
 Box = tuple[int, int, int, int]
 
+OpenPhoto = Callable[[bytes], tuple[Image.Image, int] | None]
+"""File → the photo upright (mode RGB), and how many pixels of the file one of its pixels is wide; None: no photo."""
 
-def number_faces(photo: bytes, boxes: Sequence[Box]) -> bytes | None:
+
+def number_faces(photo: bytes, boxes: Sequence[Box], open_photo: OpenPhoto) -> bytes | None:
     """The photo, upright and at most 1024 pixels long, with a numbered frame around each box, as JPEG.
 
-    Boxes are left, top, right, bottom in pixels of the upright photo. None when this process cannot decode it.
+    Boxes are left, top, right, bottom in pixels of the upright photo as it was sent. None where it cannot be opened.
     """
-    try:
-        picture, factor = _open_small(photo)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    opened = open_photo(photo)
+    if opened is None:
         return None
-    if picture is None:
-        return None
+    picture, shrunk = opened
+    full = picture.width * shrunk
+    picture.thumbnail((LONG_SIDE, LONG_SIDE))
+    factor = picture.width / full
     pen = ImageDraw.Draw(picture)
     for number, box in enumerate(boxes, start=1):
         _frame(pen, tuple(round(side * factor) for side in box), str(number))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-def _open_small(photo: bytes) -> tuple[Image.Image | None, float]:
-    """The photo shrunk, and by how much; None when it is too large to be read."""
-    with Image.open(io.BytesIO(photo)) as source:
-        full = max(source.size)
-        source.draft("RGB", (LONG_SIDE, LONG_SIDE))
-        if source.width * source.height > MOST_PIXELS:
-            return None, 1.0
-        upright = ImageOps.exif_transpose(source).convert("RGB")
-    upright.thumbnail((LONG_SIDE, LONG_SIDE))
-    return upright, max(upright.size) / full
 
 
 def _frame(pen: ImageDraw.ImageDraw, box: tuple[int, ...], label: str) -> None:

@@ -74,9 +74,12 @@ def photos_received(turn: Turn, event: PhotosReceived) -> None:
 
 def _take(turn: Turn, photo: NewPhoto) -> None:
     """Put one photo where it belongs and have it looked at."""
+    _leave_drawing(turn)
     # A couple that was drawn may begin again with the same photos.
     compared = turn.state.loose if turn.state.couple_drawn and photo.role is None else turn.state.photos
-    known = next((old for old in compared if old.sha256 == photo.sha256), None)
+    same_file = [old for old in compared if old.sha256 == photo.sha256]
+    # Somebody else on the same photo is another parent: which face is meant, is asked again.
+    known = next((old for old in same_file if old.faces == 1 or old.status == "choosing"), None)
     if known is not None:
         turn.do(ForgetPhotos((photo.photo_id,)))
         if photo.role is not None and getattr(turn.state, photo.role) != known:
@@ -135,7 +138,7 @@ def _leave_couple(turn: Turn) -> None:
     waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
     if waste:
         turn.do(ForgetPhotos(waste))
-    turn.settle("who", "whose", "face", "grown_up")
+    turn.settle("who", "whose", "face", "grown_up", "drawing")
     if turn.state.child is not None:  # what was wished before there was a child is meant for the one to come
         turn.change(genes={}, looks={})
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
@@ -145,7 +148,7 @@ def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.settle("who", "whose", "face", "grown_up", "permission")
+    turn.settle("who", "whose", "face", "grown_up", "drawing", "permission")
     turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=(), reposts=())
     turn.change(genes={}, looks={}, shown=None)
 
@@ -216,6 +219,9 @@ def photo_refused(turn: Turn, event: PhotoRefused) -> None:
     if event.code == "several_faces":
         _ask_which_face(turn, photo, [tuple(box) for box in event.facts["boxes"]])
         return
+    if event.code == "not_a_photo" and event.facts.get("anyway") and photo.name is None:
+        _offer_drawing(turn, photo)
+        return
     role = _role_of(turn.state, photo)
     turn.state = turn.state.without_photo(event.photo_id)
     turn.do(ForgetPhotos((event.photo_id,)))
@@ -235,6 +241,40 @@ def _role_of(state: State, photo: ParentPhoto) -> Role | None:
     return "dad" if photo == state.dad else None
 
 
+def _offer_drawing(turn: Turn, photo: ParentPhoto) -> None:
+    """No photograph, it seems. It stays until its sender wants it used all the same, or sends another picture."""
+    turn.state = turn.state.with_photo(replace(photo, status="choosing"))
+    rows = ((Button("use_anyway", "drawing", "use"),),)
+    turn.ask("drawing", "refused_not_a_photo", rows, photo_id=photo.photo_id)
+
+
+def drawing_wanted(turn: Turn, event: ButtonPressed) -> None:
+    """The drawing is meant to be a parent."""
+    question = next(q for q in turn.state.questions if q.stamp == event.stamp)
+    photo = turn.state.photo(question.photo_id or "")
+    turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
+    if photo is None:
+        turn.toast("stale_button")
+        return
+    turn.state = turn.state.with_photo(replace(photo, status="checking"))
+    turn.do(CloseQuestion("drawing_taken"))
+    turn.do(QueueEncode(photo.photo_id, photo.message_id, drawings=True))
+
+
+def _leave_drawing(turn: Turn) -> None:
+    """Another picture has come: it takes the place of a drawing that nobody asked to be used."""
+    question = turn.open_question("drawing")
+    photo = None if question is None else turn.state.photo(question.photo_id or "")
+    turn.settle("drawing")
+    if photo is None:
+        return
+    role = _role_of(turn.state, photo)
+    turn.state = turn.state.without_photo(photo.photo_id)
+    turn.do(ForgetPhotos((photo.photo_id,)))
+    if role is not None:
+        turn.change(expects=role)
+
+
 def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
     """A grown-up who was taken for younger: nobody is argued with, another photo may tell better."""
     turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
@@ -246,7 +286,11 @@ def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
 def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:
     """Show the faces with numbers, from left to right as the boxes come. A couple on one photo may be both parents."""
     turn.state = turn.state.with_photo(replace(photo, status="choosing", faces=len(boxes)))
-    shown = sorted(_largest(boxes))
+    taken = _chosen_before(turn.state, photo)
+    shown = sorted(index for index in _largest(boxes) if index not in taken)
+    if taken and len(shown) == 1:
+        choose_face(turn, turn.state.photo(photo.photo_id) or photo, str(shown[0]))
+        return
     numbers = tuple(Button("face_number", "face", str(index), {"number": index + 1}) for index in shown)
     rows = tuple(numbers[start : start + 4] for start in range(0, len(numbers), 4))
     alone = len(turn.state.photos) == 1
@@ -260,6 +304,12 @@ def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]
         faces=Faces(photo.photo_id, tuple((box[0], box[1], box[2], box[3]) for box in boxes)),
         count=len(boxes),
     )
+
+
+def _chosen_before(state: State, photo: ParentPhoto) -> set[int | None]:
+    """Faces of the same picture that other parents have."""
+    others = (old for old in state.photos if old.photo_id != photo.photo_id and old.sha256 == photo.sha256)
+    return {old.face for old in others}
 
 
 def _largest(boxes: list[tuple[int, ...]]) -> list[int]:
@@ -280,7 +330,8 @@ def face_chosen(turn: Turn, event: ButtonPressed) -> None:
     if photo is None:
         turn.toast("stale_button")
         return
-    choose_face(turn, photo, event.value)
+    if not choose_face(turn, photo, event.value):
+        return
     turn.do(CloseQuestion("face_both_taken" if event.value == "both" else "face_taken", _face_facts(event.value)))
 
 
@@ -288,17 +339,22 @@ def _face_facts(value: str) -> dict[str, int]:
     return {} if value == "both" else {"number": int(value) + 1}
 
 
-def choose_face(turn: Turn, photo: ParentPhoto, value: str) -> None:
-    """Have the chosen face encoded."""
+def choose_face(turn: Turn, photo: ParentPhoto, value: str) -> bool:
+    """Have the chosen face encoded. False, with words, where it is the other parent's already."""
+    if value != "both" and int(value) in _chosen_before(turn.state, photo):
+        turn.say("same_face")
+        return False
     turn.change(questions=tuple(q for q in turn.state.questions if q.photo_id != photo.photo_id))
-    turn.state = turn.state.with_photo(replace(photo, status="checking"))
+    chosen = replace(photo, status="checking", face=0 if value == "both" else int(value))
+    turn.state = turn.state.with_photo(chosen)
     if value == "both":
-        turn.change(mom=None, dad=None, loose=(replace(photo, status="checking"),))
+        turn.change(mom=None, dad=None, loose=(chosen,))
         turn.do(ChooseFace(photo.photo_id, 0))
         turn.do(SplitPhoto(photo.photo_id))
     else:
         turn.do(ChooseFace(photo.photo_id, int(value)))
         turn.do(QueueEncode(photo.photo_id, photo.message_id))
+    return True
 
 
 def photo_split(turn: Turn, event: PhotoSplit) -> None:
@@ -306,7 +362,7 @@ def photo_split(turn: Turn, event: PhotoSplit) -> None:
     photo = turn.state.photo(event.photo_id)
     if photo is None:
         return
-    second = ParentPhoto(event.other.photo_id, photo.sha256, photo.sender, photo.message_id, faces=photo.faces)
+    second = ParentPhoto(event.other.photo_id, photo.sha256, photo.sender, photo.message_id, faces=photo.faces, face=1)
     turn.do(ChooseFace(second.photo_id, 1))
     turn.do(QueueEncode(photo.photo_id, photo.message_id))
     turn.do(QueueEncode(second.photo_id, photo.message_id))

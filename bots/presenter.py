@@ -141,5 +141,5 @@ class Presenter:
                 data = unit.photos.data(faces.photo_id)
         except StorageError:
             return None
-        numbered = number_faces(data, faces.boxes)
+        numbered = number_faces(data, faces.boxes, self._dialogue.open_photo)
         return None if numbered is None else Picture(numbered, "image/jpeg", f"faces-{faces.photo_id[:8]}.jpg")

@@ -43,6 +43,8 @@ class ParentPhoto:
     sex: str | None = None
     sure: float = 0.0
     age: float | None = None
+    face: int | None = None
+    """Which of several faces was chosen."""
     name: str | None = None
     """What the person is called; only of a profile photo, and only until it was looked at."""
 

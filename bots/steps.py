@@ -102,10 +102,11 @@ Line = Say | Toast | CloseQuestion
 
 @dataclass(frozen=True, slots=True)
 class QueueEncode:
-    """Look for the face of a stored photo."""
+    """Look for the face of a stored photo; with `drawings` also if it is no photograph's."""
 
     photo_id: str
     reply_to: str | None = None
+    drawings: bool = False
 
 
 @dataclass(frozen=True, slots=True)

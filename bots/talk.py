@@ -158,7 +158,7 @@ def text_said(turn: Turn, event: TextSaid) -> None:
 def other_message(turn: Turn, event: OtherMessage) -> None:
     """A sticker, a voice message, a place: thank, and say what would help."""
     if event.addressed:
-        turn.say("other_video" if event.kind in ("video", "animation", "video_note") else "other_message")
+        turn.say("other_video" if event.kind in ("video", "live_photo", "animation", "video_note") else "other_message")
 
 
 def _hint(turn: Turn) -> None:
@@ -193,8 +193,8 @@ def _answer_face(turn: Turn, question: Question, text: str) -> bool:
     if number not in range(1, photo.faces + 1):
         turn.say("bad_face", count=photo.faces)
         return True
-    choose_face(turn, photo, str(int(number) - 1))
-    turn.say("face_taken", number=int(number))
+    if choose_face(turn, photo, str(int(number) - 1)):
+        turn.say("face_taken", number=int(number))
     return True
 
 
@@ -281,6 +281,7 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "language": _as_typed("language", language, lambda text: read_language(text) is not None),
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
+    "drawing": _answer_nothing,
     "genes": _as_typed("genes", genes_command, lambda text: says_reset(text) or read_genes(text) is not None),
     "looks": _as_typed("look", look_command, lambda text: says_reset(text) or read_looks(text) is not None),
     **{f"gene_{trait}": _answer_gene for trait in TRAITS},

@@ -11,11 +11,11 @@ from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOri
 from bots.deeds import Who
 from bots.dialogue import LONGEST_TEXT, ReplyTo
 from bots.events import Named, Role
+from bots.picture_files import is_picture_file
 from bots.words import Command, plain_words, read_command, read_role
 
 PLATFORM = "telegram"
 
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 SHARED_NUMBERS = frozenset({1087968824, 136817688, 777000})
 """Senders behind whom anybody may stand: anonymous admins, people who write as a channel, posts of a linked channel.
 https://core.telegram.org/bots/api#message, at `from` and `sender_chat`.
@@ -188,8 +188,8 @@ def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
     elif command.name in ("mom", "dad"):
         role = "mom" if command.name == "mom" else "dad"
     number = str(message.message_id)
-    if message.photo:
-        largest = max(message.photo, key=lambda size: size.width * size.height)
+    if sizes := message.photo or (message.live_photo.photo if message.live_photo is not None else ()):
+        largest = max(sizes, key=lambda size: size.width * size.height)
         return PhotoRef(largest.file_id, largest.file_size, number, role, reposted=is_repost(message))
     if message.document is not None and message.animation is None and is_picture(message.document):
         file = message.document
@@ -199,9 +199,7 @@ def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
 
 def is_picture(document: Document) -> bool:
     """Whether a file claims to be a picture; whether it is one, the pipeline finds out."""
-    if (document.mime_type or "").startswith("image/"):
-        return True
-    return (document.file_name or "").lower().endswith(PICTURE_ENDINGS)
+    return is_picture_file(document.file_name, document.mime_type)
 
 
 def _photo_replied_to(
@@ -252,7 +250,7 @@ def _reply_to(reply: Message | None, me: User) -> ReplyTo | None:
 def _other_kind(message: Message) -> str | None:
     """What else somebody sent; None for service messages (joined, pinned …)."""
     kinds = (
-        "animation", "video", "video_note", "sticker", "voice", "audio", "location", "venue", "contact", "poll",
-        "dice", "story", "game", "document", "paid_media", "checklist",
+        "animation", "video", "live_photo", "video_note", "sticker", "voice", "audio", "location", "venue", "contact",
+        "poll", "dice", "story", "game", "document", "paid_media", "checklist",
     )  # fmt: skip
     return next((kind for kind in kinds if getattr(message, kind, None)), None)

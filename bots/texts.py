@@ -92,6 +92,7 @@ EN: dict[str, str] = {
     "waiting_for_dad": "Send me the photo of dad.",
     "looking_at_photos": "I am looking at the photos. One moment.",
     "nothing_missing": "I have everything I need. /child draws.",
+    "same_face": "That is the face I have already. Which other one do you mean?",
     "same_photo": "I have this photo already. Send one of the other parent, please.",
     "two_are_enough": "I only need two photos, so I take the first two.",
     "already_two": "I have two photos already. Tell me first who is mom, or start over with /cancel.",
@@ -271,7 +272,9 @@ EN: dict[str, str] = {
     "refused_face_too_small": "The face on this photo is too small. Please send one that is closer.",
     "refused_face_turned": "The head is turned too far away. Please send a photo from the front.",
     "refused_not_a_picture": "This file is not a picture. Please send a photo.",
-    "refused_unsupported_picture": "I cannot read this kind of file. Please send a JPEG, PNG, WebP or HEIC photo.",
+    "refused_unsupported_picture": (
+        "I cannot read this kind of file ({found}). Please send a JPEG, PNG, WebP or HEIC photo."
+    ),
     "refused_damaged_photo": "This picture is damaged and I cannot open it. Please send it again, or another one.",
     "refused_empty_photo": "This file is empty. Please send it again, or another one.",
     "refused_photo_too_large": "This photo is too large for me: I take up to {limit}.",
@@ -282,6 +285,12 @@ EN: dict[str, str] = {
     ),
     "too_many_messages": "That is more than I can answer at once. Please wait a minute, then go on.",
     "refused_unsafe_photo": "I would rather not draw from this picture. Please send another one.",
+    "refused_not_a_photo": (
+        "This looks to me like a drawing, a statue or a doll. Please send a photo of a person; "
+        "the child will then look like them."
+    ),
+    "use_anyway": "Use it all the same",
+    "drawing_taken": "All right, just for fun: I take it as it is.",
     "refused_under_age": (
         "This person looks under age to me, and I only take photos of grown-ups as parents. I have deleted the photo."
     ),
@@ -501,6 +510,8 @@ EN: dict[str, str] = {
     "mix_is_half": "half mom, half dad",
     "mix_is_all_mom": "all mom",
     "mix_is_all_dad": "all dad",
+    "format_video": "video",
+    "format_unknown": "unknown",
     "yes": "yes",
     "no": "no",
     "warning_small": "the face is rather small",
@@ -510,6 +521,7 @@ EN: dict[str, str] = {
     "warning_overexposed": "it is very bright",
     "warning_eyes_covered": "the eyes are covered",
     "warning_mouth_covered": "the mouth is covered",
+    "warning_incomplete": "part of the file is missing",
     "warning_unclear": "it is not quite clear",
 }
 

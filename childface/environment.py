@@ -41,6 +41,7 @@ def load_pipeline(settings: Settings) -> Pipeline:
         settings.weights_dir,
         threads=settings.threads or cpu_quota(),
         nsfw_limit=limit,
+        photo_limit=settings.photo_limit if settings.photo_limit < 1 else None,
         open_photo=opened,
         engine=settings.engine,
     )

@@ -177,6 +177,16 @@ class Settings(BaseSettings):
         le=1,
         description="Photos that score above this (0..1, open_nsfw) are refused and deleted. `1`: no check.",
     )
+    photo_limit: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Faces that score above this (0..1) are taken for drawings, statues or dolls. `1`: no check.",
+    )
+    drawings: bool = Field(
+        True,
+        description="Whether a drawing, statue or doll may be a parent if its sender presses “Use it all the same”.",
+    )
     youngest_parent: float = Field(
         18.0,
         ge=0,

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from childface.console import EXIT_MISSING, Refusal
+from childface.photo_preview import preview_opener
 from childface.settings import Settings
 from childface.wishes import facts_of_code
 from storage import migrate
@@ -97,6 +98,7 @@ def task_config(settings: Settings) -> TaskConfig:
         refine=settings.refine,
         refine_seconds=settings.refine_seconds,
         youngest_parent=settings.youngest_parent,
+        drawings=settings.drawings,
         corner_mark=settings.corner_mark,
         ttl_latent=settings.ttl_latent,
         ttl_result=settings.ttl_result,
@@ -211,7 +213,8 @@ def open_dialogue(house: House) -> Dialogue:
         ),
         rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
-    return Dialogue(house.store, house.queue, defaults, read_code=facts_of_code)
+    opener = preview_opener(settings)
+    return Dialogue(house.store, house.queue, defaults, read_code=facts_of_code, open_photo=opener)
 
 
 TOKENS = {

@@ -15,6 +15,10 @@ SENTENCES: Mapping[str, str] = {
         "this picture looks indecent (score {score}, limit {limit}); other pictures are welcome, "
         "and --no-nsfw-check is for research"
     ),
+    "not_a_photo": (
+        "this looks like a drawing, a statue or a doll (score {score}, limit {limit}); "
+        "CHILDFACE_PHOTO_LIMIT=1 takes everything"
+    ),
     "no_face": "no face found; take a photo from the front, in good light",
     "several_faces": ("{faces} faces found; choose one, counted from the left, with --face (--mom-face, --dad-face)"),
     "face_too_small": "the face is too small: {pixels} pixels wide, {needed} are needed",

@@ -8,7 +8,8 @@
     │   │   ├── UnsupportedPicture   a picture or film in a format we do not draw from (SVG, MP4 …)
     │   │   ├── DamagedPhoto         truncated or corrupt
     │   │   ├── PhotoTooLarge        too many bytes or pixels
-    │   │   └── UnsafePhoto          most likely indecent
+    │   │   ├── UnsafePhoto          most likely indecent
+    │   │   └── NotAPhoto            most likely a drawing, a statue or a doll
     │   ├── FaceError
     │   │   ├── NoFace
     │   │   ├── SeveralFaces         carries the boxes, so that a chat can ask which
@@ -95,6 +96,17 @@ class UnsafePhoto(PhotoError):
 
     def __init__(self, *, score: float, limit: float) -> None:
         super().__init__(score=round(score, 3), limit=limit)
+
+
+class NotAPhoto(PhotoError):
+    """Most likely a drawing, a render, a statue or a doll: its face is nobody's.
+
+    `anyway`: whether it may be used all the same, if its sender wants that.
+    """
+
+    def __init__(self, *, score: float, limit: float, anyway: bool = False) -> None:
+        super().__init__(score=round(score, 3), limit=limit, anyway=anyway)
+        self.score, self.limit = score, limit
 
 
 class FaceError(InputError):

@@ -77,6 +77,14 @@ CLOSER_LOOKS = (
 The detector wants 80 pixels: the first look finds faces of an eighth of the longest side, the second one half of that.
 """
 
+ELONGATED = 2.0
+"""From this ratio of its sides on a photo is looked at in windows: panoramas, long screenshots."""
+
+WINDOW, WINDOW_STEP = 1.6, 0.8
+"""Length of a window and distance between two, in shorter sides: a face of 0.8 of the shorter side is whole in one."""
+
+MOST_WINDOWS = 20
+
 LANDMARK_CUT, LANDMARK_BOX = 320, 200
 """Landmarks are looked for in a cut of this size, in which the detector's box is this large."""
 
@@ -216,7 +224,8 @@ class FaceFinder:
     def find(self, rgb: Pixels) -> list[Face]:
         """All faces, left to right; an empty list when there is none. The cost is bounded whatever the size.
 
-        The first look that finds a sure face decides; without one, the look with the best uncertain face.
+        The first look that finds a sure face decides; without one, the look with the best uncertain face. Of elongated
+        photos each look looks in overlapping windows.
         """
         found: list[list[Face]] = [[]]
         for look in (FIRST_LOOK, *CLOSER_LOOKS):
@@ -253,21 +262,31 @@ class FaceFinder:
 
     def look(self, rgb: Pixels, look: Look) -> list[Face]:
         """The faces that one look finds, in no order."""
-        height, width = rgb.shape[:2]
-        copy, scale = _grey_copy(rgb, look)
+        windows = _windows(*rgb.shape[:2])
+        found = [box for window in windows for box in self._detect(rgb, window, look)]
+        if len(windows) > 1:
+            found = _without_repetitions(found)
+        faces = [self._describe(rgb, box, score) for box, score in found]
+        return [face for face in faces if face.is_certain]
+
+    def _detect(self, rgb: Pixels, window: Box, look: Look) -> list[tuple[Square, float]]:
+        """The detector's boxes in a window of the photo, as squares in the photo, with their scores."""
+        left, top, end, bottom = window
+        height, width = bottom - top, end - left
+        copy, scale = _grey_copy(rgb[top:bottom, left:end], look)
         with self._turn:
             boxes, scores, _ = self._detector.run(copy, 0, look.threshold)
         angle = math.radians(look.angle)
         right, down = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-        faces = []
+        found = []
         for box, score in zip(boxes, scores, strict=True):
-            # Border and turning leave the centre of the copy above the centre of the photo.
+            # Border and turning leave the centre of the copy above the centre of the window.
             across = (box.left() + box.right() + 1 - copy.shape[1]) / 2 * scale
             below = (box.top() + box.bottom() + 1 - copy.shape[0]) / 2 * scale
             x, y = np.array([width - 1, height - 1]) / 2 + across * right + below * down
             if 0 <= x < width and 0 <= y < height:  # else it is a reflection in the border
-                faces.append(self._describe(rgb, _square(x, y, box.width() * scale / 2 * right), score))
-        return [face for face in faces if face.is_certain]
+                found.append((_square(left + x, top + y, box.width() * scale / 2 * right), float(score)))
+        return found
 
     def _describe(self, rgb: Pixels, box: Square, score: float) -> Face:
         """Landmarks from a cut of fixed size: its cost is bounded, and nothing aliases."""
@@ -289,6 +308,27 @@ class FaceFinder:
         left, top = (int(n) for n in np.rint(first).clip(0, [width - 1, height - 1]))
         right, bottom = (int(n) for n in np.rint(last).clip([left + 1, top + 1], [width, height]))
         return Face((left, top, right, bottom), landmarks, box.side, float(score), spread)
+
+
+def _windows(height: int, width: int) -> list[Box]:
+    """The whole photo; of an elongated one overlapping pieces along its longer side."""
+    short, long = min(height, width), max(height, width)
+    if long < ELONGATED * short:
+        return [(0, 0, width, height)]
+    step = max(WINDOW_STEP * short, long / (MOST_WINDOWS + 1))
+    length = step * WINDOW / WINDOW_STEP
+    starts = np.linspace(0, max(0.0, long - length), max(1, math.ceil((long - length) / step)) + 1)
+    pieces = [(round(start), min(long, round(start + length))) for start in starts]
+    return [(a, 0, b, height) if width > height else (0, a, width, b) for a, b in pieces]
+
+
+def _without_repetitions(found: list[tuple[Square, float]]) -> list[tuple[Square, float]]:
+    """Of detections of one face in several windows the surest. (Within one window the detector sees to it.)"""
+    kept: list[tuple[Square, float]] = []
+    for box, score in sorted(found, key=lambda one: -one[1]):
+        if all(math.dist(box.centre, other.centre) > 0.5 * max(box.side, other.side) for other, _ in kept):
+            kept.append((box, score))
+    return kept
 
 
 def _best_score(faces: Iterable[Face]) -> float:

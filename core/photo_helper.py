@@ -5,7 +5,8 @@
     question  <QQQ  length, most bytes, most pixels; the file lies in the shared memory
     answer    <I    length of JSON · JSON; the pixels (uint8 H×W×3) lie there instead
 
-The JSON is {"format", "shape", "shrunk"} or {"error", "facts"}; the first answer, before any question, is {"fences"}.
+The JSON is {"format", "shape", "shrunk", "lacks"} or {"error", "facts"}; the first answer, before any question, is
+{"fences"}.
 Nothing but numbers, short words and pixels comes out, and no pickle.
 """
 
@@ -31,7 +32,7 @@ MEMORY = 1280 * 2**20
 """Of address space. The worst that passes for a photo, a WebP of 50 megapixels with alpha, needs 900 MB of it."""
 
 CPU_SECONDS = 15.0
-"""Of one photo. The slowest of 50 megapixels takes about three."""
+"""Of one photo. The slowest of 65 megapixels takes about four."""
 
 WALL_SECONDS = 60.0
 """After which a helper ends by itself, should nobody be there any more to end it."""
@@ -54,7 +55,8 @@ def serve(shared: int, decode: Callable[..., Photo] = open_photo, *, memory: int
         except PhotoError as error:
             _say(answers, {"error": error.code, "facts": error.facts()})
         else:
-            _say(answers, {"format": photo.format, "shape": photo.rgb.shape, "shrunk": photo.shrunk})
+            told = {"format": photo.format, "shape": photo.rgb.shape, "shrunk": photo.shrunk, "lacks": photo.lacks}
+            _say(answers, told)
             del photo
 
 

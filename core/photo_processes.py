@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo import FORMATS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
+from core.photo import FORMATS, LACKS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
 
 HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from core.photo_helper import serve; serve(int(sys.argv[2]))"
 PROGRAM = (sys.executable, "-I", "-c", HELPER, str(Path(__file__).parents[1]))
@@ -42,7 +42,7 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREAD
 """Ours holds tokens and passwords. More threads and arenas would only take address space."""
 
 SECONDS = 30.0
-"""For one photo, by the clock. Fifty megapixels take three on an idle machine."""
+"""For one photo, by the clock. Sixty megapixels take four on an idle machine."""
 
 STARTING_SECONDS = 60.0
 PHOTOS_A_HELPER = 200
@@ -224,7 +224,7 @@ class _Helper:
             told = self._hear(end)
             if "error" in told:
                 return REFUSALS[told["error"]](**_facts(told["facts"]))
-            shape, format, shrunk = _checked(told, max_pixels)
+            shape, format, shrunk, lacks = _checked(told, max_pixels)
             # A copy: who took the helper over could change what it shares with us at any moment.
             rgb = np.frombuffer(self._shared, np.uint8, shape[0] * shape[1] * 3).reshape(shape).copy()
         except (KeyError, TypeError, ValueError) as error:
@@ -232,7 +232,7 @@ class _Helper:
         finally:
             self._wipe()
         rgb.flags.writeable = False
-        return Photo(rgb, format, hashlib.sha256(data).hexdigest(), shrunk)
+        return Photo(rgb, format, hashlib.sha256(data).hexdigest(), shrunk, lacks)
 
     def stop(self) -> int:
         """End it at once; its exit code, if it had ended by itself."""
@@ -318,14 +318,14 @@ def _facts(told: Any) -> dict[str, Any]:
     return dict(told)
 
 
-def _checked(told: dict[str, Any], max_pixels: int) -> tuple[tuple[int, int, int], str, int]:
-    """Shape, format and shrinking as they can be, or ValueError."""
+def _checked(told: dict[str, Any], max_pixels: int) -> tuple[tuple[int, int, int], str, int, str]:
+    """Shape, format, shrinking and what is lacking as they can be, or ValueError."""
     height, width, colours = told["shape"]
-    format, shrunk = told["format"], told["shrunk"]
+    format, shrunk, lacks = told["format"], told["shrunk"], told["lacks"]
     if not all(isinstance(number, int) for number in (height, width, colours, shrunk)):
         raise ValueError("no numbers")
     if not (height > 0 and width > 0 and height * width <= min(max_pixels, SHARED_BYTES // 3) and colours == 3):
         raise ValueError("no picture")
-    if format not in FORMATS or not 1 <= shrunk <= 8:
+    if format not in FORMATS or lacks not in LACKS or not 1 <= shrunk <= 8:
         raise ValueError("no photo")
-    return (height, width, colours), format, shrunk
+    return (height, width, colours), format, shrunk, lacks

@@ -1,6 +1,6 @@
 """The page to read first: parents in, child out.
 
-    photo → open → (safe?) → find the face → align → encode → look again (→ refine)
+    photo → open → (safe?) → find the face → align → (a photograph?) → encode → look again (→ refine)
     → inherit → take after → age → correct → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
@@ -29,7 +29,7 @@ from core.engines.choice import load_engine
 from core.engines.engine import Engine
 from core.engines.eye import Eye
 from core.engines.openvino_engine import OpenVinoEngine
-from core.errors import Cancelled
+from core.errors import Cancelled, DamagedPhoto, NoFace
 from core.face_region import landmark_mask
 from core.faces import Face, align_face
 from core.films import Film
@@ -44,6 +44,7 @@ from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
 from core.models import Models
 from core.photo import Photo, open_photo
+from core.photo_check import PhotoCheck
 from core.projection import ProjectionSettings, Projector
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
@@ -51,6 +52,7 @@ from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_pho
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
 from core.weight_hashes import file_sha256
+from core.whole_face import require_whole_face
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]
@@ -131,9 +133,10 @@ class ChildPipeline:
         generator_version: str,
         encoder_version: str,
         safety: SafetyCheck | None = None,
+        photo_check: PhotoCheck | None = None,
         open_photo: Callable[[bytes], Photo] = open_photo,
     ) -> None:
-        """Without `safety` every photo is taken, whatever it shows.
+        """Without `safety` every photo is taken, whatever it shows; without `photo_check` every drawing is, too.
 
         Photos are opened in this process, unless `open_photo` is `core.photo_processes.PhotoProcesses().open`.
         """
@@ -141,6 +144,7 @@ class ChildPipeline:
         self.engine = engine
         self.estimator = Eye(engine, models.age_head)
         self.safety = safety
+        self.photo_check = photo_check
         self.open_photo = open_photo
         self.threads = torch.get_num_threads()
         self.generator_version = generator_version
@@ -155,12 +159,14 @@ class ChildPipeline:
         *,
         threads: int | None = None,
         nsfw_limit: float | None = None,
+        photo_limit: float | None = None,
         open_photo: Callable[[bytes], Photo] = open_photo,
         engine: str = "auto",
     ) -> ChildPipeline:
         """Load everything once; `threads` limits torch's threads for the whole process.
 
-        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `engine` is one of
+        `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `photo_limit` is
+        that above which a face counts as drawn, carved or rendered (see `core.photo_check`). `engine` is one of
         `core.engines.choice.ENGINES`. MissingWeights names the first that lacks.
         """
         if threads is not None:
@@ -175,6 +181,7 @@ class ChildPipeline:
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
             safety=None if nsfw_limit is None else SafetyCheck(running.indecency, nsfw_limit),
+            photo_check=None if photo_limit is None else PhotoCheck.load(SHIPPED, photo_limit),
             open_photo=open_photo,
         )
 
@@ -188,8 +195,11 @@ class ChildPipeline:
 
     # ---- a parent's photo → a latent -------------------------------------------------------------------------
 
-    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
-        """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`."""
+    def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
+        """A photo as it was received → its latent. `face` chooses one of the boxes of an earlier `SeveralFaces`.
+
+        With `drawings` a face is taken that no photograph shows, as well.
+        """
         watch = Stopwatch()
         opened = self.open_photo(photo)
         watch.lap("open")
@@ -198,20 +208,22 @@ class ChildPipeline:
         aligned = align_face(opened.rgb, found)
         watch.lap("align")
         picture = to_tensor(aligned.rgb)
+        seen, pooled = self.estimator.examine(picture)
+        if self.photo_check is not None and not drawings:
+            self.photo_check.require(aligned.rgb, pooled)
+        watch.lap("estimate")
         w = self.engine.encode(picture)
         watch.lap("encode")
         wanted = self.second_look.looks(picture)
         w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
-        seen = self.estimator.estimate(picture)
-        watch.lap("estimate")
         return Parent(
             latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
             sex="male" if seen.male >= 0.5 else "female",
             sex_confidence=max(seen.male, 1 - seen.male),
             age=seen.age,
             crop=aligned.rgb,
-            warnings=list(aligned.warnings),
+            warnings=[*aligned.warnings, *(["incomplete"] if opened.lacks else [])],
             timings_ms=watch.laps,
             age_error=seen.error,
         )
@@ -221,7 +233,13 @@ class ChildPipeline:
         with ThreadPoolExecutor(1) as beside:
             checked = None if self.safety is None else beside.submit(self.safety.require, opened.rgb)
             try:
-                return self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+                found = self.models.finder.one_face(opened.rgb, choice=face, shrunk=opened.shrunk)
+                require_whole_face(opened, found)
+                return found
+            except NoFace as error:
+                if opened.lacks:  # it may be on the part that is missing
+                    raise DamagedPhoto(format=opened.format) from error
+                raise
             finally:
                 if checked is not None:
                     checked.result()

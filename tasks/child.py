@@ -68,7 +68,7 @@ def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
         if latent is None:
             if keep_crop is None:
                 keep_crop = wants_refinement(workshop, job)
-            latent = parents.encode(workshop, photo, keep_crop=keep_crop)
+            latent = parents.encode(workshop, photo, keep_crop=keep_crop, drawings=True)
         latents.append(latent)
     return latents
 
@@ -81,7 +81,9 @@ def _refined(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
         latent = parents.cached(workshop, photo, "refined")
         metering.looked_up("refined", latent)
         if latent is None:
-            start = parents.cached(workshop, photo, "fast") or parents.encode(workshop, photo, keep_crop=True)
+            start = parents.cached(workshop, photo, "fast") or parents.encode(
+                workshop, photo, keep_crop=True, drawings=True
+            )
             photo = _photo(workshop, photo.id)
             latent = parents.refine(workshop, photo, start, progress, reporter.cancelled)
         latents.append(latent)

@@ -18,6 +18,8 @@ class TaskConfig:
     refine_seconds: float = 12.0
     youngest_parent: float = 18.0
     """Years; a parent who looks clearly younger is refused. 0: nobody is."""
+    drawings: bool = True
+    """Whether a drawing may be a parent if its sender says so."""
     corner_mark: bool = True
     """Whether pictures bear a small, visible "AI"."""
     ttl_latent: timedelta = timedelta(days=30)

@@ -23,7 +23,8 @@ def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
     found = None if photo.sex is None else parents.cached(workshop, photo, "fast")
     metering.looked_up("fast", found)
     if found is None:
-        parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job))
+        drawings = bool(job.wish.get("drawings"))
+        parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job), drawings=drawings)
     with workshop.store.unit() as unit:
         finished = unit.jobs.finish(job.id, facts_of(unit, photo.id))
         if finished:

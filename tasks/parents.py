@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from core.errors import InputError, SeveralFaces
+from core.errors import InputError, NotAPhoto, SeveralFaces
 from core.under_age import require_grown_up
 from storage.records import Photo, Quality
 from storage.unit import Unit
@@ -40,11 +40,12 @@ def best_cached(workshop: Workshop, photo: Photo) -> Latent | None:
     return found
 
 
-def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
+def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool, drawings: bool = False) -> Latent:
     """Encode a photo and, in one transaction, store its latent and let the photo go.
 
     With `keep_crop` the aligned face of 256 pixels takes the photo's place until it is refined (unless the same photo
-    was refined before). A photo that cannot be used is deleted at once; one with several faces waits for a choice.
+    was refined before). A photo that cannot be used is deleted at once; one with several faces waits for a choice, and
+    so does a drawing where it may be used all the same (`drawings`: it shall be).
     Raises PhotoGone, UnderAge, and what `Pipeline.encode` raises.
     """
     keep_crop = keep_crop and cached(workshop, photo, "refined") is None
@@ -53,8 +54,13 @@ def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool) -> Latent:
     # Of a crop only the face is left (the encoder changed since): there is one face, whatever was chosen before.
     face = None if photo.kind == "crop" else photo.face
     try:
-        parent = workshop.pipeline().encode(data, face=face)
+        parent = workshop.pipeline().encode(data, face=face, drawings=drawings)
         require_grown_up(parent.age, parent.age_error, youngest=workshop.config.youngest_parent)
+    except NotAPhoto as answer:
+        if not workshop.config.drawings:
+            _forget(workshop, photo)
+            raise
+        raise NotAPhoto(score=answer.score, limit=answer.limit, anyway=True) from answer
     except InputError as answer:
         if not isinstance(answer, SeveralFaces):
             _forget(workshop, photo)

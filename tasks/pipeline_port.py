@@ -28,8 +28,11 @@ class Pipeline(Protocol):
         """Part of the key under which latents are kept: another encoder's latents are not ours."""
         ...
 
-    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
-        """Raises PhotoError or FaceError; `face` is an index into the boxes of SeveralFaces."""
+    def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
+        """Raises PhotoError or FaceError; `face` is an index into the boxes of SeveralFaces.
+
+        `drawings`: take what is no photograph as well, instead of raising NotAPhoto.
+        """
         ...
 
     def average(self, photos: Sequence[Parent]) -> Parent:

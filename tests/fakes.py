@@ -58,10 +58,13 @@ class FakePipeline:
     refining: threading.Event = field(default_factory=threading.Event)
     parent_age: tuple[float, float] = (31.0, 0.0)
     """What every parent is taken for, with its standard error."""
+    drawings: list[bool] = field(default_factory=list)
+    """Whether each `encode` was to take drawings."""
     never_done: bool = False
     """`refine` goes on until it is cancelled."""
 
-    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
+    def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
+        self.drawings.append(drawings)
         self._called("encode")
         if not photo.startswith(b"photo of ") or photo == NOT_A_FACE:
             raise NoFace()

@@ -70,6 +70,30 @@ def preview(
     typer.echo(out)
 
 
+@app.command("photo-check", epilog="Example: childface train photo-check --photos faces --out runs/photo-check")
+def photo_check(
+    photos: Annotated[list[Path], typer.Option(help="Folder of FFHQ-aligned faces; may be repeated.")],
+    most: Annotated[int, typer.Option(min=12, help="Of each folder at most so many.")] = 500,
+    seed: Annotated[int, typer.Option()] = 1,
+    out: Out = Path("runs/photo-check"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the check that tells photographs from drawings, renders, statues and dolls."""
+    from core.identity import load_identity
+    from core.loading import save_weights
+    from core.photo_check import PHOTO_CHECK_FILE, PHOTO_LIMIT
+    from training.photo_check import examples, photo_files, score, train
+
+    use_threads(threads)
+    known = examples(load_identity(weights), photo_files(photos, most=most, seed=seed), seed=seed)
+    network = train(known, seed=seed)
+    out.mkdir(parents=True, exist_ok=True)
+    save_weights(network, out / PHOTO_CHECK_FILE)
+    held_back = score(network, known, limit=PHOTO_LIMIT)
+    typer.echo(f"drawings refused: {held_back.drawings_refused:.1%}, photos refused: {held_back.photos_refused:.1%}")
+
+
 @app.command(epilog="Example: childface train encoder --drawn runs/drawn --photos faces --out runs/encoder")
 def encoder(
     drawn: Drawn,

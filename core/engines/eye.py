@@ -39,6 +39,11 @@ class Eye:
         descriptor, years = self._read(looked)
         return Sight(age=years.age, male=years.male, descriptor=descriptor[0], skin=skin_of_cheeks(looked.cheeks[0]))
 
+    def examine(self, face: Tensor) -> tuple[AgeEstimate, Tensor]:
+        """The age of an aligned face (1, 3, H, H), and the pooled features (2, F) of it and of its mirror image."""
+        judged = self.engine.judge(both_chips(face))
+        return read_age(self.head, judged.pooled), judged.pooled
+
     def estimate(self, face: Tensor) -> AgeEstimate:
         """The age of an aligned face (1, 3, H, H)."""
         return self.look(face)[1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bots.events import DataDeleted, DrawingFailed, OtherMessage, TextSaid
+from bots.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
 from bots.state import State, state_from_json
 from bots.steps import (
     CancelDrawing,
@@ -21,7 +21,7 @@ from bots.steps import (
     SplitPhoto,
 )
 from bots.turn import Habits
-from tests.bots.story import Story
+from tests.bots.story import OWNER, Story
 
 # Two photos
 
@@ -150,6 +150,41 @@ def test_the_same_photo_twice_is_noticed_and_not_used_for_both() -> None:
     assert story.keys == ["same_photo"]
     assert story.deeds(ForgetPhotos) == [ForgetPhotos((second,))]
     assert len(story.state.photos) == 1
+
+
+def test_the_same_photo_of_several_people_serves_for_the_other_parent() -> None:
+    story = Story()
+    mom = story.photo("mom", sha="x")
+    story.refused(mom, "several_faces", boxes=BOXES)
+    story.press("face", "1")
+    dad = story.photo("dad", sha="x")
+    assert story.state.dad is not None and story.state.dad.photo_id == dad
+    story.refused(dad, "several_faces", boxes=BOXES)
+    assert [button.value for _, button in story._buttons()] == ["0", "2"]
+    story.say("2")
+    assert story.keys == ["same_face"]
+    story.say("3")
+    assert story.keys == ["face_taken"]
+    assert ChooseFace(dad, 2) in story.steps
+
+
+def test_of_two_people_on_one_photo_the_other_one_is_the_other_parent_without_asking() -> None:
+    story = Story()
+    mom = story.photo("mom", sha="x")
+    story.refused(mom, "several_faces", boxes=BOXES[:2])
+    story.press("face", "0")
+    dad = story.photo("dad", sha="x")
+    story.refused(dad, "several_faces", boxes=BOXES[:2])
+    assert story.deeds(ChooseFace) == [ChooseFace(dad, 1)]
+    assert story.deeds(QueueEncode) == [QueueEncode(dad, story.state.dad.message_id if story.state.dad else None)]
+
+
+def test_the_same_photo_is_no_second_one_while_its_face_is_being_chosen() -> None:
+    story = Story()
+    first = story.photo(sha="x")
+    story.refused(first, "several_faces", boxes=BOXES)
+    story.photo(sha="x")
+    assert story.keys == ["same_photo"]
 
 
 def test_an_album_of_three_uses_the_first_two_and_says_so() -> None:
@@ -805,3 +840,46 @@ def test_a_second_press_on_that_is_wrong_is_stale() -> None:
     story.steps = asked
     story.press("age_is_wrong")
     assert story.keys == ["stale_button"]
+
+
+# Drawings
+
+
+def test_a_drawing_is_refused_and_used_all_the_same_if_its_sender_wants_that() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    assert story.keys == ["refused_not_a_photo"]
+    assert story.deeds(ForgetPhotos) == []
+    story.press("drawing", "use")
+    assert story.deeds(QueueEncode) == [QueueEncode(photo, "m1", drawings=True)]
+    story.encoded(photo)
+    assert story.state.mom is not None and story.state.mom.status == "ready"
+
+
+def test_a_drawing_that_may_not_be_used_leaves_the_round_with_a_sentence() -> None:
+    story = Story()
+    photo = story.photo()
+    story.refused(photo, "not_a_photo", score=0.9, limit=0.5, anyway=False)
+    assert story.keys == ["refused_not_a_photo"]
+    assert story._buttons() == []
+    assert story.deeds(ForgetPhotos) == [ForgetPhotos((photo,))]
+    assert story.state.photos == ()
+
+
+def test_another_photo_takes_the_place_of_a_drawing() -> None:
+    story = Story()
+    drawing = story.photo("dad")
+    story.refused(drawing, "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    photo = story.photo()
+    assert ForgetPhotos((drawing,)) in story.steps
+    assert story.state.dad is not None and story.state.dad.photo_id == photo
+    assert story.state.questions == ()
+
+
+def test_a_drawing_as_profile_photo_is_not_asked_about() -> None:
+    story = Story(group=True)
+    photo = NewPhoto("p1", "x", OWNER, "m1", "mom", name="Anna")
+    story.hear(PhotosReceived((photo,)))
+    story.refused("p1", "not_a_photo", score=0.9, limit=0.5, anyway=True)
+    assert story.keys == ["couple_photo_unusable"]

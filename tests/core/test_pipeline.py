@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import Cancelled, LatentMismatch, MissingWeights, NoFace, SettingError
+from core.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
 from core.models import Models
 from core.pictures import encode_picture
 from core.pipeline import ChildPipeline, Parent
@@ -42,7 +42,22 @@ def test_a_photo_tells_sex_and_age_and_gives_a_latent(mom: Parent, dad: Parent) 
     assert 18 < mom.age < 50
     assert mom.crop.shape == (256, 256, 3)
     assert mom.crop.dtype == np.uint8
-    assert list(mom.timings_ms) == ["open", "detect", "align", "encode", "second_look", "estimate"]
+    assert list(mom.timings_ms) == ["open", "detect", "align", "estimate", "encode", "second_look"]
+
+
+def test_a_photo_that_ends_below_the_face_is_used_with_a_warning_and_one_cut_through_it_is_not(
+    pipeline: ChildPipeline,
+) -> None:
+    with Image.open(EXAMPLES / "mom.jpg") as photo:
+        below = Image.new("RGB", (photo.width, 2 * photo.height), (90, 120, 140))
+        below.paste(photo)
+    whole = encode_picture(np.asarray(below), kind="jpeg")
+    assert "incomplete" not in pipeline.encode(whole).warnings
+    assert "incomplete" in pipeline.encode(whole[:-200]).warnings  # of the plain part below
+    with Image.open(EXAMPLES / "mom.jpg") as photo:
+        portrait = encode_picture(np.asarray(photo.convert("RGB")), kind="jpeg")
+    with pytest.raises(DamagedPhoto):
+        pipeline.encode(portrait[: len(portrait) * 7 // 10])
 
 
 def test_the_reconstruction_is_nearer_to_its_photo_than_to_the_other_parent(

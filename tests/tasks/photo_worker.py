@@ -25,7 +25,7 @@ class OpensPhotos(FakePipeline):
         super().__init__()
         self._processes = PhotoProcesses(1, seconds=3.0, program=(sys.executable, "-I", str(BAD_HELPER)))
 
-    def encode(self, photo: bytes, *, face: int | None = None) -> Parent:
+    def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
         opened = self._processes.open(photo)
         return super().encode(f"photo of mom {opened.sha256}".encode(), face=face)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import SeveralFaces, UnsafePhoto
+from core.errors import NotAPhoto, SeveralFaces, UnsafePhoto
 from tasks.child import make_child
 from tasks.encode import encode_photo
 from tests.fakes import NOT_A_FACE, photo_of
@@ -112,6 +112,32 @@ def test_an_indecent_photo_is_an_answer_and_nothing_of_it_is_kept(bench: Bench) 
     assert encode_photo(bench.workshop, job.id) is None
 
     assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "unsafe_photo")
+    assert (bench.blobs(), bench.photo(photo.id).kind) == (0, "gone")
+
+
+def test_a_drawing_waits_for_its_sender_where_it_may_be_used(bench: Bench) -> None:
+    user = bench.user(refine=False)
+    photo = bench.add_photo(user, photo_of("mom"))
+    bench.pipeline.raises["encode"] = [NotAPhoto(score=0.9, limit=0.5)]
+    job = bench.add_job("encode", user, photo_id=photo.id)
+    encode_photo(bench.workshop, job.id)
+    assert bench.job(job).error_facts == {"score": 0.9, "limit": 0.5, "anyway": True}
+    assert bench.photo(photo.id).kind == "original"
+
+    again = bench.add_job("encode", user, photo_id=photo.id, wish={"drawings": True})
+    encode_photo(bench.workshop, again.id)
+    assert bench.job(again).state == "done"
+    assert bench.pipeline.drawings == [False, True]
+
+
+def test_nothing_is_kept_of_a_drawing_where_it_may_not_be_used(bench: Bench) -> None:
+    workshop = replace(bench.workshop, config=replace(bench.workshop.config, drawings=False))
+    user = bench.user(refine=False)
+    photo = bench.add_photo(user, photo_of("mom"))
+    bench.pipeline.raises["encode"] = [NotAPhoto(score=0.9, limit=0.5)]
+    job = bench.add_job("encode", user, photo_id=photo.id)
+    encode_photo(workshop, job.id)
+    assert bench.job(job).error_facts["anyway"] is False
     assert (bench.blobs(), bench.photo(photo.id).kind) == (0, "gone")
 
 
