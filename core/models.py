@@ -28,6 +28,7 @@ from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generato
 from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
+from core.naturalness import NaturalPrior, load_naturalness
 from core.preview import PreviewGenerator, load_preview
 from core.resemblance import TakesAfter, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
@@ -122,6 +123,11 @@ class Models:
         return load_headwear(self.shipped)
 
     @loaded
+    def naturalness(self) -> NaturalPrior:
+        """The prior of natural latents."""
+        return load_naturalness(self.shipped)
+
+    @loaded
     def takes_after(self) -> TakesAfter:
         """That children look like their parents."""
         return TakesAfter(load_resemblance(self.shipped), self.ageing, self.directions)
@@ -129,7 +135,9 @@ class Models:
     @loaded
     def corrector(self) -> Corrector:
         """What corrects drawings."""
-        return Corrector(load_correction(self.shipped), self.takes_after.model, self.ageing, self.directions)
+        return Corrector(
+            load_correction(self.shipped), self.takes_after.model, self.ageing, self.directions, self.naturalness
+        )
 
     @loaded
     def safety(self) -> SafetyNetwork | None:

@@ -59,6 +59,9 @@ TRUNCATION = 0.95
 """A child is drawn a little nearer to the mean than its genes say: what the encoder got wrong shows less."""
 
 
+YOUNG_ADULT = 25.0
+"""Years to which older parents are brought before they are mixed."""
+
 ENCODING_FILES = (ENCODER_FILE, SECOND_LOOK_FILE)
 """The weights that a parent's latent depends on: their hashes stand on it."""
 
@@ -389,29 +392,37 @@ class ChildPipeline:
     def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
         """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
         directions, mean = self.models.directions, self.models.w_mean
-        calm_mom, calm_dad = (
-            directions.without_the_moment(parent.require(self.generator_version).tensor()) for parent in (mom, dad)
-        )
+        calm_mom, calm_dad = (self.young_and_calm(parent) for parent in (mom, dad))
         genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, dominant=dominance(calm_mom, calm_dad, directions))
         mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
         # Pieces of two calm faces may add up to half a pair of glasses.
         mixed = directions.without_the_moment(mixed)
-        return mean + TRUNCATION * (mixed - mean), genes
+        return self.models.naturalness.restrain(mean + TRUNCATION * (mixed - mean)), genes
 
     @torch.no_grad()
-    def takes_after(self, w: Tensor, own: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
-        """W+ (1, L, D) of somebody at an age and of a sex, bare-headed, who shows what is `own` (128,).
+    def young_and_calm(self, parent: Latent) -> Tensor:
+        """A parent's latent (1, L, D) without the moment of the photo, at YOUNG_ADULT years if older, bare-headed.
 
-        The person is changed for the face at that age and sex. `aim`: see `Ager.solve`.
+        What is inherited is bone and pigment: neither grey hair and wrinkles nor a hat, glasses, make-up or a smile.
         """
+        w = self.models.naturalness.restrain(
+            self.models.directions.without_the_moment(parent.require(self.generator_version).tensor())
+        )
+        age, male = self.models.ageing.read(w)
+        if age.item() > YOUNG_ADULT:
+            w = self.ager.solve(w, age=YOUNG_ADULT, male=male.item() > 0, aim=YOUNG_ADULT)
+        return w + self.models.headwear.taking_off(w)
+
+    @torch.no_grad()
+    def aged(self, w: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
+        """W+ (1, L, D) of somebody at an age and of a sex, bare-headed and natural. `aim`: see `Ager.solve`."""
         aged = self.ager.solve(w, age=age, male=male, aim=aim)
-        step = self.models.takes_after.step(aged, own, age=age, male=male)
-        w = w + step + self.models.headwear.taking_off(aged + step)
-        return self.ager.solve(w, age=age, male=male, aim=aim)
+        bare = w + self.models.headwear.taking_off(aged)
+        return self.models.naturalness.restrain(self.ager.solve(bare, age=age, male=male, aim=aim))
 
     def at_age(self, child: Born, *, age: float, male: bool) -> Tensor:
         """A child at an age and of a sex, (1, L, D): solved for, then corrected by looks at previews."""
-        aged = self.takes_after(child.latent, child.own, age=age, male=male)
+        aged = self.aged(child.latent, age=age, male=male)
         return self.models.corrector.correct(
             aged, own=child.own, age=age, male=male, skin=child.skin, see=self.estimator.see
         )

@@ -116,7 +116,7 @@ class Nursery:
         young = self.chance.random() < self.settings.young
         age = float(self.chance.uniform(0.5, 18) if young else self.chance.uniform(18, self.settings.oldest))
         male = bool(self.chance.random() < 0.5)
-        aged = self.pipeline.takes_after(born.latent, born.own, age=age, male=male)
+        aged = self.pipeline.aged(born.latent, age=age, male=male)
         return Children(
             latent=aged,
             goal=Goal.of_one(born.own, age=age, male=male, skin=born.skin),
@@ -231,7 +231,7 @@ class Teacher:
         for look in range(1, self.settings.looks + 1):
             latent, shown = self.corrector.painted(latent, shown, goal)
             along = self.corrector.along(latent, shown, goal)
-            moved = latent + self.corrector.spread(along)
+            moved = self.corrector.moved(latent, along)
             views = [_View(self, one(first, row), one(children, row)) for row in range(len(latent))]
             _, slopes = self.gradients(moved, views)
             hats = F.relu(self.pipeline.models.headwear.read(moved) - SURELY_BARE).square().sum()
@@ -264,7 +264,7 @@ class Teacher:
                 unlikely = unlikeliness(shown, child, self.settings.kinship_sharp)
                 found.setdefault(f"check_kinship_{look}", []).append(unlikely.item())
                 latent, shown = corrector.painted(latent, shown, goal)
-                latent = latent + corrector.step(latent, shown, goal)
+                latent = corrector.moved(latent, corrector.along(latent, shown, goal))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
@@ -304,7 +304,9 @@ def train_correction(
         model.load_state_dict(begin.state_dict())
 
     def corrector_of(network: nn.Module) -> Corrector:
-        return Corrector(cast(Correction, network), models.takes_after.model, models.ageing, models.directions)
+        return Corrector(
+            cast(Correction, network), models.takes_after.model, models.ageing, models.directions, models.naturalness
+        )
 
     teacher = Teacher(corrector_of(model), pipeline, settings, compiled=compiled)
     optimiser = torch.optim.AdamW(
