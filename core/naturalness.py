@@ -1,10 +1,10 @@
 """A prior of natural latents: which style inputs the generator's own mapping network could have produced.
 
 W is not Gaussian, but what enters its last leaky ReLU nearly is: undo that nonlinearity and whiten, and draws of W are
-standard normal in every coordinate. That space is P_N (Zhu et al. 2020, "Improved StyleGAN Embedding: Where are the Good
-Latents?"), and a latent of W+ has one point in it for every style input. Natural latents lie near the origin; a latent
-that an optimisation or a correction network pushed too far lies outside, most of all along the weak directions, where it
-buys likeness with burnt colours, torn backgrounds and grown-up features.
+standard normal in every coordinate. That space is P_N (Zhu et al. 2020, "Improved StyleGAN Embedding: Where are the
+Good Latents?"), and a latent of W+ has one point in it for every style input. Natural latents lie near the origin; a
+latent that an optimisation or a correction network pushed too far lies outside, most of all along the weak directions,
+where it buys likeness with burnt colours, torn backgrounds and grown-up features.
 """
 
 from __future__ import annotations

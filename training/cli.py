@@ -291,24 +291,35 @@ def age_estimator(
 def ageing(
     drawn: Drawn,
     age: Annotated[Path | None, typer.Option(help="Folder of the age estimator; default: the shipped one.")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="Folder of FFHQ-aligned photos with labels.csv (file, true age, sex).", exists=True),
+    ] = None,
     check: Annotated[int, typer.Option(min=0, help="Move so many held-back faces through ages, and judge them.")] = 20,
     out: Out = Path("runs/ageing"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Fit the age and sex model on drawn pairs, labelled by our own estimator; ends with a report in log.jsonl."""
+    """Fit the age and sex model on drawn pairs, labelled by our own estimator, and on people of known age.
+
+    Ends with a report in log.jsonl.
+    """
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.identity import load_identity
     from core.loading import SHIPPED
+    from core.pipeline import ChildPipeline
     from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
+    from training.encoded import encode_photos
 
     use_threads(threads)
     pairs = DrawnPairs.open(drawn)
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     generator = load_generator(weights)
-    model = train_ageing(generator, pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
+    labels = label_pairs(pairs, estimator, out / "labels.npz")
+    photos = None if people is None else encode_photos(ChildPipeline.load(weights), people, out / "people.npz")
+    model = train_ageing(generator, pairs, labels, out, photos=photos)
     if check:
         check_moves(model, generator, estimator, pairs, out, count=check)
     typer.echo(out)

@@ -1,4 +1,4 @@
-"""Fits the prior of natural latents (`core.naturalness`) on draws of the mapping network: no data, no person's photo."""
+"""Fits the prior of natural latents (`core.naturalness`) on draws of the mapping network. No photo is needed."""
 
 from __future__ import annotations
 
