@@ -80,15 +80,23 @@ class AgeHead(CalibratedYears):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, *, hidden: int = 192, members: int = 5) -> None:
+    def __init__(
+        self,
+        *,
+        hidden: int = 192,
+        members: int = 5,
+        sizes: Sequence[int] = SIZES,
+        ranks: Sequence[int] = RANKS,
+    ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(FEATURES))
-        self.register_buffer("scale", torch.ones(FEATURES))
-        self.reduce = nn.ModuleList(nn.Linear(size, rank, bias=False) for size, rank in zip(SIZES, RANKS, strict=True))
+        self.sizes = list(sizes)
+        self.register_buffer("mean", torch.zeros(sum(sizes)))
+        self.register_buffer("scale", torch.ones(sum(sizes)))
+        self.reduce = nn.ModuleList(nn.Linear(size, rank, bias=False) for size, rank in zip(sizes, ranks, strict=True))
         self.members = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.4),
-                nn.Linear(sum(RANKS), hidden),
+                nn.Linear(sum(ranks), hidden),
                 nn.GELU(),
                 nn.Dropout(0.4),
                 nn.Linear(hidden, 64),
@@ -106,7 +114,7 @@ class AgeHead(CalibratedYears):
 
     def reduced(self, features: Tensor) -> Tensor:
         """Pooled features (B, F) → what the members read, (B, R)."""
-        parts = ((features - self.mean) * self.scale).split(SIZES, dim=1)
+        parts = ((features - self.mean) * self.scale).split(self.sizes, dim=1)
         return torch.cat([reduce(part) for reduce, part in zip(self.reduce, parts, strict=True)], dim=1)
 
 

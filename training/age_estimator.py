@@ -19,8 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.age_estimate import AGE_FILE, SIZES, YEARS, AgeHead, pooled_features
-from core.identity import IdentityNetwork
+from core.age_estimate import AGE_FILE, YEARS, AgeHead
 from core.loading import save_weights
 from training.age_calibration import BANDS, fit_calibration
 from training.age_faces import AgedFace, FaceReader, Part
@@ -98,11 +97,14 @@ class LabelledFaces:
 def read_faces(
     faces: Sequence[AgedFace],
     reader: FaceReader,
-    network: IdentityNetwork,
+    describe: Callable[[Tensor], Tensor],
     cache: Path,
     report: Callable[[int, int], None] | None = None,
 ) -> LabelledFaces:
-    """Open every face, compute its features, and keep them in `cache` for the next run on the same faces."""
+    """Open every face, compute its features, and keep them in `cache` for the next run on the same faces.
+
+    `describe`: faces (B, 3, H, H) in [-1, 1] → features (B, F).
+    """
     names = np.array([f"{face.source}/{face.path.name}" for face in faces])
     if not _holds(cache, names):
         features = []
@@ -110,7 +112,7 @@ def read_faces(
         for index, aged in enumerate(faces):
             face = torch.from_numpy(reader.read(aged)).permute(2, 0, 1).float() / 127.5 - 1
             views = torch.stack([face, *(spoil(face, rng=rng).flip(2) for _ in range(SPOILT))])
-            features.append(pooled_features(network, views).half().numpy())
+            features.append(describe(views).half().numpy())
             if report is not None:
                 report(index + 1, len(faces))
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -127,15 +129,25 @@ def _holds(cache: Path, names: np.ndarray) -> bool:
         return np.array_equal(arrays["names"], names)
 
 
-def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = AgeSettings()) -> AgeHead:
-    """Train on faces that teach, score those that report, leave `age_estimate.safetensors` and a log in `folder`."""
+def train_age_head(
+    faces: LabelledFaces,
+    folder: Path,
+    settings: AgeSettings = AgeSettings(),
+    *,
+    head: AgeHead | None = None,
+    file: str = AGE_FILE,
+) -> AgeHead:
+    """Train on faces that teach, score those that report, leave the weights (`file`) and a log in `folder`.
+
+    `head`: an untrained one for other features than those of `core.age_estimate`.
+    """
     torch.manual_seed(settings.seed)
     log = TrainingLog(
         folder, settings={**asdict(settings), "source_weights": dict(settings.source_weights)}, every=1000
     )
     rows = faces.labels.rows("teach")
     features, labels = faces.features[rows], faces.labels.pick(rows)
-    head = AgeHead()
+    head = AgeHead() if head is None else head
     describe_features(head, features)
     with torch.inference_mode():
         reduced = torch.stack([head.reduced(view) for view in features.unbind(1)], dim=1)
@@ -155,7 +167,7 @@ def train_age_head(faces: LabelledFaces, folder: Path, settings: AgeSettings = A
     rows = faces.labels.rows("report")
     with torch.inference_mode():
         log_scores(log, settings.epochs, head(faces.features[rows, 0]), faces.labels.pick(rows))
-    save_weights(head, folder / AGE_FILE)
+    save_weights(head, folder / file)
     return head
 
 
@@ -178,7 +190,7 @@ def describe_features(head: AgeHead, features: Tensor) -> None:
     flat = features.flatten(0, 1)
     head.mean.copy_(flat.mean(dim=0))
     head.scale.copy_(1 / (flat.std(dim=0) + 1e-3))
-    parts = ((flat - head.mean) * head.scale).split(SIZES, dim=1)
+    parts = ((flat - head.mean) * head.scale).split(head.sizes, dim=1)
     for module, part in zip(head.reduce, parts, strict=True):
         reduce = cast(nn.Linear, module)
         strength, directions = torch.linalg.eigh(part.T @ part / len(part))

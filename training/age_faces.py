@@ -34,6 +34,10 @@ Points = tuple[float, ...]
 TEACH, STOP = 60, 75
 """Per cent of all names: below the first they teach, up to the second they choose checkpoints, above they report."""
 
+KEPT_TO = 40.0
+"""Years up to which a face keeps its age when it is encoded and drawn again; the old come out decades younger, seen on
+sheets of them, so that of those only a band from here on is taken to be known."""
+
 OLDEST_OF_BAND = 80.0
 """Years at which the open band ("70+") is taken to end."""
 
@@ -115,7 +119,8 @@ def redrawn_faces(photos: Sequence[AgedFace], folder: Path) -> list[AgedFace]:
     for photo in photos:
         for path in (folder / photo.source / f"{photo.path.stem}.jpg", folder / f"{photo.path.stem}.jpg"):
             if path.is_file():
-                faces.append(replace(photo, path=path, source=f"{photo.source}-redrawn", frame="ffhq", points=()))
+                source, low = f"{photo.source}-redrawn", min(photo.low, KEPT_TO)
+                faces.append(replace(photo, path=path, source=source, low=low, frame="ffhq", points=()))
                 break
     return faces
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -281,13 +282,15 @@ def age_estimator(
     threads: Threads = 0,
 ) -> None:
     """Train the age estimator on faces whose age is known; logs its errors by age band on faces that taught nothing."""
+    from core.age_estimate import pooled_features
     from core.identity import load_identity
     from training.age_estimator import AgeSettings, read_faces, train_age_head
     from training.age_faces import FaceReader, gather_faces
 
     use_threads(threads)
     known = [face for face in gather_faces(faces, people, redrawn) if face.source != "ffhq"]
-    data = read_faces(known, FaceReader(weights), load_identity(weights), out / "features.npz")
+    network = load_identity(weights)
+    data = read_faces(known, FaceReader(weights), partial(pooled_features, network), out / "features.npz")
     train_age_head(data, out, AgeSettings(epochs=epochs))
     typer.echo(out)
 
