@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from training import cli_reports
-from training.options import DEFAULT_WEIGHTS, Threads, Weights, use_threads
+from training.options import DEFAULT_WEIGHTS, People, Redrawn, Threads, Weights, use_threads
 
 app = typer.Typer(no_args_is_help=True, help="Train the weights that come with the program.", rich_markup_mode=None)
 
@@ -268,22 +269,55 @@ def correction(
     typer.echo(out)
 
 
-@app.command(epilog="Example: childface train age-estimator --faces utkface --out runs/age")
+@app.command(epilog="Example: childface train age-estimator --faces utkface --people people --redrawn runs/redrawn")
 def age_estimator(
-    faces: Annotated[Path, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)],
+    faces: Annotated[
+        Path | None, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)
+    ] = None,
+    people: People = None,
+    redrawn: Redrawn = None,
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     out: Out = Path("runs/age"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Train the age estimator on faces whose true age is known; prints its errors by age band on a held-back tenth."""
+    """Train the age estimator on faces whose age is known; logs its errors by age band on faces that taught nothing."""
+    from core.age_estimate import pooled_features
     from core.identity import load_identity
     from training.age_estimator import AgeSettings, read_faces, train_age_head
-    from training.tight import TightAligner
+    from training.age_faces import FaceReader, gather_faces
 
     use_threads(threads)
-    data = read_faces(faces, TightAligner(weights), load_identity(weights), out / "features.npz")
+    known = [face for face in gather_faces(faces, people, redrawn) if face.source != "ffhq"]
+    network = load_identity(weights)
+    data = read_faces(known, FaceReader(weights), partial(pooled_features, network), out / "features.npz")
     train_age_head(data, out, AgeSettings(epochs=epochs))
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train whole-head --people people --redrawn runs/redrawn --start lite0.pth")
+def whole_head(
+    start: Annotated[
+        Path, typer.Option(help="EfficientNet-Lite0's file to begin with (docs/training.md).", exists=True)
+    ],
+    faces: Annotated[
+        Path | None, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)
+    ] = None,
+    people: People = None,
+    redrawn: Redrawn = None,
+    steps: Annotated[int, typer.Option(min=1)] = 1200,
+    seed: Annotated[int, typer.Option(help="Of the order and the damage in which pictures are seen.")] = 5,
+    out: Out = Path("runs/whole-head"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the second opinion on age, by the whole head; logs its errors by age band on faces that taught nothing."""
+    from training.age_faces import FaceReader, gather_faces
+    from training.whole_head import WholeHeadSettings, read_heads, start_network, train_whole_head
+
+    use_threads(threads)
+    heads = read_heads(gather_faces(faces, people, redrawn), FaceReader(weights), out / "heads.npz")
+    train_whole_head(start_network(start), heads, out, WholeHeadSettings(steps=steps, seed=seed))
     typer.echo(out)
 
 
