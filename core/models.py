@@ -32,6 +32,7 @@ from core.preview import PreviewGenerator, load_preview
 from core.resemblance import TakesAfter, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
+from core.whole_head import WholeHeadEstimator
 
 FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS_FILE: LANDMARKS_FILE}
 """What set-up fetched, by the name that MissingWeights gives it."""
@@ -105,6 +106,11 @@ class Models:
         head = AgeHead()
         load_weights(head, self.shipped / AGE_FILE)
         return head.eval().requires_grad_(False)
+
+    @loaded
+    def whole_head(self) -> WholeHeadEstimator:
+        """The second opinion on age."""
+        return WholeHeadEstimator.load(self.shipped)
 
     @loaded
     def ageing(self) -> AgeModel:

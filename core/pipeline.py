@@ -50,6 +50,7 @@ from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
+from core.under_age import combine
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]
@@ -81,7 +82,7 @@ class Parent:
     warnings: list[str]
     timings_ms: dict[str, float]
     age_error: float = 0.0
-    """Standard error of `age` in years, as the estimator sees itself."""
+    """Standard error of `age` in years, as the two estimators see themselves and each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +203,7 @@ class ChildPipeline:
         wanted = self.second_look.looks(picture)
         w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
-        seen = self.estimator.estimate(picture)
+        seen = combine(self.estimator.estimate(picture), self.models.whole_head.estimate(picture))
         watch.lap("estimate")
         return Parent(
             latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
