@@ -33,7 +33,7 @@ from core.preview import PreviewGenerator, load_preview
 from core.resemblance import TakesAfter, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
-from core.whole_head import WholeHeadEstimator, WholeHeadNetwork
+from core.whole_head import WholeHeadEstimator
 
 FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS_FILE: LANDMARKS_FILE}
 """What set-up fetched, by the name that MissingWeights gives it."""
@@ -109,9 +109,9 @@ class Models:
         return head.eval().requires_grad_(False)
 
     @loaded
-    def whole_head(self) -> WholeHeadNetwork:
-        """The second opinion on age and sex."""
-        return WholeHeadEstimator.load(self.shipped).network
+    def whole_head(self) -> WholeHeadEstimator:
+        """The second opinion on age."""
+        return WholeHeadEstimator.load(self.shipped)
 
     @loaded
     def ageing(self) -> AgeModel:

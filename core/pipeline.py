@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.ageing import Ager
+from core.ageing import OLDEST, Ager
 from core.child_code import code_of
 from core.device import has_bfloat16, torch_threads
 from core.encoder import ENCODER_FILE
@@ -45,11 +45,13 @@ from core.memory import give_back
 from core.models import Models
 from core.photo import Photo, open_photo
 from core.projection import ProjectionSettings, Projector
+from core.quality_gate import Verdict, judge_child
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
+from core.under_age import combine
 from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]
@@ -84,7 +86,7 @@ class Parent:
     warnings: list[str]
     timings_ms: dict[str, float]
     age_error: float = 0.0
-    """Standard error of `age` in years, as the estimator sees itself."""
+    """Standard error of `age` in years, as the two estimators see themselves and each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +207,7 @@ class ChildPipeline:
         wanted = self.second_look.looks(picture)
         w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
-        seen = self.estimator.estimate(picture)
+        seen = combine(self.estimator.estimate(picture), self.models.whole_head.estimate(picture))
         watch.lap("estimate")
         return Parent(
             latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
@@ -421,11 +423,45 @@ class ChildPipeline:
         return self.models.naturalness.restrain(self.ager.solve(bare, age=age, male=male, aim=aim))
 
     def at_age(self, child: Born, *, age: float, male: bool) -> Tensor:
-        """A child at an age and of a sex, (1, L, D): solved for, then corrected by looks at previews."""
-        aged = self.aged(child.latent, age=age, male=male)
+        """A child at an age and of a sex, (1, L, D), by the best road that the gate finds (`pass_gate`)."""
+        return self.pass_gate(child, age=age, male=male)[0]
+
+    def pass_gate(self, child: Born, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
+        """A child at an age and of a sex, (1, L, D), and what the gate says of it.
+
+        The first road that passes is taken: as asked; asked again for what the estimators missed; without correction,
+        which is the most natural and the least like its parents. Where none passes, the best of them is.
+        """
+        found = [self._judged(self._corrected(child, age=age, aim=age, male=male), age=age, male=male)]
+        if found[-1][1].passes:
+            return found[-1]
+        aim = min(max(age - 0.8 * found[-1][1].years_off, 0.0), OLDEST)
+        found.append(self._judged(self._corrected(child, age=age, aim=aim, male=male), age=age, male=male))
+        if not found[-1][1].passes:
+            found.append(self._judged(self.aged(child.latent, age=age, male=male), age=age, male=male))
+        return min(found, key=lambda road: road[1].badness)
+
+    def _corrected(self, child: Born, *, age: float, aim: float, male: bool) -> Tensor:
+        """A child solved for at an age, then corrected by looks at previews towards `aim`, both in years."""
         return self.models.corrector.correct(
-            aged, own=child.own, age=age, male=male, skin=child.skin, see=self.estimator.see
+            self.aged(child.latent, age=age, male=male),
+            own=child.own,
+            age=aim,
+            male=male,
+            skin=child.skin,
+            see=self.estimator.see,
         )
+
+    def _judged(self, w: Tensor, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
+        preview = self.engine.preview(w).clamp(-1, 1)
+        verdict = judge_child(
+            age=age,
+            male=male,
+            face=self.estimator.estimate(preview),
+            whole_head=self.models.whole_head.estimate(preview),
+            headwear=self.models.headwear.read(w).item(),
+        )
+        return w, verdict
 
     def likeness(self, descriptor: Tensor, mom: Latent, dad: Latent, *, age: float, male: bool) -> dict[str, float]:
         """How much a child, drawn at an age and of a sex, descriptor (128,), takes after each parent, in percent."""
@@ -441,7 +477,7 @@ class ChildPipeline:
         watch = Stopwatch()
         sex = sex_of(wish)
         shown = replace(born, latent=self.models.directions.look(born.latent, wish.looks))
-        w = self.at_age(shown, age=wish.age, male=sex == "boy")
+        w, verdict = self.pass_gate(shown, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
         drawn = self.engine.draw(w, size=wish.size)
@@ -467,7 +503,7 @@ class ChildPipeline:
             timings_ms=watch.laps,
             generator=self.generator_version,
             encoder=self.encoder_version,
-            warnings=[] if abs(estimated - wish.age) <= max(3.0, 0.2 * wish.age) else ["age_missed"],
+            warnings=["age_missed"] * verdict.misses_age + list(verdict.faults),
         )
 
     def _latent(self, w: Tensor, descriptor: Tensor, skin: Colour) -> Latent:

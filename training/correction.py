@@ -257,7 +257,7 @@ class Teacher:
         """`compiled`: see `PhotoGradients`."""
         self.corrector, self.pipeline, self.settings = corrector, pipeline, settings
         models = pipeline.models
-        self.judge = Judge(models.identity, models.age_head, models.whole_head)
+        self.judge = Judge(models.identity, models.age_head, models.whole_head.network)
         self.gradients = PhotoGradients(models.preview, workers=2, whole=True, compiled=compiled)
 
     def teach(self, children: Children) -> dict[str, float]:
