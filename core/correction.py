@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import to_growth, to_years
-from core.ageing import AgeModel, growth_of, read_off
+from core.ageing import AgeModel, growth_of
 from core.directions import QUANTITIES, Directions
 from core.encoder import GROUPS
 from core.engines.eye import Sight
 from core.loading import load_weights
 from core.naturalness import NaturalPrior
-from core.resemblance import HELD, Resemblance
+from core.resemblance import Resemblance
 from core.second_look import DESCRIPTOR
 from core.skin import SkinRange, recolour
 
@@ -37,12 +37,11 @@ FURTHEST = 0.45
 SEX_FROM = 3.0
 """Years from which on a face shall show its sex."""
 
+HELD = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background", "hair_length", "beard", "makeup")
+"""Quantities of `core.directions` that a step leaves alone."""
+
 LOOKS = 2
 """How often to look and to step. A third step shows a little more of the parents, and misses the age as much."""
-
-TAKEN_FOR_OLDER = ((15.0, 0.06), (20.0, 0.0))
-"""By so much growth a face up to the first age, and from the second on, is taken for older than it looks. For the sake
-of its parents' looks steps leave a child a year too old."""
 
 CAREFUL = 0.1
 """Scale of the network's answers: with it a step of training cannot change them by much."""
@@ -156,7 +155,6 @@ class Corrector:
         goal = Goal.of_one(own, age=age, male=male, skin=skin)
         for _ in range(LOOKS):
             latent, shown = self.painted(latent, Shown.in_sight(see(latent)), goal)
-            shown = replace(shown, growth=shown.growth + read_off(TAKEN_FOR_OLDER, age))
             latent = self.moved(latent, self.along(latent, shown, goal))
         return latent
 

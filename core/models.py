@@ -30,7 +30,7 @@ from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
 from core.naturalness import NaturalPrior, load_naturalness
 from core.preview import PreviewGenerator, load_preview
-from core.resemblance import TakesAfter, load_resemblance
+from core.resemblance import Resemblance, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
 from core.whole_head import WholeHeadEstimator
@@ -134,15 +134,15 @@ class Models:
         return load_naturalness(self.shipped)
 
     @loaded
-    def takes_after(self) -> TakesAfter:
-        """That children look like their parents."""
-        return TakesAfter(load_resemblance(self.shipped), self.ageing, self.directions)
+    def resemblance(self) -> Resemblance:
+        """What sets people apart from others."""
+        return load_resemblance(self.shipped)
 
     @loaded
     def corrector(self) -> Corrector:
         """What corrects drawings."""
         return Corrector(
-            load_correction(self.shipped), self.takes_after.model, self.ageing, self.directions, self.naturalness
+            load_correction(self.shipped), self.resemblance, self.ageing, self.directions, self.naturalness
         )
 
     @loaded

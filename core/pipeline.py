@@ -1,7 +1,7 @@
 """The page to read first: parents in, child out.
 
     photo → open → (safe?) → find the face → align → encode → look again (→ refine)
-    → inherit → take after → age → correct → generate → finish
+    → inherit → age → correct → (passes the gate?) → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
@@ -377,10 +377,10 @@ class ChildPipeline:
     def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
         """Draw the child's genes, mix its parents by them, and note what it shall take after."""
         latent, genes = self.mix(mom, dad, wish)
-        takes_after = self.models.takes_after.model
+        resemblance = self.models.resemblance
         own = torch.lerp(
-            takes_after.own(torch.from_numpy(mom.descriptor), male=False),
-            takes_after.own(torch.from_numpy(dad.descriptor), male=True),
+            resemblance.own(torch.from_numpy(mom.descriptor), male=False),
+            resemblance.own(torch.from_numpy(dad.descriptor), male=True),
             wish.mix / 100,
         )
         skin = SkinRange.of_child(mom.skin, dad.skin, mix=wish.mix, gene=wish.genes.get("skin"))
@@ -388,7 +388,7 @@ class ChildPipeline:
 
     def oneself(self, latent: Latent, *, male: bool) -> Born:
         """A person as a child who has everything of one parent."""
-        own = self.models.takes_after.model.own(torch.from_numpy(latent.descriptor), male=male)
+        own = self.models.resemblance.own(torch.from_numpy(latent.descriptor), male=male)
         return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
 
     def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
@@ -465,11 +465,12 @@ class ChildPipeline:
 
     def likeness(self, descriptor: Tensor, mom: Latent, dad: Latent, *, age: float, male: bool) -> dict[str, float]:
         """How much a child, drawn at an age and of a sex, descriptor (128,), takes after each parent, in percent."""
-        takes_after = self.models.takes_after
-        child = takes_after.apart_when_drawn(descriptor, age=age, male=male)
+        resemblance = self.models.resemblance
+        between = self.models.ageing.between_knots(torch.tensor([age]))[0]
+        child = resemblance.apart_when_drawn(descriptor, between, male=male)
         alike = {}
         for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
-            apart = takes_after.model.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
+            apart = resemblance.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
             alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
         return alike
 

@@ -173,7 +173,7 @@ def headwear(
     """Fit the line by which hats are seen and taken off; to the children that we looked at, or to some of your own."""
     from core.headwear import HEADWEAR_FILE
     from core.loading import SHIPPED, save_weights
-    from core.resemblance import load_resemblance
+    from core.second_look import load_looks_reader
     from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
     use_threads(threads)
@@ -188,21 +188,39 @@ def headwear(
     if worn is not None:
         save_labelled(read_labelled(drawn)[0], {int(number) for number in worn.read_text().split()}, drawn)
     styles, wears = read_labelled(drawn if drawn.is_file() else LABELLED)
-    reader = load_resemblance(SHIPPED).reader
+    reader = load_looks_reader(SHIPPED)
     save_weights(fit_headwear(styles, wears, reader), out / HEADWEAR_FILE)
     typer.echo(f"told apart, area under the curve: {told_apart(styles, wears, reader):.3f} of {len(styles)}", err=True)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train naturalness --out runs/naturalness")
+def naturalness(
+    samples: Annotated[int, typer.Option(min=2000, help="Draws of the mapping network.")] = 100_000,
+    out: Out = Path("runs/naturalness"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Fit the prior of natural latents to draws of the generator's mapping network: ten seconds."""
+    from core.generator_weights import load_generator
+    from core.loading import save_weights
+    from core.naturalness import NATURALNESS_FILE
+    from training.naturalness import fit_naturalness
+
+    use_threads(threads)
+    save_weights(fit_naturalness(load_generator(weights), samples=samples), out / NATURALNESS_FILE)
     typer.echo(out)
 
 
 @app.command(epilog="Example: childface train resemblance --photos portraits --out runs/resemblance")
 def resemblance(
     photos: Annotated[Path, typer.Option(help="Folder of FFHQ-aligned photos, 256 px.", exists=True, file_okay=False)],
-    children: Annotated[int, typer.Option(min=200, help="How many children to draw and look at.")] = 14000,
+    children: Annotated[int, typer.Option(min=200, help="How many children to draw and look at.")] = 2000,
     out: Out = Path("runs/resemblance"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Train that children look like their parents: mean looks by age and sex, and how looks follow from a style."""
+    """Measure what sets people apart from others: mean looks of grown-ups, and of drawn faces by age and sex."""
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.loading import SHIPPED
@@ -213,7 +231,7 @@ def resemblance(
 
     use_threads(threads)
     pipeline, settings = ChildPipeline.load(weights), ResemblanceSettings(children=children)
-    reader, identity = pipeline.second_look.reader, pipeline.models.identity
+    identity = pipeline.models.identity
     aligned = AlignedPhotos.open(PhotoFolder(photos), out / "photos.npy", aligner=TightAligner(weights))
     grown_ups = look_at_grown_ups(aligned, identity, AgeEstimator.load(identity, SHIPPED), settings)
     with Progress(console=Console(file=sys.stderr)) as bars:
@@ -221,12 +239,11 @@ def resemblance(
         seen = look_at_children(
             pipeline,
             load_generator(weights),
-            reader,
             out,
             settings,
             progress=lambda done: bars.update(bar, completed=done),
         )
-    train_resemblance(seen, grown_ups, reader, pipeline.models.ageing, out, settings)
+    train_resemblance(seen, grown_ups, pipeline.models.ageing, out, settings)
     typer.echo(out)
 
 

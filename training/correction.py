@@ -343,7 +343,7 @@ def train_correction(
 
     def corrector_of(network: nn.Module) -> Corrector:
         return Corrector(
-            cast(Correction, network), models.takes_after.model, models.ageing, models.directions, models.naturalness
+            cast(Correction, network), models.resemblance, models.ageing, models.directions, models.naturalness
         )
 
     teacher = Teacher(corrector_of(model), pipeline, settings, compiled=compiled)

@@ -40,7 +40,7 @@ def pipeline(weights_dir: Path) -> ChildPipeline:
 def fresh(pipeline: ChildPipeline) -> Corrector:
     torch.manual_seed(1)
     models = pipeline.models
-    return Corrector(Correction(), models.takes_after.model, models.ageing, models.directions)
+    return Corrector(Correction(), models.resemblance, models.ageing, models.directions, models.naturalness)
 
 
 def test_colours_are_those_of_the_program_s_own_measure() -> None:
