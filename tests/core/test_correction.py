@@ -144,9 +144,9 @@ def test_looks_bring_children_nearer_to_what_they_shall_be(
 
 
 def off(corrector: Corrector, seen: Shown, goal: Goal) -> float:
-    """Growth that is missed, and the share of the parents' own that does not show."""
+    """Growth that is missed, and what lacks to half of the parents' own, which is what a child has in common."""
     share = (corrector.apart(seen.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
-    return (seen.growth - goal.growth).abs().item() + max(0.0, 1 - share.item())
+    return (seen.growth - goal.growth).abs().item() + max(0.0, 0.5 - share.item())
 
 
 def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, children: list[Born]) -> None:
