@@ -127,7 +127,7 @@ def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildP
     assert not any(torch.allclose(usual, other, atol=1e-4) for other in others)
 
 
-@pytest.mark.parametrize("age", [6.0, 30.0])
+@pytest.mark.parametrize("age", [12.0, 30.0])
 def test_looks_bring_children_nearer_to_what_they_shall_be(
     pipeline: ChildPipeline, children: list[Born], age: float
 ) -> None:
