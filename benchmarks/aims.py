@@ -53,7 +53,7 @@ def children_of_portraits(description: str | None, *, couples: int) -> tuple[Chi
 @torch.inference_mode()
 def seen_growth(pipeline: ChildPipeline, child: Born, age: float, *, male: bool, aim: float) -> float:
     """How old a child looks at first."""
-    aged = pipeline.takes_after(child.latent, child.own, age=age, male=male, aim=aim)
+    aged = pipeline.aged(child.latent, age=age, male=male, aim=aim)
     return growth_of(pipeline.estimator.see(aged).age)
 
 

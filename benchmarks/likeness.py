@@ -58,12 +58,13 @@ def main() -> None:
 def apart_of_child(pipeline: ChildPipeline, born: Born, *, age: float, male: bool) -> np.ndarray:
     """By what a drawn child differs from others of its age and sex."""
     seen = pipeline.estimator.see(pipeline.at_age(born, age=age, male=male))
-    return np.asarray(pipeline.models.takes_after.apart_when_drawn(seen.descriptor, age=age, male=male))
+    between = pipeline.models.ageing.between_knots(torch.tensor([age]))[0]
+    return np.asarray(pipeline.models.resemblance.apart_when_drawn(seen.descriptor, between, male=male))
 
 
 def apart_of_photo(pipeline: ChildPipeline, descriptor: np.ndarray, *, male: bool) -> np.ndarray:
     """By what somebody on a photo differs from others of the sex."""
-    model = pipeline.models.takes_after.model
+    model = pipeline.models.resemblance
     return np.asarray(model.apart_on_a_photo(torch.from_numpy(descriptor), male=male))
 
 

@@ -1,115 +1,125 @@
-"""How many grown-ups, and how many children, would be refused as parents for looking under age?
+"""How many adults, youths and children would be refused, asked about, or accepted as parents?
 
-    python -m benchmarks.under_age --faces DIR             DIR holds pictures and labels.csv (file, age)
-    python -m benchmarks.under_age --faces DIR --most 100  at most so many of each band
-    python -m benchmarks.under_age --adults DIR            DIR holds photos of grown-ups only, of whatever age
+    python -m benchmarks.under_age --faces UTKFACE --people PEOPLE   faces whose ages are known to the year
+    python -m benchmarks.under_age --people PEOPLE --most 100        at most so many of each band
+    python -m benchmarks.under_age --adults DIR                      photos of adults only, of whatever age
 
-Tight crops are aligned without a detector. Reads pictures, writes nothing.
+Only faces that trained nothing are looked at (`training.age_faces`: the part that reports). Each is judged as it is,
+grey, dark, and grainy. Reads pictures, writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor
 
-from core.age_estimate import AgeEstimator
-from core.errors import InputError, UnderAge
+from core.age_estimate import AgeEstimate, AgeEstimator
+from core.errors import InputError
 from core.faces import FaceFinder, align_face
 from core.identity import load_identity
 from core.loading import SHIPPED
 from core.photo import open_photo
 from core.tensors import to_tensor
-from core.under_age import LEAST_ERROR, MARGIN, require_grown_up
-from training.tight import TightAligner
+from core.under_age import combine, verdict
+from core.whole_head import WholeHeadEstimator
+from training.age_faces import AgedFace, FaceReader, gather_faces
 
-BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 39), (40, 100))
-MARGINS = (0.0, 1.0, 1.5, 2.0, 3.0)
+BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 34), (35, 100))
 YOUNGEST = 18.0
+REFUSE_BELOW = (0.0, 1.0, 2.0, 3.0, 4.0)
+"""Margins in years that are compared."""
+
+SPOILT: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "as it is": lambda face: face,
+    "grey": lambda face: face.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1),
+    "dark": lambda face: (face + 1) * 0.35 - 1,
+    "grainy": lambda face: (face + 0.15 * torch.randn(face.shape, generator=torch.Generator().manual_seed(0))).clamp(
+        -1, 1
+    ),
+}
+
+Opinion = Callable[[Tensor], AgeEstimate]
+Seen = tuple[float, str, AgeEstimate]
+"""True age, kind of damage, estimate."""
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--faces", type=Path)
+    asked.add_argument("--people", type=Path)
     asked.add_argument("--adults", type=Path)
     asked.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     asked.add_argument("--most", type=int, default=120, help="faces of each band")
     asked.add_argument("--seed", type=int, default=0)
     told = asked.parse_args()
-    estimator = AgeEstimator.load(load_identity(told.weights), SHIPPED)
+    opinion = both_opinions(told.weights)
     if told.adults:
-        print(json.dumps(of_adults(estimator, told.weights, told.adults, told.most)))
-    if not told.faces:
+        print(json.dumps(of_adults(opinion, told.weights, told.adults, told.most)))
+    if told.faces is None and told.people is None:
         return
-    aligner = TightAligner(told.weights)
-    seen = []
-    for path, age in choose(told.faces, told.most, told.seed):
-        with Image.open(path) as picture:
-            face = aligner.align(np.asarray(picture.convert("RGB")))
-        looks = estimator.estimate(to_tensor(face))
-        seen.append((age, looks.age, looks.error))
-    print(json.dumps({"margin": MARGIN, "least_error": LEAST_ERROR, "bands": [band(b, seen) for b in BANDS]}, indent=1))
+    reader = FaceReader(told.weights)
+    seen: list[Seen] = []
+    for face in choose(gather_faces(told.faces, told.people, None), told.most, told.seed):
+        picture = to_tensor(reader.read(face))
+        seen += [(face.low, kind, opinion(spoil(picture))) for kind, spoil in SPOILT.items()]
+    print(json.dumps([band(ages, kind, seen) for kind in SPOILT for ages in BANDS], indent=1))
 
 
-def of_adults(estimator: AgeEstimator, weights: Path, folder: Path, most: int) -> dict[str, object]:
-    """How many of the photos' faces, found as the bot finds them, would be refused."""
+def both_opinions(weights: Path) -> Opinion:
+    """The estimator and the second opinion, combined."""
+    first = AgeEstimator.load(load_identity(weights), SHIPPED)
+    second = WholeHeadEstimator.load(SHIPPED)
+    return lambda face: combine(first.estimate(face), second.estimate(face))
+
+
+def of_adults(opinion: Opinion, weights: Path, folder: Path, most: int) -> dict[str, object]:
+    """What would become of the photos' faces, found as the bot finds them."""
     finder = FaceFinder.load(weights)
-    youngest, refused, faces = 200.0, 0, 0
+    youngest, verdicts = 200.0, Counter[str]()
     for path in sorted(folder.iterdir())[:most]:
         try:
             photo = open_photo(path.read_bytes())
             face = align_face(photo.rgb, finder.one_face(photo.rgb)).rgb
         except InputError:
             continue
-        looks = estimator.estimate(to_tensor(face))
-        faces += 1
-        refused += refuses(looks.age, looks.error)
+        looks = opinion(to_tensor(face))
+        verdicts[verdict(looks.age, looks.error, youngest=YOUNGEST)] += 1
         youngest = min(youngest, looks.age)
-    return {"adults": faces, "refused": refused, "youngest_estimate": round(youngest, 1)}
+    return {"adults": verdicts.total(), **verdicts, "youngest_estimate": round(youngest, 1)}
 
 
-def choose(folder: Path, most: int, seed: int) -> list[tuple[Path, float]]:
-    """At most so many faces of each band, drawn by chance."""
-    with (folder / "labels.csv").open(newline="") as file:
-        rows = [(folder / row["file"], float(row["age"])) for row in csv.DictReader(file)]
-    random.Random(seed).shuffle(rows)
-    chosen = []
-    for low, high in BANDS:
-        chosen += [row for row in rows if low <= row[1] <= high][:most]
-    return chosen
+def choose(faces: Sequence[AgedFace], most: int, seed: int) -> list[AgedFace]:
+    """At most so many faces of each band, drawn by chance from those that trained nothing."""
+    known = [face for face in faces if face.part == "report" and face.is_exact and face.source != "ffhq"]
+    random.Random(seed).shuffle(known)
+    return [face for low, high in BANDS for face in [one for one in known if low <= one.low <= high][:most]]
 
 
-def band(ages: tuple[int, int], seen: Sequence[tuple[float, float, float]]) -> dict[str, object]:
-    """Shares refused in one band, by the rule as it is and with other margins."""
+def band(ages: tuple[int, int], kind: str, seen: Sequence[Seen]) -> dict[str, object]:
+    """Shares of one band by verdict, and what would be refused with other margins."""
     low, high = ages
-    here = [(age, error) for true, age, error in seen if low <= true <= high]
-    by_margin = {
-        f"{margin:g}": round(
-            sum(age + margin * max(error, LEAST_ERROR) < YOUNGEST for age, error in here) / len(here), 3
-        )
-        for margin in MARGINS
-    }
+    here = [looks for true, damage, looks in seen if damage == kind and low <= true <= high]
+    if not here:
+        return {"ages": f"{low}-{high}", "damage": kind, "faces": 0}
+    verdicts = Counter(verdict(looks.age, looks.error, youngest=YOUNGEST) for looks in here)
     return {
         "ages": f"{low}-{high}",
+        "damage": kind,
         "faces": len(here),
-        "refused": round(sum(refuses(age, error) for age, error in here) / len(here), 3),
-        "mean_error_told": round(sum(error for _, error in here) / len(here), 1),
-        "refused_with_margin": by_margin,
+        **{name: round(verdicts[name] / len(here), 3) for name in ("refuse", "ask", "accept")},
+        "mean_estimate": round(sum(looks.age for looks in here) / len(here), 1),
+        "refused_with_margin": {
+            f"{margin:g}": round(sum(looks.age < YOUNGEST - margin for looks in here) / len(here), 3)
+            for margin in REFUSE_BELOW
+        },
     }
-
-
-def refuses(age: float, error: float) -> bool:
-    try:
-        require_grown_up(age, error, youngest=YOUNGEST)
-    except UnderAge:
-        return True
-    return False
 
 
 if __name__ == "__main__":

@@ -47,29 +47,56 @@ class AgeEstimate:
     male: float
 
 
-class AgeHead(nn.Module):
-    """Pooled features (B, F) → age in years (B,), standard error in years (B,), logit of male (B,)."""
+class CalibratedYears(nn.Module):
+    """What estimators of age have in common: from probabilities of the years 0 … 100 to calibrated years."""
 
-    mean: Tensor
-    scale: Tensor
     knots: Tensor
     calibrated: Tensor
     widening: Tensor
     years: Tensor
 
-    def __init__(self, *, hidden: int = 192, members: int = 5) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(FEATURES))
-        self.register_buffer("scale", torch.ones(FEATURES))
         self.register_buffer("knots", torch.tensor(KNOTS), persistent=False)
         self.register_buffer("calibrated", torch.tensor(KNOTS))
         self.register_buffer("widening", torch.ones(len(KNOTS)))
         self.register_buffer("years", torch.arange(YEARS).float(), persistent=False)
-        self.reduce = nn.ModuleList(nn.Linear(size, rank, bias=False) for size, rank in zip(SIZES, RANKS, strict=True))
+
+    def moments(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of the years (B, 101) → their mean (B,) and standard deviation (B,)."""
+        mean = chances @ self.years
+        variance = (chances * (self.years - mean[:, None]).square()).sum(dim=1)
+        return mean, variance.sqrt()
+
+    def calibrate(self, expected: Tensor, spread: Tensor, male: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Expected years and their spread → age and standard error as they were on faces not learnt from."""
+        age = along(self.knots, self.calibrated, expected).clamp(0, OLDEST)
+        return age, spread * along(self.knots, self.widening, expected), male
+
+
+class AgeHead(CalibratedYears):
+    """Pooled features (B, F) → age in years (B,), standard error in years (B,), logit of male (B,)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 192,
+        members: int = 5,
+        sizes: Sequence[int] = SIZES,
+        ranks: Sequence[int] = RANKS,
+    ) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        self.register_buffer("mean", torch.zeros(sum(sizes)))
+        self.register_buffer("scale", torch.ones(sum(sizes)))
+        self.reduce = nn.ModuleList(nn.Linear(size, rank, bias=False) for size, rank in zip(sizes, ranks, strict=True))
         self.members = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.4),
-                nn.Linear(sum(RANKS), hidden),
+                nn.Linear(sum(ranks), hidden),
                 nn.GELU(),
                 nn.Dropout(0.4),
                 nn.Linear(hidden, 64),
@@ -87,19 +114,8 @@ class AgeHead(nn.Module):
 
     def reduced(self, features: Tensor) -> Tensor:
         """Pooled features (B, F) → what the members read, (B, R)."""
-        parts = ((features - self.mean) * self.scale).split(SIZES, dim=1)
+        parts = ((features - self.mean) * self.scale).split(self.sizes, dim=1)
         return torch.cat([reduce(part) for reduce, part in zip(self.reduce, parts, strict=True)], dim=1)
-
-    def moments(self, chances: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities of the years (B, 101) → their mean (B,) and standard deviation (B,)."""
-        mean = chances @ self.years
-        variance = (chances * (self.years - mean[:, None]).square()).sum(dim=1)
-        return mean, variance.sqrt()
-
-    def calibrate(self, expected: Tensor, spread: Tensor, male: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Expected years and their spread → age and standard error as they were on faces not learnt from."""
-        age = along(self.knots, self.calibrated, expected).clamp(0, OLDEST)
-        return age, spread * along(self.knots, self.widening, expected), male
 
 
 def along(at: Tensor, values: Tensor, where: Tensor) -> Tensor:

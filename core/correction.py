@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import to_growth, to_years
-from core.ageing import AgeModel, growth_of, read_off
+from core.ageing import AgeModel, growth_of
 from core.directions import QUANTITIES, Directions
 from core.encoder import GROUPS
 from core.engines.eye import Sight
 from core.loading import load_weights
-from core.resemblance import HELD, Resemblance
+from core.naturalness import NaturalPrior
+from core.resemblance import Resemblance
 from core.second_look import DESCRIPTOR
 from core.skin import SkinRange, recolour
 
@@ -36,12 +37,11 @@ FURTHEST = 0.45
 SEX_FROM = 3.0
 """Years from which on a face shall show its sex."""
 
+HELD = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background", "hair_length", "beard", "makeup")
+"""Quantities of `core.directions` that a step leaves alone."""
+
 LOOKS = 2
 """How often to look and to step. A third step shows a little more of the parents, and misses the age as much."""
-
-TAKEN_FOR_OLDER = ((15.0, 0.06), (20.0, 0.0))
-"""By so much growth a face up to the first age, and from the second on, is taken for older than it looks. For the sake
-of its parents' looks steps leave a child a year too old."""
 
 CAREFUL = 0.1
 """Scale of the network's answers: with it a step of training cannot change them by much."""
@@ -118,8 +118,16 @@ class Correction(nn.Module):
 class Corrector:
     """The network with what its facts are made of."""
 
-    def __init__(self, model: Correction, resemblance: Resemblance, ageing: AgeModel, directions: Directions) -> None:
+    def __init__(
+        self,
+        model: Correction,
+        resemblance: Resemblance,
+        ageing: AgeModel,
+        directions: Directions,
+        naturalness: NaturalPrior,
+    ) -> None:
         self.model = model
+        self.naturalness = naturalness
         self.resemblance = resemblance
         self.ageing = ageing
         self.directions = directions
@@ -147,9 +155,12 @@ class Corrector:
         goal = Goal.of_one(own, age=age, male=male, skin=skin)
         for _ in range(LOOKS):
             latent, shown = self.painted(latent, Shown.in_sight(see(latent)), goal)
-            shown = replace(shown, growth=shown.growth + read_off(TAKEN_FOR_OLDER, age))
-            latent = latent + self.step(latent, shown, goal)
+            latent = self.moved(latent, self.along(latent, shown, goal))
         return latent
+
+    def moved(self, latent: Tensor, along: Tensor) -> Tensor:
+        """W+ (B, L, D) after a step (B, G, R) along W's principal directions, still natural."""
+        return self.naturalness.restrain(latent + self.spread(along))
 
     def painted(self, latent: Tensor, shown: Shown, goal: Goal) -> tuple[Tensor, Shown]:
         """W+ (B, L, D), whose drawings are `shown`, with the skin of the goal, and what is to be seen then."""
@@ -159,10 +170,6 @@ class Corrector:
             latents.append(recolour(latent[row : row + 1], seen, skin, self.directions))
             colours.append(torch.from_numpy(skin.nearest(seen)))
         return torch.cat(latents), replace(shown, skin=torch.stack(colours))
-
-    def step(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
-        """The change (B, L, D) of W+ (B, L, D), whose drawings are `shown`, towards the goal."""
-        return self.spread(self.along(latent, shown, goal))
 
     def along(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
         """The same along W's principal directions, (B, G, R): nothing that is held changes, and it is not too long."""

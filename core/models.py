@@ -28,10 +28,12 @@ from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generato
 from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
+from core.naturalness import NaturalPrior, load_naturalness
 from core.preview import PreviewGenerator, load_preview
-from core.resemblance import TakesAfter, load_resemblance
+from core.resemblance import Resemblance, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
+from core.whole_head import WholeHeadEstimator
 
 FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS_FILE: LANDMARKS_FILE}
 """What set-up fetched, by the name that MissingWeights gives it."""
@@ -107,6 +109,11 @@ class Models:
         return head.eval().requires_grad_(False)
 
     @loaded
+    def whole_head(self) -> WholeHeadEstimator:
+        """The second opinion on age."""
+        return WholeHeadEstimator.load(self.shipped)
+
+    @loaded
     def ageing(self) -> AgeModel:
         """The ageing model."""
         return load_ageing(self.shipped)
@@ -122,14 +129,21 @@ class Models:
         return load_headwear(self.shipped)
 
     @loaded
-    def takes_after(self) -> TakesAfter:
-        """That children look like their parents."""
-        return TakesAfter(load_resemblance(self.shipped), self.ageing, self.directions)
+    def naturalness(self) -> NaturalPrior:
+        """The prior of natural latents."""
+        return load_naturalness(self.shipped)
+
+    @loaded
+    def resemblance(self) -> Resemblance:
+        """What sets people apart from others."""
+        return load_resemblance(self.shipped)
 
     @loaded
     def corrector(self) -> Corrector:
         """What corrects drawings."""
-        return Corrector(load_correction(self.shipped), self.takes_after.model, self.ageing, self.directions)
+        return Corrector(
+            load_correction(self.shipped), self.resemblance, self.ageing, self.directions, self.naturalness
+        )
 
     @loaded
     def safety(self) -> SafetyNetwork | None:

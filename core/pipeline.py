@@ -1,7 +1,7 @@
 """The page to read first: parents in, child out.
 
     photo → open → (safe?) → find the face → align → (a photograph?) → encode → look again (→ refine)
-    → inherit → take after → age → correct → generate → finish
+    → inherit → age → correct → (passes the gate?) → generate → finish
 
 Two doors. `encode` and `refine` turn a parent's photo into a latent that can be kept; `make` and `grow` turn two kept
 latents into a child. In: bytes of a photo, numbers of a wish. Out: uint8 pictures H×W×3 and latents.
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.ageing import Ager
+from core.ageing import OLDEST, Ager
 from core.child_code import code_of
 from core.device import has_bfloat16, torch_threads
 from core.encoder import ENCODER_FILE
@@ -46,11 +46,13 @@ from core.models import Models
 from core.photo import Photo, open_photo
 from core.photo_check import PhotoCheck
 from core.projection import ProjectionSettings, Projector
+from core.quality_gate import Verdict, judge_child
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
+from core.under_age import combine
 from core.weight_hashes import file_sha256
 from core.whole_face import require_whole_face
 from core.wish import ParentSex, Wish
@@ -61,6 +63,9 @@ Progress = Callable[[float], None]
 TRUNCATION = 0.95
 """A child is drawn a little nearer to the mean than its genes say: what the encoder got wrong shows less."""
 
+
+YOUNG_ADULT = 25.0
+"""Years to which older parents are brought before they are mixed."""
 
 ENCODING_FILES = (ENCODER_FILE, SECOND_LOOK_FILE)
 """The weights that a parent's latent depends on: their hashes stand on it."""
@@ -84,7 +89,7 @@ class Parent:
     warnings: list[str]
     timings_ms: dict[str, float]
     age_error: float = 0.0
-    """Standard error of `age` in years, as the estimator sees itself."""
+    """Standard error of `age` in years, as the two estimators see themselves and each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +213,8 @@ class ChildPipeline:
         aligned = align_face(opened.rgb, found)
         watch.lap("align")
         picture = to_tensor(aligned.rgb)
-        seen, pooled = self.estimator.examine(picture)
+        by_face, pooled = self.estimator.examine(picture)
+        seen = combine(by_face, self.models.whole_head.estimate(picture))
         if self.photo_check is not None and not drawings:
             self.photo_check.require(aligned.rgb, pooled)
         watch.lap("estimate")
@@ -391,10 +397,10 @@ class ChildPipeline:
     def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
         """Draw the child's genes, mix its parents by them, and note what it shall take after."""
         latent, genes = self.mix(mom, dad, wish)
-        takes_after = self.models.takes_after.model
+        resemblance = self.models.resemblance
         own = torch.lerp(
-            takes_after.own(torch.from_numpy(mom.descriptor), male=False),
-            takes_after.own(torch.from_numpy(dad.descriptor), male=True),
+            resemblance.own(torch.from_numpy(mom.descriptor), male=False),
+            resemblance.own(torch.from_numpy(dad.descriptor), male=True),
             wish.mix / 100,
         )
         skin = SkinRange.of_child(mom.skin, dad.skin, mix=wish.mix, gene=wish.genes.get("skin"))
@@ -402,46 +408,89 @@ class ChildPipeline:
 
     def oneself(self, latent: Latent, *, male: bool) -> Born:
         """A person as a child who has everything of one parent."""
-        own = self.models.takes_after.model.own(torch.from_numpy(latent.descriptor), male=male)
+        own = self.models.resemblance.own(torch.from_numpy(latent.descriptor), male=male)
         return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
 
     def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
         """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
         directions, mean = self.models.directions, self.models.w_mean
-        calm_mom, calm_dad = (
-            directions.without_the_moment(parent.require(self.generator_version).tensor()) for parent in (mom, dad)
-        )
+        calm_mom, calm_dad = (self.young_and_calm(parent) for parent in (mom, dad))
         genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, dominant=dominance(calm_mom, calm_dad, directions))
         mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
         # Pieces of two calm faces may add up to half a pair of glasses.
         mixed = directions.without_the_moment(mixed)
-        return mean + TRUNCATION * (mixed - mean), genes
+        return self.models.naturalness.restrain(mean + TRUNCATION * (mixed - mean)), genes
 
     @torch.no_grad()
-    def takes_after(self, w: Tensor, own: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
-        """W+ (1, L, D) of somebody at an age and of a sex, bare-headed, who shows what is `own` (128,).
+    def young_and_calm(self, parent: Latent) -> Tensor:
+        """A parent's latent (1, L, D) without the moment of the photo, at YOUNG_ADULT years if older, bare-headed.
 
-        The person is changed for the face at that age and sex. `aim`: see `Ager.solve`.
+        What is inherited is bone and pigment: neither grey hair and wrinkles nor a hat, glasses, make-up or a smile.
         """
+        w = self.models.naturalness.restrain(
+            self.models.directions.without_the_moment(parent.require(self.generator_version).tensor())
+        )
+        age, male = self.models.ageing.read(w)
+        if age.item() > YOUNG_ADULT:
+            w = self.ager.solve(w, age=YOUNG_ADULT, male=male.item() > 0, aim=YOUNG_ADULT)
+        return w + self.models.headwear.taking_off(w)
+
+    @torch.no_grad()
+    def aged(self, w: Tensor, *, age: float, male: bool, aim: float | None = None) -> Tensor:
+        """W+ (1, L, D) of somebody at an age and of a sex, bare-headed and natural. `aim`: see `Ager.solve`."""
         aged = self.ager.solve(w, age=age, male=male, aim=aim)
-        step = self.models.takes_after.step(aged, own, age=age, male=male)
-        w = w + step + self.models.headwear.taking_off(aged + step)
-        return self.ager.solve(w, age=age, male=male, aim=aim)
+        bare = w + self.models.headwear.taking_off(aged)
+        return self.models.naturalness.restrain(self.ager.solve(bare, age=age, male=male, aim=aim))
 
     def at_age(self, child: Born, *, age: float, male: bool) -> Tensor:
-        """A child at an age and of a sex, (1, L, D): solved for, then corrected by looks at previews."""
-        aged = self.takes_after(child.latent, child.own, age=age, male=male)
+        """A child at an age and of a sex, (1, L, D), by the best road that the gate finds (`pass_gate`)."""
+        return self.pass_gate(child, age=age, male=male)[0]
+
+    def pass_gate(self, child: Born, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
+        """A child at an age and of a sex, (1, L, D), and what the gate says of it.
+
+        The first road that passes is taken: as asked; asked again for what the estimators missed; without correction,
+        which is the most natural and the least like its parents. Where none passes, the best of them is.
+        """
+        found = [self._judged(self._corrected(child, age=age, aim=age, male=male), age=age, male=male)]
+        if found[-1][1].passes:
+            return found[-1]
+        aim = min(max(age - 0.8 * found[-1][1].years_off, 0.0), OLDEST)
+        found.append(self._judged(self._corrected(child, age=age, aim=aim, male=male), age=age, male=male))
+        if not found[-1][1].passes:
+            found.append(self._judged(self.aged(child.latent, age=age, male=male), age=age, male=male))
+        return min(found, key=lambda road: road[1].badness)
+
+    def _corrected(self, child: Born, *, age: float, aim: float, male: bool) -> Tensor:
+        """A child solved for at an age, then corrected by looks at previews towards `aim`, both in years."""
         return self.models.corrector.correct(
-            aged, own=child.own, age=age, male=male, skin=child.skin, see=self.estimator.see
+            self.aged(child.latent, age=age, male=male),
+            own=child.own,
+            age=aim,
+            male=male,
+            skin=child.skin,
+            see=self.estimator.see,
         )
+
+    def _judged(self, w: Tensor, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
+        preview = self.engine.preview(w).clamp(-1, 1)
+        verdict = judge_child(
+            age=age,
+            male=male,
+            face=self.estimator.estimate(preview),
+            whole_head=self.models.whole_head.estimate(preview),
+            headwear=self.models.headwear.read(w).item(),
+        )
+        return w, verdict
 
     def likeness(self, descriptor: Tensor, mom: Latent, dad: Latent, *, age: float, male: bool) -> dict[str, float]:
         """How much a child, drawn at an age and of a sex, descriptor (128,), takes after each parent, in percent."""
-        takes_after = self.models.takes_after
-        child = takes_after.apart_when_drawn(descriptor, age=age, male=male)
+        resemblance = self.models.resemblance
+        between = self.models.ageing.between_knots(torch.tensor([age]))[0]
+        child = resemblance.apart_when_drawn(descriptor, between, male=male)
         alike = {}
         for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
-            apart = takes_after.model.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
+            apart = resemblance.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
             alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
         return alike
 
@@ -449,7 +498,7 @@ class ChildPipeline:
         watch = Stopwatch()
         sex = sex_of(wish)
         shown = replace(born, latent=self.models.directions.look(born.latent, wish.looks))
-        w = self.at_age(shown, age=wish.age, male=sex == "boy")
+        w, verdict = self.pass_gate(shown, age=wish.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
         drawn = self.engine.draw(w, size=wish.size)
@@ -475,7 +524,7 @@ class ChildPipeline:
             timings_ms=watch.laps,
             generator=self.generator_version,
             encoder=self.encoder_version,
-            warnings=[] if abs(estimated - wish.age) <= max(3.0, 0.2 * wish.age) else ["age_missed"],
+            warnings=["age_missed"] * verdict.misses_age + list(verdict.faults),
         )
 
     def _latent(self, w: Tensor, descriptor: Tensor, skin: Colour) -> Latent:

@@ -161,10 +161,8 @@ class SecondLook:
         half: bool | None = None,
     ) -> SecondLook:
         """Read the shipped reader; MissingWeights when it is absent or damaged."""
-        reader = LooksReader()
-        load_weights(reader, weights / SECOND_LOOK_FILE)
+        reader = load_looks_reader(weights)
         rows = [QUANTITIES.index(name) for name in HELD_BACK]
-        reader.eval().requires_grad_(False)
         free = reader.free_of(directions.readers[rows].sum(dim=1))
         return cls(reader, preview, identity, free=free, half=half)
 
@@ -189,3 +187,10 @@ class SecondLook:
             gap[DESCRIPTOR:] *= COLOUR_SHARE
             latent = latent + self.reader.step(latent[0].mean(dim=0), gap, self.free)
         return latent
+
+
+def load_looks_reader(weights: Path) -> LooksReader:
+    """Read the shipped reader; MissingWeights when it is absent or damaged."""
+    reader = LooksReader()
+    load_weights(reader, weights / SECOND_LOOK_FILE)
+    return reader.eval().requires_grad_(False)

@@ -1,22 +1,60 @@
-"""Does a parent look clearly under age? A question to the age estimator that knows how often the estimator errs."""
+"""Does a parent look under age? What is refused, what is taken, and between them what a clear statement decides.
+
+Faces do not tell a youth of seventeen from an adult of nineteen, whatever network looks. So whoever looks clearly
+under age is refused, whoever looks clearly adult is taken, and between the two somebody has to state that the person on
+the photo is an adult. benchmarks/under_age.py shows what these limits do, by faces that trained nothing: docs/safety.md
+has its table.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
+from core.age_estimate import AgeEstimate
 from core.errors import UnderAge
 
-MARGIN = 1.0
-"""Standard errors by which the estimate must lie below the age. benchmarks/under_age.py shows what others would do:
-docs/safety.md has the table."""
+Verdict = Literal["refuse", "ask", "accept"]
 
-LEAST_ERROR = 2.0
-"""Years. Nobody's age is read from a face more exactly, whatever an estimator says of itself."""
+REFUSE_BELOW = 2.0
+"""Years below the youngest parent's age: whoever looks younger is refused."""
+
+ACCEPT_ABOVE = 7.0
+"""Years above the youngest parent's age: whoever looks older, and would not be refused if the estimate were too high by
+one of its errors, is taken without a statement."""
+
+
+def combine(first: AgeEstimate, second: AgeEstimate) -> AgeEstimate:
+    """The estimate by the face, doubted as far as the second opinion, by the whole head, differs.
+
+    On faces that trained nothing the first is the surer at every age, and their mean is no better than it; but a youth
+    whom it takes for an adult is seldom one to both.
+
+    >>> combine(AgeEstimate(30.0, 4.0, 0.5), AgeEstimate(24.0, 6.0, 0.5)).error
+    5.0
+    """
+    doubt = math.hypot(first.error, (first.age - second.age) / 2)
+    return AgeEstimate(age=first.age, error=doubt, male=(first.male + second.male) / 2)
+
+
+def verdict(age: float, error: float, *, youngest: float) -> Verdict:
+    """What becomes of a parent who looks `age` years old (± `error`); with `youngest` 0 everybody is taken.
+
+    >>> [verdict(age, 3.0, youngest=18.0) for age in (12.0, 19.0, 31.0)]
+    ['refuse', 'ask', 'accept']
+    """
+    if youngest <= 0:
+        return "accept"
+    if age < youngest - REFUSE_BELOW:
+        return "refuse"
+    is_sure = age - error >= youngest - REFUSE_BELOW
+    return "accept" if is_sure and age >= youngest + ACCEPT_ABOVE else "ask"
 
 
 def require_grown_up(age: float, error: float, *, youngest: float) -> None:
-    """Raise UnderAge when a face estimated at `age` years (± `error`) is clearly younger than `youngest`.
+    """Raise UnderAge when a face estimated at `age` years (± `error`) is to be refused.
 
     >>> require_grown_up(17.0, 3.0, youngest=18.0)
     """
-    margin = MARGIN * max(error, LEAST_ERROR)
-    if age + margin < youngest:
-        raise UnderAge(age=age, margin=margin, youngest=youngest)
+    if verdict(age, error, youngest=youngest) == "refuse":
+        raise UnderAge(age=age, margin=REFUSE_BELOW, youngest=youngest)

@@ -10,16 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.age_estimate import AgeHead, along
+from core.age_estimate import CalibratedYears, along
 
-BANDS = ((1, 4), (5, 8), (9, 12), (13, 17), (18, 25), (26, 40), (41, 60), (61, 120))
+BANDS = ((0, 2), (3, 5), (6, 8), (9, 11), (12, 14), (15, 17), (18, 24), (25, 39), (40, 60), (61, 120))
 """Years of true age, both ends included."""
 
 AGAINST_BIAS = 3.0
 """What a squared year of bias weighs against a year of mean error."""
 
 
-def fit_calibration(head: AgeHead, chances: Tensor, age: Tensor, *, steps: int = 1500) -> None:
+def fit_calibration(head: CalibratedYears, chances: Tensor, age: Tensor, *, steps: int = 1500) -> None:
     """Set the head's curves from probabilities of years (N, 101) of faces left out, and their true ages (N,)."""
     with torch.no_grad():
         expected, spread = head.moments(chances)

@@ -24,6 +24,7 @@ from core.generator import MobileStyleGAN
 from core.loading import save_weights
 from training.ageing_report import ASKED, ageing_report
 from training.drawn import DrawnPairs
+from training.encoded import EncodedPhotos
 from training.face_measures import NAMES, face_measures
 from training.log import TrainingLog
 from training.styles import describe_w
@@ -99,8 +100,13 @@ def train_ageing(
     labels: Labels,
     folder: Path,
     settings: AgeingSettings = AgeingSettings(),
+    *,
+    photos: EncodedPhotos | None = None,
 ) -> AgeModel:
-    """Fit curve and reader; leaves `ageing.safetensors` and a log in `folder`."""
+    """Fit curve and reader; leaves `ageing.safetensors` and a log in `folder`.
+
+    `photos`: people of known age, who teach both beside the drawn faces.
+    """
     torch.manual_seed(settings.seed)
     log = TrainingLog(folder, settings=asdict(settings), every=1000)
     model = AgeModel()
@@ -110,18 +116,58 @@ def train_ageing(
     model.w_scale.copy_(spread)
     model.profile.copy_(torch.tensor(PROFILE))
     train, check = pairs.split(settings.held_back)
-    _fit_curve(model, pairs.latent(train)[:, CURVE_INPUT], labels.of(train), settings)
-    _train_reader(model, pairs, labels, train, settings, log)
+    examples = Examples.of_drawn(pairs, labels, train)
+    if photos is not None:
+        examples = examples.with_photos(photos)
+    _fit_curve(model, examples, settings)
+    _train_reader(model, examples, settings, log)
     log.note(settings.epochs, **score_reader(model, pairs, labels, check))
     save_weights(model, folder / AGEING_FILE)
     return model
 
 
-def _fit_curve(model: AgeModel, styles: Tensor, labels: Labels, settings: AgeingSettings) -> None:
-    """Ridge regression: styles (N, D) on the knots' weights, per sex, and on other measures; kinks are held small."""
+@dataclass(frozen=True)
+class Examples:
+    """What curve and reader learn from: latents (N, L, D), the style (N, D) that stands for each, labels, and whether
+    each is a photo (N,)."""
+
+    latent: Tensor
+    style: Tensor
+    labels: Labels
+    photo: Tensor
+
+    @classmethod
+    def of_drawn(cls, pairs: DrawnPairs, labels: Labels, rows: Tensor) -> Examples:
+        """Drawn faces."""
+        latent = pairs.latent(rows)
+        return cls(latent, latent[:, CURVE_INPUT], labels.of(rows), torch.zeros(len(rows)))
+
+    def with_photos(self, photos: EncodedPhotos) -> Examples:
+        """The same with photos of people of known age."""
+        labels = Labels(
+            torch.cat((self.labels.age, photos.age)),
+            torch.cat((self.labels.male, photos.male)),
+            torch.cat((self.labels.measures, photos.measures)),
+        )
+        style = photos.latent[:, torch.tensor(PROFILE) == 1].mean(dim=1)
+        return Examples(
+            torch.cat((self.latent, photos.latent)),
+            torch.cat((self.style, style)),
+            labels,
+            torch.cat((self.photo, torch.ones(len(photos)))),
+        )
+
+
+def _fit_curve(model: AgeModel, examples: Examples, settings: AgeingSettings) -> None:
+    """Ridge regression: styles (N, D) on the knots' weights, per sex, and on other measures; kinks are held small.
+
+    Whoever comes from a photo differs from the drawn by more than age (the encoder's habits, another crowd): by an
+    offset that is the same at every age.
+    """
     knots = len(KNOTS)
+    styles, labels = examples.style, examples.labels
     age, male = labels.age, (labels.male > 0.5).float()
-    others = labels.covariates
+    others = torch.cat((labels.covariates, examples.photo[:, None]), dim=1)
     skin = others[:, SKIN]
     weights = model.between_knots(age)
     design = torch.cat([weights * (1 - male[:, None]), weights * male[:, None], weights * skin[:, None], others], dim=1)
@@ -143,16 +189,10 @@ def _fit_curve(model: AgeModel, styles: Tensor, labels: Labels, settings: Ageing
     model.residual.copy_(level / away.mean())
 
 
-def _train_reader(
-    model: AgeModel,
-    pairs: DrawnPairs,
-    labels: Labels,
-    train: Tensor,
-    settings: AgeingSettings,
-    log: TrainingLog,
-) -> None:
-    inputs = model.reader_inputs(pairs.latent(train))
-    growth, sex, skin = to_growth(labels.age[train]), labels.male[train], labels.covariates[train][:, SKIN]
+def _train_reader(model: AgeModel, examples: Examples, settings: AgeingSettings, log: TrainingLog) -> None:
+    labels, train = examples.labels, range(len(examples.photo))
+    inputs = model.reader_inputs(examples.latent)
+    growth, sex, skin = to_growth(labels.age), labels.male, labels.covariates[:, SKIN]
     optimiser = torch.optim.AdamW(model.reader.parameters(), lr=settings.learning_rate, weight_decay=0.1)
     steps = settings.epochs * (len(train) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from training import cli_reports
-from training.options import DEFAULT_WEIGHTS, Threads, Weights, use_threads
+from training.options import DEFAULT_WEIGHTS, People, Redrawn, Threads, Weights, use_threads
 
 app = typer.Typer(no_args_is_help=True, help="Train the weights that come with the program.", rich_markup_mode=None)
 
@@ -196,7 +197,7 @@ def headwear(
     """Fit the line by which hats are seen and taken off; to the children that we looked at, or to some of your own."""
     from core.headwear import HEADWEAR_FILE
     from core.loading import SHIPPED, save_weights
-    from core.resemblance import load_resemblance
+    from core.second_look import load_looks_reader
     from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
     use_threads(threads)
@@ -211,21 +212,39 @@ def headwear(
     if worn is not None:
         save_labelled(read_labelled(drawn)[0], {int(number) for number in worn.read_text().split()}, drawn)
     styles, wears = read_labelled(drawn if drawn.is_file() else LABELLED)
-    reader = load_resemblance(SHIPPED).reader
+    reader = load_looks_reader(SHIPPED)
     save_weights(fit_headwear(styles, wears, reader), out / HEADWEAR_FILE)
     typer.echo(f"told apart, area under the curve: {told_apart(styles, wears, reader):.3f} of {len(styles)}", err=True)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train naturalness --out runs/naturalness")
+def naturalness(
+    samples: Annotated[int, typer.Option(min=2000, help="Draws of the mapping network.")] = 100_000,
+    out: Out = Path("runs/naturalness"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Fit the prior of natural latents to draws of the generator's mapping network: ten seconds."""
+    from core.generator_weights import load_generator
+    from core.loading import save_weights
+    from core.naturalness import NATURALNESS_FILE
+    from training.naturalness import fit_naturalness
+
+    use_threads(threads)
+    save_weights(fit_naturalness(load_generator(weights), samples=samples), out / NATURALNESS_FILE)
     typer.echo(out)
 
 
 @app.command(epilog="Example: childface train resemblance --photos portraits --out runs/resemblance")
 def resemblance(
     photos: Annotated[Path, typer.Option(help="Folder of FFHQ-aligned photos, 256 px.", exists=True, file_okay=False)],
-    children: Annotated[int, typer.Option(min=200, help="How many children to draw and look at.")] = 14000,
+    children: Annotated[int, typer.Option(min=200, help="How many children to draw and look at.")] = 2000,
     out: Out = Path("runs/resemblance"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Train that children look like their parents: mean looks by age and sex, and how looks follow from a style."""
+    """Measure what sets people apart from others: mean looks of grown-ups, and of drawn faces by age and sex."""
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.loading import SHIPPED
@@ -236,7 +255,7 @@ def resemblance(
 
     use_threads(threads)
     pipeline, settings = ChildPipeline.load(weights), ResemblanceSettings(children=children)
-    reader, identity = pipeline.second_look.reader, pipeline.models.identity
+    identity = pipeline.models.identity
     aligned = AlignedPhotos.open(PhotoFolder(photos), out / "photos.npy", aligner=TightAligner(weights))
     grown_ups = look_at_grown_ups(aligned, identity, AgeEstimator.load(identity, SHIPPED), settings)
     with Progress(console=Console(file=sys.stderr)) as bars:
@@ -244,12 +263,11 @@ def resemblance(
         seen = look_at_children(
             pipeline,
             load_generator(weights),
-            reader,
             out,
             settings,
             progress=lambda done: bars.update(bar, completed=done),
         )
-    train_resemblance(seen, grown_ups, reader, pipeline.models.ageing, out, settings)
+    train_resemblance(seen, grown_ups, pipeline.models.ageing, out, settings)
     typer.echo(out)
 
 
@@ -292,22 +310,55 @@ def correction(
     typer.echo(out)
 
 
-@app.command(epilog="Example: childface train age-estimator --faces utkface --out runs/age")
+@app.command(epilog="Example: childface train age-estimator --faces utkface --people people --redrawn runs/redrawn")
 def age_estimator(
-    faces: Annotated[Path, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)],
+    faces: Annotated[
+        Path | None, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)
+    ] = None,
+    people: People = None,
+    redrawn: Redrawn = None,
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     out: Out = Path("runs/age"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Train the age estimator on faces whose true age is known; prints its errors by age band on a held-back tenth."""
+    """Train the age estimator on faces whose age is known; logs its errors by age band on faces that taught nothing."""
+    from core.age_estimate import pooled_features
     from core.identity import load_identity
     from training.age_estimator import AgeSettings, read_faces, train_age_head
-    from training.tight import TightAligner
+    from training.age_faces import FaceReader, gather_faces
 
     use_threads(threads)
-    data = read_faces(faces, TightAligner(weights), load_identity(weights), out / "features.npz")
+    known = [face for face in gather_faces(faces, people, redrawn) if face.source != "ffhq"]
+    network = load_identity(weights)
+    data = read_faces(known, FaceReader(weights), partial(pooled_features, network), out / "features.npz")
     train_age_head(data, out, AgeSettings(epochs=epochs))
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train whole-head --people people --redrawn runs/redrawn --start lite0.pth")
+def whole_head(
+    start: Annotated[
+        Path, typer.Option(help="EfficientNet-Lite0's file to begin with (docs/training.md).", exists=True)
+    ],
+    faces: Annotated[
+        Path | None, typer.Option(help="Folder with labels.csv (file, age, sex) and tight crops.", exists=True)
+    ] = None,
+    people: People = None,
+    redrawn: Redrawn = None,
+    steps: Annotated[int, typer.Option(min=1)] = 1200,
+    seed: Annotated[int, typer.Option(help="Of the order and the damage in which pictures are seen.")] = 5,
+    out: Out = Path("runs/whole-head"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train the second opinion on age, by the whole head; logs its errors by age band on faces that taught nothing."""
+    from training.age_faces import FaceReader, gather_faces
+    from training.whole_head import WholeHeadSettings, read_heads, start_network, train_whole_head
+
+    use_threads(threads)
+    heads = read_heads(gather_faces(faces, people, redrawn), FaceReader(weights), out / "heads.npz")
+    train_whole_head(start_network(start), heads, out, WholeHeadSettings(steps=steps, seed=seed))
     typer.echo(out)
 
 
@@ -315,24 +366,35 @@ def age_estimator(
 def ageing(
     drawn: Drawn,
     age: Annotated[Path | None, typer.Option(help="Folder of the age estimator; default: the shipped one.")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="Folder of FFHQ-aligned photos with labels.csv (file, true age, sex).", exists=True),
+    ] = None,
     check: Annotated[int, typer.Option(min=0, help="Move so many held-back faces through ages, and judge them.")] = 20,
     out: Out = Path("runs/ageing"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Fit the age and sex model on drawn pairs, labelled by our own estimator; ends with a report in log.jsonl."""
+    """Fit the age and sex model on drawn pairs, labelled by our own estimator, and on people of known age.
+
+    Ends with a report in log.jsonl.
+    """
     from core.age_estimate import AgeEstimator
     from core.generator_weights import load_generator
     from core.identity import load_identity
     from core.loading import SHIPPED
+    from core.pipeline import ChildPipeline
     from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
+    from training.encoded import encode_photos
 
     use_threads(threads)
     pairs = DrawnPairs.open(drawn)
     estimator = AgeEstimator.load(load_identity(weights), age or SHIPPED)
     generator = load_generator(weights)
-    model = train_ageing(generator, pairs, label_pairs(pairs, estimator, out / "labels.npz"), out)
+    labels = label_pairs(pairs, estimator, out / "labels.npz")
+    photos = None if people is None else encode_photos(ChildPipeline.load(weights), people, out / "people.npz")
+    model = train_ageing(generator, pairs, labels, out, photos=photos)
     if check:
         check_moves(model, generator, estimator, pairs, out, count=check)
     typer.echo(out)

@@ -7,7 +7,7 @@ what the step was worth; from there it looks again (ReStyle, Alaluf et al. 2021)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,7 +21,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from core.age_estimate import AgeHead, pooled_stages, to_growth
 from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
 from core.device import has_bfloat16
-from core.face_preview import paste
 from core.headwear import SURELY_BARE
 from core.identity import IdentityNetwork, identity_chip
 from core.latents import Latent
@@ -56,12 +55,13 @@ class CorrectionSettings:
     suitors: int = 12  # among so many
     rivals: int = 24  # other couples that a child could be of; half of them are the likest of a crowd
     crowd: int = 256
-    closeness: float = 1.0  # the share of its parents' own that a child shall show
+    closeness: float = 0.55  # the share of its parents' own that a child shall show
     rest: float = 0.2  # weight of changes of the descriptor that nobody asked for
     likeness: float = 2.0
-    kinship: float = 0.2
+    kinship: float = 0.08
     kinship_sharp: float = 0.03  # distance of descriptors that makes one couple e times as likely as another
-    age: float = 12.0
+    age: float = 8.0
+    second_age: float = 8.0  # the same, as the second estimator sees it
     age_far: float = 0.15  # growth beyond which a miss counts linearly
     sex: float = 0.05
     sex_margin: float = 2.0  # logit
@@ -116,7 +116,7 @@ class Nursery:
         young = self.chance.random() < self.settings.young
         age = float(self.chance.uniform(0.5, 18) if young else self.chance.uniform(18, self.settings.oldest))
         male = bool(self.chance.random() < 0.5)
-        aged = self.pipeline.takes_after(born.latent, born.own, age=age, male=male)
+        aged = self.pipeline.aged(born.latent, age=age, male=male)
         return Children(
             latent=aged,
             goal=Goal.of_one(born.own, age=age, male=male, skin=born.skin),
@@ -149,20 +149,50 @@ class Nursery:
         return looks[number + (number >= but)]
 
 
+SecondOpinion = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Faces (B, 3, H, H) → age in years (B,), its standard error (B,), logit of male (B,); see `core.whole_head`."""
+
+
 class Judge:
-    """What the cut around a drawn face shows, differentiably."""
+    """What a drawn face shows, differentiably."""
 
-    def __init__(self, identity: IdentityNetwork, head: AgeHead) -> None:
-        self.identity, self.head, self.half = identity, head, has_bfloat16()
+    def __init__(self, identity: IdentityNetwork, head: AgeHead, second: SecondOpinion | None = None) -> None:
+        """`second`: another estimator of age, whose opinion is asked for beside the one that the program asks."""
+        self.identity, self.head, self.second, self.half = identity, head, second, has_bfloat16()
 
-    def __call__(self, cut: Tensor) -> Shown:
-        """A cut (1, 3, 192, 192), see `core.face_preview`."""
-        face = paste(cut.clamp(-1, 1), torch.zeros(len(cut), 3, 256, 256))
+    def __call__(self, picture: Tensor) -> Shown:
+        """A preview (1, 3, 256, 256)."""
+        face = picture.clamp(-1, 1)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             stages = self.identity.stages(identity_chip(face))
         stages = [stage.float() for stage in stages]
         age, _, male = self.head(pooled_stages(stages))
         return Shown(self.identity.describe(stages), to_growth(age), male, lab(cheeks_of(face)).mean(dim=1))
+
+    def second_growth(self, picture: Tensor) -> Tensor | None:
+        """How grown a preview (1, 3, 256, 256) looks to the second estimator, (1,).
+
+        It sees the picture moved, mirrored, softened and noisy by chance: what only one way of looking at it would
+        call young is not young (adversarial examples do not survive this).
+        """
+        if self.second is None:
+            return None
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            age, _, _ = self.second(disturbed(picture.clamp(-1, 1)))
+        return to_growth(age.float())
+
+
+def disturbed(picture: Tensor, *, most: int = 8) -> Tensor:
+    """A picture (1, 3, H, W) moved by up to `most` pixels, mirrored, in other light, softened and noisy by chance."""
+    down, right = (int(torch.randint(-most, most + 1, ())) for _ in range(2))
+    moved = F.pad(picture, (most, most, most, most), mode="replicate").roll((down, right), dims=(2, 3))
+    moved = moved[:, :, most:-most, most:-most]
+    if torch.rand(()) < 0.5:
+        moved = moved.flip(3)
+    if torch.rand(()) < 0.5:
+        moved = F.avg_pool2d(F.pad(moved, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    gain, tint = 0.85 + 0.3 * torch.rand(()), 0.05 * torch.randn(1, 3, 1, 1)
+    return (moved * gain + tint + 0.03 * torch.randn_like(moved)).clamp(-1, 1)
 
 
 def lab(colours: Tensor) -> Tensor:
@@ -176,7 +206,12 @@ def lab(colours: Tensor) -> Tensor:
 
 
 def picture_losses(
-    corrector: Corrector, shown: Shown, before: Shown, children: Children, settings: CorrectionSettings
+    corrector: Corrector,
+    shown: Shown,
+    before: Shown,
+    children: Children,
+    settings: CorrectionSettings,
+    second_growth: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed."""
     goal = children.goal
@@ -188,14 +223,16 @@ def picture_losses(
     changed = apart - at_first
     rest = changed - (changed * along).sum(dim=1, keepdim=True) * along
     unclear = F.relu(settings.sex_margin - shown.male * (2 * goal.male - 1)) * goal.shows_sex
-    age = F.huber_loss(shown.growth, goal.growth, delta=settings.age_far, reduction="sum")
+    opinions = (shown.growth,) if second_growth is None else (shown.growth, second_growth)
+    ages = [F.huber_loss(seen, goal.growth, delta=settings.age_far, reduction="sum") for seen in opinions]
     colour = off_colour(shown.skin, goal.skin)
     skin = F.huber_loss(colour, torch.zeros_like(colour), delta=settings.skin_far, reduction="sum")
     return {
         "likeness": settings.likeness * lacking.square().sum(),
         "kinship": settings.kinship * unlikeliness(shown, children, settings.kinship_sharp),
         "rest": settings.rest * rest.square().sum(),
-        "age": settings.age * age,
+        "age": settings.age * ages[0],
+        "second_age": settings.second_age * torch.stack(ages[1:]).sum() if ages[1:] else torch.zeros(()),
         "sex": settings.sex * unclear.square().sum(),
         "skin": settings.skin * skin,
     }
@@ -220,8 +257,8 @@ class Teacher:
         """`compiled`: see `PhotoGradients`."""
         self.corrector, self.pipeline, self.settings = corrector, pipeline, settings
         models = pipeline.models
-        self.judge = Judge(models.identity, models.age_head)
-        self.gradients = PhotoGradients(models.preview, workers=2, compiled=compiled)
+        self.judge = Judge(models.identity, models.age_head, models.whole_head.network)
+        self.gradients = PhotoGradients(models.preview, workers=2, whole=True, compiled=compiled)
 
     def teach(self, children: Children) -> dict[str, float]:
         """Add to the gradients of the network what follows from its steps; returns the mean losses of each look."""
@@ -231,7 +268,7 @@ class Teacher:
         for look in range(1, self.settings.looks + 1):
             latent, shown = self.corrector.painted(latent, shown, goal)
             along = self.corrector.along(latent, shown, goal)
-            moved = latent + self.corrector.spread(along)
+            moved = self.corrector.moved(latent, along)
             views = [_View(self, one(first, row), one(children, row)) for row in range(len(latent))]
             _, slopes = self.gradients(moved, views)
             hats = F.relu(self.pipeline.models.headwear.read(moved) - SURELY_BARE).square().sum()
@@ -264,7 +301,7 @@ class Teacher:
                 unlikely = unlikeliness(shown, child, self.settings.kinship_sharp)
                 found.setdefault(f"check_kinship_{look}", []).append(unlikely.item())
                 latent, shown = corrector.painted(latent, shown, goal)
-                latent = latent + corrector.step(latent, shown, goal)
+                latent = corrector.moved(latent, corrector.along(latent, shown, goal))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
@@ -279,7 +316,8 @@ class _View:
 
     def __call__(self, cut: Tensor) -> Tensor:
         shown = self.teacher.judge(cut)
-        losses = picture_losses(self.teacher.corrector, shown, self.first, self.child, self.teacher.settings)
+        second = self.teacher.judge.second_growth(cut)
+        losses = picture_losses(self.teacher.corrector, shown, self.first, self.child, self.teacher.settings, second)
         self.shown = Shown(*(part.detach() for part in vars(shown).values()))
         self.losses = {name: value.item() for name, value in losses.items()}
         return torch.stack(list(losses.values())).sum()
@@ -304,7 +342,9 @@ def train_correction(
         model.load_state_dict(begin.state_dict())
 
     def corrector_of(network: nn.Module) -> Corrector:
-        return Corrector(cast(Correction, network), models.takes_after.model, models.ageing, models.directions)
+        return Corrector(
+            cast(Correction, network), models.resemblance, models.ageing, models.directions, models.naturalness
+        )
 
     teacher = Teacher(corrector_of(model), pipeline, settings, compiled=compiled)
     optimiser = torch.optim.AdamW(

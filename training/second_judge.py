@@ -2,24 +2,34 @@
 
 Nothing of ours was trained, calibrated or chosen by them. Its graphs are read as they are with OpenVINO; faces are cut
 as the package cuts them (its manifest: chips of 64 and 32 pixels, a border of 0.2, bytes minus channel means, by 256).
-It sees real children some years too old, so only what it says beside our own estimator means something.
+It sees real children some years too old: `years` undoes that by a monotone curve, fitted on real faces of known age
+that teach (`training.age_faces`), never on a drawing (`calibrate_second_judge`). The curve comes with the code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from core.age_estimate import YEARS, CalibratedYears
 from core.faces import Pixels, load_landmarks
+from core.loading import load_weights, save_weights
 from core.weight_hashes import verified
+from training.age_calibration import fit_calibration
+from training.age_faces import AgedFace, FaceReader
 from training.traits import ALIGNED_BOX
 
 AGE_FILE, SEX_FILE = "age-v1.onnx", "gender-v1.onnx"
 AGE_SIDE, SEX_SIDE, BORDER = 64, 32, 0.2
 CHANNEL_MEANS = (122.782, 117.001, 104.298)
+CURVE = Path(__file__).with_name("second_judge.safetensors")
 MALE = 1
 """The class of men and boys."""
 
@@ -32,6 +42,7 @@ class SecondJudge:
 
         self._dlib: Any = dlib
         self._age, self._sex, self._predictor = age, sex, predictor
+        self._curve: CalibratedYears | None = None
 
     @classmethod
     def load(cls, weights: Path) -> SecondJudge:
@@ -46,14 +57,45 @@ class SecondJudge:
         return cls(age=age, sex=sex, predictor=load_landmarks(weights))
 
     def judge(self, face: Pixels) -> tuple[float, float]:
-        """An aligned face, uint8 (H, H, 3) → years and probability of male."""
-        box = self._dlib.rectangle(*(round(share * face.shape[0]) for share in ALIGNED_BOX))
-        shape = self._predictor(face, box)
-        years = self._age(self._chip(face, shape, AGE_SIDE))[0][0]
-        sexes = self._sex(self._chip(face, shape, SEX_SIDE))[0][0]
+        """An aligned face, uint8 (H, H, 3) → years as the network says them and probability of male."""
+        years = self.chances(face)
+        sexes = self._sex(self._chip(face, self._shape(face), SEX_SIDE))[0][0]
         return float(years @ np.arange(len(years))), float(sexes[MALE])
+
+    def chances(self, face: Pixels) -> npt.NDArray[np.float32]:
+        """An aligned face, uint8 (H, H, 3) → how likely each year from 0 on is."""
+        return np.asarray(self._age(self._chip(face, self._shape(face), AGE_SIDE))[0][0], np.float32)
+
+    @torch.inference_mode()
+    def years(self, faces: Pixels) -> npt.NDArray[np.float32]:
+        """Aligned faces, uint8 (N, H, H, 3) → calibrated years (N,); MissingWeights without the curve."""
+        if self._curve is None:
+            self._curve = CalibratedYears()
+            load_weights(self._curve, CURVE)
+        chances = padded_chances([self.chances(face) for face in faces])
+        age, _, _ = self._curve.calibrate(*self._curve.moments(chances), torch.zeros(len(chances)))
+        return np.asarray(age, np.float32)
+
+    def _shape(self, face: Pixels) -> Any:
+        box = self._dlib.rectangle(*(round(share * face.shape[0]) for share in ALIGNED_BOX))
+        return self._predictor(face, box)
 
     def _chip(self, face: Pixels, shape: Any, side: int) -> npt.NDArray[np.float32]:
         chip = self._dlib.extract_image_chip(face, self._dlib.get_face_chip_details(shape, side, BORDER))
         scaled = (np.asarray(chip, np.float32) - np.array(CHANNEL_MEANS, np.float32)) / 256
         return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+
+
+def calibrate_second_judge(judge: SecondJudge, faces: Sequence[AgedFace], reader: FaceReader, path: Path) -> None:
+    """Fit the curve on real faces whose ages are known to the year and which teach; write it to `path`."""
+    known = [face for face in faces if face.is_exact and face.part == "teach"]
+    chances = padded_chances([judge.chances(reader.read(face)) for face in known])
+    curve = CalibratedYears()
+    fit_calibration(curve, chances, torch.tensor([face.low for face in known]))
+    save_weights(curve, path)
+
+
+def padded_chances(chances: Sequence[npt.NDArray[np.float32]]) -> Tensor:
+    """Probabilities of the years that the package knows → of the years 0 … 100, (N, 101)."""
+    found = torch.from_numpy(np.stack(chances))
+    return F.pad(found, (0, YEARS - found.shape[1]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.correction import (
     FURTHEST,
+    HELD,
     LOOKS,
     Correction,
     Corrector,
@@ -23,7 +24,6 @@ from core.engines.eye import Sight
 from core.errors import MissingWeights
 from core.latents import Latent
 from core.pipeline import Born, ChildPipeline
-from core.resemblance import HELD
 from core.skin import SLACK, UNKNOWN, SkinRange
 from core.wish import Wish
 
@@ -67,7 +67,7 @@ def wild(pipeline: ChildPipeline) -> Corrector:
     model = Correction()
     torch.nn.init.normal_(model.leave.weight, std=3.0)
     models = pipeline.models
-    return Corrector(model.eval(), models.takes_after.model, models.ageing, models.directions)
+    return Corrector(model.eval(), models.resemblance, models.ageing, models.directions, models.naturalness)
 
 
 def test_a_baby_need_not_show_its_sex() -> None:
@@ -92,7 +92,7 @@ def test_no_step_is_too_long_and_what_is_held_stays(pipeline: ChildPipeline) -> 
     goal, seen = goal_at(8), shown(20)
     along = corrector.along(mean, seen, goal)
     assert along.square().mean().sqrt().item() == pytest.approx(FURTHEST, rel=1e-3)
-    moved = mean + corrector.step(mean, seen, goal)
+    moved = mean + corrector.spread(along)
     directions = pipeline.models.directions
     before, after = (directions.read(w, HELD, limit=None) for w in (mean, moved))
     assert not torch.equal(mean, moved)
@@ -117,7 +117,7 @@ def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildP
 
     def step(seen: Shown, goal: Goal) -> Tensor:
         with torch.no_grad():
-            return corrector.step(latent, seen, goal)
+            return corrector.along(latent, seen, goal)
 
     usual = step(shown(20), goal_at(8))
     assert torch.equal(usual, step(shown(20), goal_at(8)))
@@ -127,7 +127,7 @@ def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildP
     assert not any(torch.allclose(usual, other, atol=1e-4) for other in others)
 
 
-@pytest.mark.parametrize("age", [6.0, 30.0])
+@pytest.mark.parametrize("age", [12.0, 30.0])
 def test_looks_bring_children_nearer_to_what_they_shall_be(
     pipeline: ChildPipeline, children: list[Born], age: float
 ) -> None:
@@ -136,7 +136,7 @@ def test_looks_bring_children_nearer_to_what_they_shall_be(
     for number, child in enumerate(children):
         male = number % 2 == 0
         goal = goal_at(age, male=male, own=child.own, skin=child.skin)
-        drawn = pipeline.takes_after(child.latent, child.own, age=age, male=male)
+        drawn = pipeline.aged(child.latent, age=age, male=male)
         before.append(off(corrector, Shown.in_sight(see(drawn)), goal))
         corrected = corrector.correct(drawn, own=child.own, age=age, male=male, skin=child.skin, see=see)
         after.append(off(corrector, Shown.in_sight(see(corrected)), goal))
@@ -144,14 +144,14 @@ def test_looks_bring_children_nearer_to_what_they_shall_be(
 
 
 def off(corrector: Corrector, seen: Shown, goal: Goal) -> float:
-    """Growth that is missed, and the share of the parents' own that does not show."""
+    """Growth that is missed, and what lacks to half of the parents' own, which is what a child has in common."""
     share = (corrector.apart(seen.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
-    return (seen.growth - goal.growth).abs().item() + max(0.0, 1 - share.item())
+    return (seen.growth - goal.growth).abs().item() + max(0.0, 0.5 - share.item())
 
 
 def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, children: list[Born]) -> None:
     child, see = children[0], pipeline.estimator.see
-    drawn = pipeline.takes_after(child.latent, child.own, age=8, male=False)
+    drawn = pipeline.aged(child.latent, age=8, male=False)
     for wanted in (LIGHT, DARK):
         skin = SkinRange.of_child(wanted, wanted, mix=50)
         last = pipeline.models.corrector.correct(drawn, own=child.own, age=8, male=False, skin=skin, see=see)

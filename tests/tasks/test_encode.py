@@ -146,8 +146,8 @@ def test_nothing_is_kept_of_a_drawing_where_it_may_not_be_used(bench: Bench) -> 
     [
         (1.0, 1.0, True),
         (11.0, 3.0, True),
-        (14.5, 3.0, True),
-        (15.5, 3.0, False),
+        (15.5, 3.0, True),
+        (16.5, 3.0, False),
         (17.0, 0.1, False),
         (13.0, 0.1, True),
         (40.0, 9.0, False),

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from core.correction import Correction, Corrector, Goal, Shown, load_correction
-from core.face_preview import FacePreview
 from core.latents import Latent
 from core.pipeline import ChildPipeline
 from core.skin import lab_of
@@ -40,7 +39,7 @@ def pipeline(weights_dir: Path) -> ChildPipeline:
 def fresh(pipeline: ChildPipeline) -> Corrector:
     torch.manual_seed(1)
     models = pipeline.models
-    return Corrector(Correction(), models.takes_after.model, models.ageing, models.directions)
+    return Corrector(Correction(), models.resemblance, models.ageing, models.directions, models.naturalness)
 
 
 def test_colours_are_those_of_the_program_s_own_measure() -> None:
@@ -55,7 +54,7 @@ def test_the_teacher_sees_what_the_program_sees(pipeline: ChildPipeline) -> None
     latent = models.generator.sample(1, truncation=0.6, generator=torch.Generator().manual_seed(4))
     mine = Shown.in_sight(pipeline.estimator.see(latent))
     with torch.no_grad():
-        its = Judge(models.identity, models.age_head)(FacePreview(models.preview).eval()(latent))
+        its = Judge(models.identity, models.age_head)(models.preview(latent))
     assert (mine.descriptor - its.descriptor).norm() < 0.1
     assert abs(mine.growth - its.growth).item() < 0.3
     assert (mine.skin - its.skin).norm() < 1.5
@@ -95,9 +94,32 @@ def test_what_sets_the_parents_apart_is_asked_for_and_other_changes_are_not(pipe
         return {name: loss.item() for name, loss in picture_losses(corrector, shown, first, child, TINY).items()}
 
     unlike, like, other = losses(usual), losses(usual + own), losses(usual + torch.eye(128)[9])
-    assert unlike["likeness"] == pytest.approx(TINY.likeness, rel=0.01) and unlike["rest"] < 1e-6
+    assert unlike["likeness"] == pytest.approx(TINY.likeness * TINY.closeness**2, rel=0.01) and unlike["rest"] < 1e-6
     assert like["likeness"] < 1e-6 and like["rest"] < 1e-6
     assert other["rest"] == pytest.approx(TINY.rest, rel=0.01) and other["likeness"] == unlike["likeness"]
+
+
+def test_the_second_estimator_s_opinion_counts_beside_the_first(pipeline: ChildPipeline) -> None:
+    corrector, child = fresh(pipeline), son(torch.zeros(1, 128))
+    agreed, older = (
+        picture_losses(corrector, at(0.5), at(0.5), child, TINY, torch.tensor([second])) for second in (0.5, 0.9)
+    )
+    assert agreed["second_age"].item() == 0 and older["second_age"].item() > 0.1 and older["age"].item() == 0
+
+
+def test_what_the_second_estimator_sees_is_never_the_same_twice_and_never_far_off(pipeline: ChildPipeline) -> None:
+    asked: list[torch.Tensor] = []
+
+    def second(faces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        asked.append(faces)
+        return torch.tensor([12.0]), torch.ones(1), torch.zeros(1)
+
+    judge = Judge(pipeline.models.identity, pipeline.models.age_head, second)
+    picture = torch.zeros(1, 3, 256, 256)
+    told = [judge.second_growth(picture) for _ in range(4)]
+    assert all(growth is not None and growth.item() == pytest.approx(math.log(2)) for growth in told)
+    assert len({float(faces.sum()) for faces in asked}) == 4
+    assert all(faces.shape == picture.shape and faces.abs().mean() < 0.2 for faces in asked)
 
 
 def test_a_child_shall_be_nearer_to_its_own_parents_than_to_rivals(pipeline: ChildPipeline) -> None:

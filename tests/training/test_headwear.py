@@ -11,14 +11,13 @@ from core.generator_weights import load_generator
 from core.headwear import Headwear, load_headwear
 from core.loading import SHIPPED
 from core.pipeline import ChildPipeline
-from core.resemblance import load_resemblance
-from core.second_look import LooksReader
+from core.second_look import LooksReader, load_looks_reader
 from training.headwear import discriminant, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
 
 @pytest.fixture(scope="module")
 def reader() -> LooksReader:
-    return load_resemblance(SHIPPED).reader
+    return load_looks_reader(SHIPPED)
 
 
 def test_the_shipped_line_is_that_of_the_children_that_were_looked_at(reader: LooksReader) -> None:

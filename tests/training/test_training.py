@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.age_estimate import YEARS, AgeEstimator
+from core.age_estimate import YEARS, AgeEstimator, pooled_features
 from core.directions import load_directions
 from core.encoder import load_encoder
 from core.generator import MobileStyleGAN
@@ -23,6 +24,7 @@ from core.loading import SHIPPED
 from core.preview import load_preview
 from core.second_look import LooksReader, SecondLook
 from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
+from training.age_faces import FaceReader, tight_faces
 from training.ageing import AgeingSettings, check_moves, label_pairs, train_ageing
 from training.augment import spoil
 from training.draw import draw_pairs
@@ -165,9 +167,11 @@ def test_the_age_head_learns_and_the_ageing_model_is_fitted_on_what_it_says(
     weights_dir: Path,
     tmp_path: Path,
 ) -> None:
-    labelled = read_faces(faces, TightAligner(weights_dir), identity, tmp_path / "features.npz")
-    assert labelled.age.tolist() == [5.0 * row for row in range(COUNT)]
-    train_age_head(labelled, tmp_path, AgeSettings(epochs=1, batch=4, held_back=3))
+    known = tight_faces(faces)
+    describe = partial(pooled_features, identity)
+    labelled = read_faces(known, FaceReader(weights_dir), describe, tmp_path / "features.npz")
+    assert labelled.labels.age.tolist() == [5.0 * row for row in range(COUNT)]
+    train_age_head(labelled, tmp_path, AgeSettings(epochs=1, batch=4))
     estimator = AgeEstimator.load(identity, tmp_path)
     labels = label_pairs(pairs, estimator, tmp_path / "labels.npz")
     model = train_ageing(
@@ -224,12 +228,11 @@ def test_being_sure_of_a_wrong_year_costs_more_than_being_unsure() -> None:
         return logits
 
     age, male = torch.tensor([6.0]), torch.tensor([1.0])
-    sure, unsure = (age_loss(answer(height), age, male) for height in (12.0, 1.0))
+    sure, unsure = (age_loss(answer(height), age, age, male) for height in (12.0, 1.0))
     assert sure > unsure
 
 
 def test_the_sex_of_a_baby_teaches_nothing() -> None:
-    girl, boy = (
-        age_loss(torch.zeros(1, YEARS + 1) + 3, torch.tensor([1.0]), torch.tensor([sex])) for sex in (0.0, 1.0)
-    )
+    one = torch.tensor([1.0])
+    girl, boy = (age_loss(torch.zeros(1, YEARS + 1) + 3, one, one, torch.tensor([sex])) for sex in (0.0, 1.0))
     assert girl == boy
