@@ -29,6 +29,7 @@ from bots.i18n.parsing.intents import (
     ShiftAge,
     ShiftMix,
 )
+from bots.i18n.parsing.tokens import EMOJI
 from bots.i18n.parsing.vocabulary import Token
 
 TRAITS = ("face", "eyes", "brows", "nose", "mouth", "jaw", "skin", "hair")
@@ -37,11 +38,9 @@ STAGES = {"newborn": 0, "baby": 1, "toddler": 2, "child_stage": 8, "teen": 15, "
 ROLES: tuple[Parent, ...] = ("mom", "dad")
 HARMLESS = frozenset({
     "filler", "make", "okay", "thanks", "laugh", "praise", "hello", "more", "little", "much", "only", "age", "and",
-    "too", "unknown",
+    "too", "like", "unknown",
 })  # fmt: skip
 """What may be left over without changing what the rest means."""
-JUDGED = frozenset({"praise", "weird"})
-"""Words with which somebody talks about the picture, unless they ask for something as well."""
 FEW = 4
 """Children: "2 girls" is no age."""
 
@@ -75,6 +74,11 @@ class Clause:
         following = (token.concept for token in self.tokens[at + 1 :] if token.concept != "filler")
         return next(following, "") == concept
 
+    @property
+    def judged(self) -> bool:
+        """Whether somebody says in words what they think of the picture."""
+        return any(token.concept in ("praise", "weird") and token.text not in EMOJI for token in self.tokens)
+
     def left_over(self) -> set[str]:
         """Concepts that nothing was made of."""
         return {token.concept for at, token in enumerate(self.tokens) if at not in self.used} - HARMLESS
@@ -92,7 +96,7 @@ def read_clause(tokens: Sequence[Token]) -> list[Intent] | None:
     clause = Clause(tokens)
     found: list[Intent] = [intent for rule in RULES for intent in rule(clause)]
     wishes = [intent for intent in found if isinstance(intent, WISHES)]
-    if wishes and clause.said(*JUDGED) and not clause.said("make"):
+    if wishes and clause.judged and not clause.said("make"):
         found = [intent for intent in found if intent not in wishes]
         return found or _remarks(clause)
     left = clause.left_over()
@@ -104,8 +108,8 @@ def read_clause(tokens: Sequence[Token]) -> list[Intent] | None:
 
 
 def _complaints(clause: Clause) -> Iterator[Intent]:
-    if clause.has("not") and clause.has("like") and clause.has("us", *ROLES) and not clause.said("make", *TRAITS, "more"):
-        clause.take("not", "like", "us", *ROLES, "weird", "face")
+    if clause.has("not") and clause.has("like") and clause.has("us", "both", *ROLES) and not clause.said("make", *TRAITS, "more"):
+        clause.take("not", "like", "us", "both", *ROLES, "weird", "face")
         yield Complaint("likeness")
     elif clause.has("not") and clause.has("us") and not clause.has(*TRAITS, *STAGES, "girl", "boy", "more", "like"):
         clause.take("not", "us")
@@ -211,17 +215,16 @@ def _direction(clause: Clause, with_number: bool) -> Direction | None:
     elif clause.has("younger") or (clause.has("young") and too):
         older = too
     elif clause.has("more", "less") and clause.has("year") and not clause.has("like", *ROLES):
-        older = clause.has("more")
-        clause.take("more", "less")
+        older = bool(clause.take("more"))
+        clause.take("less")
     elif clause.has("old", "young") and clause.said("make", "much", "more") and not with_number:
         older = clause.has("old")
     else:
         return None
     if clause.has(*STAGES) and not with_number:
         return None
-    if clause.said("less"):
+    if clause.take("less"):
         older = not older
-        clause.take("less")
     clause.take("older", "younger", "old", "young")
     return "older" if older else "younger"
 
@@ -239,10 +242,10 @@ def _several(clause: Clause) -> Iterator[Intent]:
 
 
 def _sex(clause: Clause) -> Iterator[Intent]:
-    said = {token.concept for token in clause.tokens if token.concept in ("girl", "boy", "surprise")}
-    if len(said) == 1 and clause.has(*said) and not clause.has("not"):
-        clause.take(*said)
-        yield SetSex(said.pop())
+    said = [token.concept for token in clause.tokens if token.concept in ("girl", "boy", "surprise")]
+    if len(said) == 1 and not clause.has("not"):  # "boys will be boys" asks for nobody
+        if clause.take(*said):
+            yield SetSex(said[0])
 
 
 def _smile(clause: Clause) -> Iterator[Intent]:

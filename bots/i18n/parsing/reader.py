@@ -50,14 +50,27 @@ def read_intents(text: str, language: str | None, *, child_on_screen: bool = Tru
     """
     if len(text) > LONGEST:
         return []
-    for candidate in _languages(text, language_of(language) or DEFAULT_LANGUAGE):
+    own = language_of(language) or DEFAULT_LANGUAGE
+    for candidate in _languages(text, own):
         tokens = vocabulary(candidate).read(text)
-        found = _read(tokens, child_on_screen)
+        found = [] if candidate != own and _is_uncertain(tokens) else _read(tokens, child_on_screen)
         if found:
             return found
-        if tokens and not any(token.concept == "unknown" for token in tokens):
-            return []  # understood, and not meant for us
+        if _is_about_something_else(tokens):
+            return []
     return []
+
+
+def _is_uncertain(tokens: Sequence[Token]) -> bool:
+    """Whether a word of it has to be guessed: too little to take it for a language that is not the person's own."""
+    return any(token.typo or token.concept == "unknown" for token in tokens)
+
+
+def _is_about_something_else(tokens: Sequence[Token]) -> bool:
+    """Whether it is certainly in this language, and not meant for us."""
+    unknown = sum(token.concept == "unknown" for token in tokens)
+    blocked = any(token.concept == "block" for token in tokens)
+    return bool(tokens) and (not unknown or (blocked and unknown * 2 <= len(tokens)))
 
 
 def _languages(text: str, own: str) -> Iterator[str]:
@@ -69,9 +82,15 @@ def _languages(text: str, own: str) -> Iterator[str]:
 def _read(tokens: Sequence[Token], child_on_screen: bool) -> list[Intent]:
     if any(token.concept == "block" for token in tokens):
         return []
+    apart = _read_clauses(tokens, ("separator", "and"), child_on_screen)
+    # "hair long and dark" is one wish, "older and smiling" are two.
+    return apart or _read_clauses(tokens, ("separator",), child_on_screen)
+
+
+def _read_clauses(tokens: Sequence[Token], between: tuple[str, ...], child_on_screen: bool) -> list[Intent]:
     found: list[Intent] = []
     lost = said = 0
-    for clause in _clauses(tokens):
+    for clause in _clauses(tokens, between):
         said += len(clause)
         unknown = sum(token.concept == "unknown" for token in clause)
         if unknown:
@@ -87,9 +106,9 @@ def _read(tokens: Sequence[Token], child_on_screen: bool) -> list[Intent]:
     return _settled(found, child_on_screen)
 
 
-def _clauses(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    for between, clause in groupby(tokens, key=lambda token: token.concept in ("separator", "and")):
-        if not between:
+def _clauses(tokens: Sequence[Token], between: tuple[str, ...]) -> Iterator[list[Token]]:
+    for apart, clause in groupby(tokens, key=lambda token: token.concept in between):
+        if not apart:
             yield list(clause)
 
 

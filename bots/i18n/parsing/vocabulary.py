@@ -66,6 +66,8 @@ class Token:
     concept: str
     value: float | None = None
     written_out: bool = False
+    typo: bool = False
+    """Whether it is only near a word that we know."""
 
 
 class Vocabulary:
@@ -175,9 +177,15 @@ class Vocabulary:
             return None
         slips = 2 if len(folded) >= SHORTEST_WITH_TWO else 1
         near = process.extract(folded, self._typos, scorer=OSA.distance, score_cutoff=slips, limit=5)
-        best = [choice for choice, distance, _ in near if distance == near[0][1] and choice[0] == folded[0]]
+        near = [found for found in near if _is_likely(folded, found[0])]
+        best = [choice for choice, distance, _ in near if distance == near[0][1]]
         concepts = {self._folded[(choice,)] for choice in best}
-        return Token(word, concepts.pop()) if len(concepts) == 1 else None
+        return Token(word, concepts.pop(), typo=True) if len(concepts) == 1 else None
+
+
+def _is_likely(typed: str, meant: str) -> bool:
+    """Most slips are further on in a word. Of a short one, two letters may have changed places: "gril"."""
+    return typed[0] == meant[0] and (len(meant) > SHORTEST_TYPO or sorted(typed) == sorted(meant))
 
 
 def _split(token: Token) -> Iterator[Token]:
