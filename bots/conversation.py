@@ -6,9 +6,10 @@
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/genes.py (whose each trait is, the code), bots/looks.py (smile, glasses …), bots/couples.py (two people who both
-have to agree), bots/fun.py (names, wall, poll), bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py
-(/admin) and bots/talk.py (help, cancel, deleting). Before all of them stands bots/doors.py (who is answered at all).
+bots/plain_words.py (wishes in somebody's own words), bots/genes.py (whose each trait is, the code), bots/looks.py
+(smile, glasses …), bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, poll),
+bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py (/admin) and bots/talk.py (help, cancel, deleting).
+Before all of them stands bots/doors.py (who is answered at all).
 `step` is pure: the same state, event and context give the same new state and steps.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bots import consent, couples, fun, genes, looks, operators, photos, talk, wishes
+from bots import consent, couples, fun, genes, looks, operators, photos, plain_words, talk, wishes
 from bots.doors import kept_out
 from bots.events import (
     AvatarsReceived,
@@ -151,6 +152,8 @@ COMMANDS: dict[str, Handler] = {
     "code": genes.code_command,
     "sibling": wishes.sibling_command,
     "grow": wishes.grow_command,
+    "card": wishes.card_command,
+    "wish": plain_words.wish_in_words,
     "names": fun.names_command,
     "wall": fun.wall_command,
     "settings": talk.settings,
@@ -181,6 +184,8 @@ BUTTONS: dict[str, Handler] = {
     "delete": talk.delete_chosen,
     "consent": consent.consent_chosen,
     "withdraw": consent.withdraw_chosen,
+    "better": plain_words.better_chosen,
+    "restart": plain_words.restart_chosen,
     # under a picture
     "older": wishes.vary,
     "younger": wishes.vary,

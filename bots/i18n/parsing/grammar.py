@@ -37,8 +37,8 @@ STAGES = {"newborn": 0, "baby": 1, "toddler": 2, "child_stage": 8, "teen": 15, "
 """Years that are meant by a word for a time of life."""
 ROLES: tuple[Parent, ...] = ("mom", "dad")
 HARMLESS = frozenset({
-    "filler", "make", "okay", "thanks", "laugh", "praise", "hello", "more", "little", "much", "only", "age", "and",
-    "too", "like", "unknown",
+    "filler", "make", "better", "okay", "thanks", "laugh", "praise", "hello", "more", "little", "much", "only", "age",
+    "and", "too", "like", "unknown",
 })  # fmt: skip
 """What may be left over without changing what the rest means."""
 FEW = 4
@@ -96,7 +96,7 @@ def read_clause(tokens: Sequence[Token]) -> list[Intent] | None:
     clause = Clause(tokens)
     found: list[Intent] = [intent for rule in RULES for intent in rule(clause)]
     wishes = [intent for intent in found if isinstance(intent, WISHES)]
-    if wishes and clause.judged and not clause.said("make"):
+    if wishes and clause.judged and not clause.said("make", "better"):
         found = [intent for intent in found if intent not in wishes]
         return found or _remarks(clause)
     left = clause.left_over()
@@ -108,7 +108,12 @@ def read_clause(tokens: Sequence[Token]) -> list[Intent] | None:
 
 
 def _complaints(clause: Clause) -> Iterator[Intent]:
-    if clause.has("not") and clause.has("like") and clause.has("us", "both", *ROLES) and not clause.said("make", *TRAITS, "more"):
+    if (
+        clause.has("not")
+        and clause.has("like")
+        and clause.has("us", "both", *ROLES)
+        and not clause.said("make", *TRAITS, "more")
+    ):
         clause.take("not", "like", "us", "both", *ROLES, "weird", "face")
         yield Complaint("likeness")
     elif clause.has("not") and clause.has("us") and not clause.has(*TRAITS, *STAGES, "girl", "boy", "more", "like"):
@@ -167,7 +172,7 @@ def _mix(clause: Clause) -> Iterator[Intent]:
     elif clause.said("only") and not clause.said("more", "little"):
         clause.take("only", "like", *ROLES)
         yield SetMix(0.0 if toward == "mom" else 100.0)
-    elif clause.said("more") or (clause.has("like") and clause.said("make", "much", "little")):
+    elif clause.said("more") or (clause.has("like") and clause.said("make", "better", "much", "little")):
         clause.take("more", "like", "than", *ROLES)
         yield ShiftMix(toward, clause.amount)
 
@@ -175,10 +180,10 @@ def _mix(clause: Clause) -> Iterator[Intent]:
 def _age(clause: Clause) -> Iterator[Intent]:
     numbers = _years(clause)
     direction = _direction(clause, bool(numbers))
-    clause.take("year", "month")
     if len(numbers) > 1:
         return
-    clause.take("number")
+    if numbers or direction is not None:
+        clause.take("year", "month")
     if direction is not None and numbers:
         yield ShiftAge(direction, years=numbers[0])
     elif direction is not None:
@@ -233,7 +238,9 @@ def _several(clause: Clause) -> Iterator[Intent]:
     counted = [
         at
         for at, token in enumerate(clause.tokens)
-        if at not in clause.used and token.concept == "number" and (clause.next_to(at, "girl") or clause.next_to(at, "boy"))
+        if at not in clause.used
+        and token.concept == "number"
+        and (clause.next_to(at, "girl") or clause.next_to(at, "boy"))
     ]
     if counted or clause.has("several"):
         clause.used.update(counted)
@@ -243,19 +250,24 @@ def _several(clause: Clause) -> Iterator[Intent]:
 
 def _sex(clause: Clause) -> Iterator[Intent]:
     said = [token.concept for token in clause.tokens if token.concept in ("girl", "boy", "surprise")]
-    if len(said) == 1 and not clause.has("not"):  # "boys will be boys" asks for nobody
-        if clause.take(*said):
-            yield SetSex(said[0])
+    # "boys will be boys" asks for nobody.
+    if len(said) == 1 and not clause.has("not") and clause.take(*said):
+        yield SetSex(said[0])
 
 
 def _smile(clause: Clause) -> Iterator[Intent]:
-    if clause.has("smile"):
-        clause.take("smile", "face")
+    if clause.has("smile") or (clause.has("happy") and _only_a_mood(clause)):
+        clause.take("smile", "happy", "face")
         strength = -1.0 if clause.take("not") else 0.5 if clause.said("little") else 1.0
         yield SetLook("smile", -0.5 if clause.take("less") else strength)
     elif clause.has("serious"):
         clause.take("serious", "face")
         yield SetLook("smile", 0.0 if clause.take("not") else -1.0)
+
+
+def _only_a_mood(clause: Clause) -> bool:
+    """Whether "happy" is said of the child: "happy new year" is not."""
+    return clause.said("make") or {token.concept for token in clause.tokens} <= {"happy", "face", "age", *HARMLESS}
 
 
 def _worn(clause: Clause) -> Iterator[Intent]:
@@ -324,7 +336,7 @@ def _pictures(clause: Clause) -> Iterator[Intent]:
     elif clause.has("card"):
         clause.take("card", "mom", "dad")
         yield Draw("card")
-    elif clause.has("sibling", "again"):
+    elif clause.has("sibling", "again") and not clause.said("better"):  # "the other one is better" asks for none
         clause.take("sibling", "again", "like")
         yield Draw("sibling")
 

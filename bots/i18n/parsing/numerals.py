@@ -13,8 +13,13 @@ TOO_SMALL = 2
 
 MORE: dict[str, dict[str, int]] = {
     "zh": {"两": 2, "俩": 2},
-    "ar": {f"{word}ين": value for value, word in zip(range(20, 100, 10), "عشر ثلاث أربع خمس ست سبع ثمان تسع".split(), strict=True)}
-    | dict(zip("ثلاث أربع خمس ست سبع ثماني تسع عشر".split(), range(3, 11), strict=True))
+    "ar": {
+        f"{word}ين": value
+        for value, word in zip(
+            range(20, 100, 10), ["عشر", "ثلاث", "أربع", "خمس", "ست", "سبع", "ثمان", "تسع"], strict=True
+        )
+    }
+    | dict(zip(["ثلاث", "أربع", "خمس", "ست", "سبع", "ثماني", "تسع", "عشر"], range(3, 11), strict=True))
     | {"ثمانية": 8, "ثمان": 8, "اثنين": 2},
     "hi": {"दो": 2, "छह": 6, "छः": 6, "das": 10, "paanch": 5, "panch": 5, "bees": 20, "barah": 12, "pandrah": 15},
     "pt": {"duas": 2},

@@ -143,7 +143,9 @@ def _without_repeats(wishes: Sequence[Intent]) -> list[Intent]:
     kept: list[Intent] = []
     for at, wish in enumerate(wishes):
         later = wishes[at + 1 :]
-        beaten = any(isinstance(wish, step) and any(isinstance(w, kind) for w in wishes) for kind, step in settled.items())
+        beaten = any(
+            isinstance(wish, step) and any(isinstance(w, kind) for w in wishes) for kind, step in settled.items()
+        )
         repeated = type(wish) in (SetAge, SetMix, ShiftAge, ShiftMix) and any(type(w) is type(wish) for w in later)
         if not beaten and not repeated:
             kept.append(wish)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 
 SEPARATOR = ","
 """Stands for any punctuation between two wishes."""
@@ -29,7 +28,9 @@ LAUGHTER = re.compile(
 
 _PIECE = re.compile(r"\d+:\d+|\d+(?:[.,٫]\d+)?|%|٪|&|[\u4e00-\u9fff]+|[^\W\d_]+(?:['’`ʼ][^\W\d_]+)*|\S")
 _REPEATED = re.compile(r"(.)\1{2,}")
-_ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ـ": "", "ß": "ss", "ё": "е", "ँ": "ं", "़": None, "\u200c": None, "\u200d": None})
+_ALIKE = str.maketrans(
+    {"ى": "ي", "ة": "ه", "ـ": "", "ß": "ss", "ё": "е", "ँ": "ं", "़": None, "\u200c": None, "\u200d": None}
+)
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -38,7 +39,9 @@ def pieces(text: str) -> Iterator[str]:
     >>> list(pieces("Boy, 12yo 🎉"))
     ['boy', ',', '12', 'yo']
     """
-    lowered = unicodedata.normalize("NFC", text).lower().translate({0x200C: None, 0x200D: None, 0xFE0F: None, 0x5F: " "})
+    lowered = (
+        unicodedata.normalize("NFC", text).lower().translate({0x200C: None, 0x200D: None, 0xFE0F: None, 0x5F: " "})
+    )
     # Marks are no word characters to `re`: private letters stand for them meanwhile.
     for piece in _PIECE.findall("".join(_as_letter(letter) for letter in lowered)):
         word = "".join(_as_mark(letter) for letter in piece)
@@ -46,9 +49,7 @@ def pieces(text: str) -> Iterator[str]:
             yield _without_apostrophe(word)
         elif word == "٪":
             yield "%"
-        elif unicodedata.category(word[0])[0] == "P" and word not in "/-–—@#*'\"`’“”«»()[]…":
-            yield SEPARATOR
-        elif word in "\n":
+        elif (unicodedata.category(word[0])[0] == "P" and word not in "/-–—@#*'\"`’“”«»()[]…") or word in "\n":
             yield SEPARATOR
 
 
@@ -66,9 +67,10 @@ def _without_apostrophe(word: str) -> str:
     return re.sub(r"['’`ʼ]", "", re.sub(r"['’`ʼ]s$", "", word))
 
 
-@lru_cache(maxsize=4096)
 def fold(word: str) -> str:
     """The word without accents, and with one sign for letters that are often mistaken for each other."""
+    if word.isascii():
+        return word
     if any("\u0900" <= letter <= "\u097f" for letter in word):
         return unicodedata.normalize("NFD", word).translate(_ALIKE)
     plain = unicodedata.normalize("NFKD", word)

@@ -7,14 +7,15 @@ age       older younger old young too year month age newborn baby toddler child_
 sex       girl boy surprise
 mix       mom dad both only more less like than percent us
 amount    little much
-looks     smile serious glasses beard makeup, and of hair: long short fair dark brown colour blond brunette redhead curly
+looks     smile happy serious glasses beard makeup
+hair      long short fair dark brown colour blond brunette redhead curly
 traits    hair eyes brows nose mouth jaw skin face
 pictures  sibling again sister brother grow film card
 answers   clothes details several weird thanks laugh praise hello help restart okay
-grammar   not make filler and block unknown
+grammar   not make better filler and block unknown
 
-`block` makes a message about somebody's life ("my son is 12") or a question ("how old is she?"): nothing may happen then.
-`make` asks for something. `filler` adds nothing.
+`block` tells of somebody's life ("my son is 12") or asks a question ("how old is she?"): nothing may happen then.
+`make` asks for something, `filler` adds nothing.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
-import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+from Stemmer import Stemmer
 
 from bots.i18n.parsing.numerals import numerals
 from bots.i18n.parsing.tokens import EMOJI, LAUGHTER, SEPARATOR, fold, pieces, shortened
@@ -39,8 +40,11 @@ STEMMERS = {
 }  # fmt: skip
 """Chinese words have no endings."""
 
-NEVER_A_TYPO = frozenset({"filler", "make", "and", "block", "okay", "not", "number"})
-"""Short common words: nearly every other word is near one of them."""
+NEVER_A_TYPO = frozenset({
+    "filler", "make", "better", "and", "block", "okay", "not", "number", "little", "much", "more", "less", "too",
+    "than", "only", "us", "like", "age", "percent", "hello",
+})  # fmt: skip
+"""Words that mean little by themselves: nearly every other word is near one of them."""
 SHORTEST_TYPO = 4
 SHORTEST_WITH_TWO = 8
 """Letters from which one and two slips are forgiven."""
@@ -53,6 +57,9 @@ COMBINED = {
     "shorthair": ("short", "hair"),
 }
 """One word for two concepts."""
+
+ARABIC_OURS = ("ي", "نا", "ك")
+"""Endings for my, our, your: such a word is about somebody's life, whatever its stem."""
 
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _ARABIC_PREFIX = re.compile(r"^(?:وال|بال|كال|فال|لل|ال|و|ب|ل|ك|ف)(?=..)")
@@ -75,12 +82,14 @@ class Vocabulary:
 
     def __init__(self, language: str, lexicon: dict[str, str]) -> None:
         stemmer = STEMMERS.get(language)
-        self._stemmer = None if stemmer is None else snowballstemmer.stemmer(stemmer)
+        self._stemmer = None if stemmer is None else Stemmer(stemmer)
         self._language = language
         self._exact: dict[tuple[str, ...], str] = {}
         self._folded: dict[tuple[str, ...], str] = {}
         self._stems: dict[str, str] = {}
-        self._numbers = {tuple(fold(word) for word in words.split()): value for words, value in numerals(language).items()}
+        self._numbers = {
+            tuple(fold(word) for word in words.split()): value for words, value in numerals(language).items()
+        }
         for concept, words in lexicon.items():
             for word in words.split():
                 self._add(tuple(pieces(word.replace("_", " "))), concept)
@@ -90,7 +99,9 @@ class Vocabulary:
             for phrase, concept in self._folded.items()
             if len(phrase) == 1 and len(phrase[0]) >= SHORTEST_TYPO and concept not in NEVER_A_TYPO
         ]
-        words = {phrase[0] for phrase in (*self._exact, *self._numbers) if len(phrase) == 1 and _HAN.fullmatch(phrase[0])}
+        words = {
+            phrase[0] for phrase in (*self._exact, *self._numbers) if len(phrase) == 1 and _HAN.fullmatch(phrase[0])
+        }
         self._han = re.compile("|".join([*sorted(map(re.escape, words), key=len, reverse=True), "."]))
 
     def _add(self, phrase: tuple[str, ...], concept: str) -> None:
@@ -108,17 +119,18 @@ class Vocabulary:
             yield tuple(plain.split())
 
     def _stems_of(self, word: str) -> set[str]:
-        if self._stemmer is None:
+        if self._stemmer is None or (self._language == "ar" and word.endswith(ARABIC_OURS)):
             return set()
         return {fold(self._stemmer.stemWord(word)), self._stemmer.stemWord(fold(word))}
 
     def read(self, text: str) -> list[Token]:
         """The words of a message; SEPARATOR stands between sentences and after commas."""
         words = [part for piece in pieces(text) for part in self._segments(piece)]
+        folded = [fold(word) for word in words]
         tokens: list[Token] = []
         at = 0
         while at < len(words):
-            taken, found = self._longest_at(words, at)
+            taken, found = self._longest_at(words, folded, at)
             tokens += found
             at += taken
         return tokens
@@ -129,16 +141,14 @@ class Vocabulary:
             return (piece,)
         return self._han.findall(piece)
 
-    def _longest_at(self, words: Sequence[str], at: int) -> tuple[int, list[Token]]:
+    def _longest_at(self, words: Sequence[str], folded: Sequence[str], at: int) -> tuple[int, list[Token]]:
         for length in range(min(self._longest, len(words) - at), 1, -1):
-            phrase = tuple(words[at : at + length])
-            found = self._phrase(phrase)
+            found = self._phrase(tuple(words[at : at + length]), tuple(folded[at : at + length]))
             if found is not None:
                 return length, list(_split(found))
         return 1, list(_split(self._word(words[at])))
 
-    def _phrase(self, phrase: tuple[str, ...]) -> Token | None:
-        folded = tuple(map(fold, phrase))
+    def _phrase(self, phrase: tuple[str, ...], folded: tuple[str, ...]) -> Token | None:
         concept = self._exact.get(phrase) or self._folded.get(folded)
         value = self._numbers.get(folded)
         if concept is not None:
@@ -160,7 +170,7 @@ class Vocabulary:
 
     def _known(self, word: str) -> Token | None:
         for variant in shortened(word):
-            token = self._phrase((variant,))
+            token = self._phrase((variant,), (fold(variant),))
             if token is not None:
                 return token
         for stem in self._stems_of(word):

@@ -6,6 +6,7 @@ import tomllib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bots.i18n.parsing.intents import (
@@ -43,7 +44,7 @@ class Phrase:
         """Whether it belongs to the half that the grammar was not tuned on."""
         return zlib.crc32(self.text.encode()) % 2 == 0
 
-    @property
+    @cached_property
     def found(self) -> frozenset[str]:
         return frozenset(map(notation, read_intents(self.text, self.language)))
 
