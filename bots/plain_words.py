@@ -190,7 +190,9 @@ def _limit_of(wish: Wish) -> str:
 
 def _answer_remark(turn: Turn, intent: Any) -> None:
     remark: Remark = intent
-    if child_in_mind(turn) is None and remark.kind == "greeting":
+    if turn.state.half_done:
+        tell_what_is_missing(turn)
+    elif child_in_mind(turn) is None and remark.kind == "greeting":
         turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.keeping.photo_hours)
     else:
         turn.say(f"reply_{remark.kind}")

@@ -15,7 +15,6 @@ EMOJI = {
     **dict.fromkeys("😍🥰", "praise"),
     **dict.fromkeys("👧👱", "girl"),
     **dict.fromkeys("👦", "boy"),
-    **dict.fromkeys("👶", "baby"),
     **dict.fromkeys("👓🤓", "glasses"),
 }
 """Signs that say something by themselves. A smiling face is only a tone of voice."""
@@ -26,7 +25,9 @@ LAUGHTER = re.compile(
     r"(?:हा){2,}ह?|(?:ही){2,}|5{3,})"
 )
 
-_PIECE = re.compile(r"\d+:\d+|\d+(?:[.,٫]\d+)?|%|٪|&|[\u4e00-\u9fff]+|[^\W\d_]+(?:['’`ʼ][^\W\d_]+)*|\S")
+_PIECE = re.compile(
+    r"\d+:\d+|(?:(?<![\w.,])[-−])?\d+(?:[.,٫]\d+)?|%|٪|&|[\u4e00-\u9fff]+|[^\W\d_]+(?:['’`ʼ][^\W\d_]+)*|\S"
+)
 _REPEATED = re.compile(r"(.)\1{2,}")
 _ALIKE = str.maketrans(
     {"ى": "ي", "ة": "ه", "ـ": "", "ß": "ss", "ё": "е", "ँ": "ं", "़": None, "\u200c": None, "\u200d": None}
@@ -45,7 +46,7 @@ def pieces(text: str) -> Iterator[str]:
     # Marks are no word characters to `re`: private letters stand for them meanwhile.
     for piece in _PIECE.findall("".join(_as_letter(letter) for letter in lowered)):
         word = "".join(_as_mark(letter) for letter in piece)
-        if word[0].isalnum() or word in ("%", "&") or word in EMOJI:
+        if word[-1].isdigit() or word[0].isalnum() or word in ("%", "&") or word in EMOJI:
             yield _without_apostrophe(word)
         elif word == "٪":
             yield "%"

@@ -61,6 +61,8 @@ COMBINED = {
 ARABIC_OURS = ("ي", "نا", "ك")
 """Endings for my, our, your: such a word is about somebody's life, whatever its stem."""
 
+POINTS = str.maketrans(",٫−", "..-")
+
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _ARABIC_PREFIX = re.compile(r"^(?:وال|بال|كال|فال|لل|ال|و|ب|ل|ك|ف)(?=..)")
 
@@ -162,8 +164,8 @@ class Vocabulary:
             return Token(word, EMOJI[word])
         if ":" in word:
             return Token(word, "block")  # a time of day
-        if word[0].isdigit():
-            return Token(word, "number", float(word.replace(",", ".").replace("٫", ".")))
+        if word.lstrip("-−")[:1].isdigit():
+            return Token(word, "number", float(word.translate(POINTS)))
         if LAUGHTER.fullmatch(word):
             return Token(word, "laugh")
         return self._known(word) or self._typo(word) or Token(word, "unknown")
