@@ -54,6 +54,11 @@ def says_more_than_an_answer(intents: Sequence[Intent]) -> bool:
     return len(wishes) > 1 or any(isinstance(wish, RELATIVE) for wish in wishes)
 
 
+def does_more_each_time(intent: Intent) -> bool:
+    """Whether saying it again would change the child again: "older", but not "12"."""
+    return isinstance(intent, (*RELATIVE, Draw))
+
+
 def wish_in_words(turn: Turn, event: CommandGiven) -> None:
     """/wish a boy, 12, more like mom: plain words where a bot hears commands only."""
     intents = intents_in(turn, event.argument)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bots.consent import answer_consent, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.genes import code_command, genes_command, source_said
+from bots.i18n.parsing.intents import WISHES
 from bots.languages import LANGUAGES
 from bots.looks import look_command, strength_said
 from bots.photos import (
@@ -17,7 +18,7 @@ from bots.photos import (
     parent_command,
     tell_what_is_missing,
 )
-from bots.plain_words import do_intents, intents_in, says_more_than_an_answer
+from bots.plain_words import do_intents, does_more_each_time, intents_in, says_more_than_an_answer
 from bots.state import Question, State
 from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
 from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
@@ -152,8 +153,13 @@ def text_said(turn: Turn, event: TextSaid) -> None:
         and ANSWERS[question.kind](turn, question, event.text)
     ):
         return
+    if event.edited and event.message_id is not None and event.message_id == turn.state.heard:
+        intents = [intent for intent in intents if not does_more_each_time(intent)]
     if intents:
         do_intents(turn, intents)
+        turn.change(heard=event.message_id if any(isinstance(intent, WISHES) for intent in intents) else None)
+        return
+    if event.edited:
         return
     role = read_role(event.text)
     if role is not None and len(plain_words(event.text)) <= LONGEST_ROLE and event.addressed:

@@ -277,6 +277,26 @@ def test_starting_over_is_asked_about_before_photos_are_forgotten(answer: str, f
     assert bool(story.state.photos) is not forgets
 
 
+def test_an_edited_message_counts_but_does_nothing_twice() -> None:
+    story = with_child()
+    story.hear(TextSaid("make her oxer", message_id="m9"))
+    assert story.keys == ["hint_after_child"]
+    story.hear(TextSaid("make her older", message_id="m9", edited=True))
+    assert story.last_drawing.child.age == 10.0
+    story.ready(story.last_job)
+    story.hear(TextSaid("make her older!", message_id="m9", edited=True))
+    assert story.steps == []
+    story.hear(TextSaid("make her 12", message_id="m9", edited=True))
+    assert story.last_drawing.child.age == 12.0
+
+
+def test_an_edited_remark_to_somebody_is_not_answered_again() -> None:
+    story = with_child()
+    story.hear(TextSaid("the wether is nice", message_id="m9"))
+    story.hear(TextSaid("the weather is nice", message_id="m9", edited=True))
+    assert story.steps == []
+
+
 # Commands
 
 
