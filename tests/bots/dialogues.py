@@ -103,7 +103,6 @@ STORIES: dict[str, str] = {
         /wish thanks! | You're welcome
         /wish my son is 12 | Tell me what to change in your own words
     """,
-    "the family card by a command": COUPLE + "/card | and family",
     "starting over": COUPLE
     + """
         /wish start over | Shall I forget these photos
