@@ -106,7 +106,7 @@ def _fulfil(turn: Turn, wishes: Sequence[Wish]) -> None:
             turn.say(_limit_of(wish))
             return
         wanted = changed
-    kind = next((KINDS[wish.what] for wish in wishes if isinstance(wish, Draw)), "child")
+    kind: DrawingKind = next((KINDS[wish.what] for wish in wishes if isinstance(wish, Draw)), "child")
     if wanted == child and kind == "child":
         turn.say("already_so")
     else:

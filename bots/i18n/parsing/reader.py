@@ -124,7 +124,7 @@ def _settled(found: Sequence[Intent], child_on_screen: bool) -> list[Intent]:
     if wishes:
         return [] if _contradict(wishes) else _without_repeats(wishes)
     for kind in (Complaint, Ask, Remark):
-        said = [intent for intent in found if isinstance(intent, kind)]
+        said: list[Intent] = [intent for intent in found if isinstance(intent, kind)]
         if said and (child_on_screen or kind is not Complaint):
             return said[:1]
     return []
