@@ -6,11 +6,12 @@ from bots.texts import render
 
 PRIVATE = (
     "start", "help", "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look",
-    "sibling", "grow", "code", "names", "settings", "language", "cancel", "privacy", "withdraw", "delete_my_data",
+    "wish", "sibling", "grow", "card", "code", "names", "settings", "language", "cancel", "privacy",
+    "withdraw", "delete_my_data",
 )  # fmt: skip
 GROUP = (
-    "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look", "sibling", "grow",
-    "code", "names", "wall", "language", "cancel", "help", "privacy", "withdraw", "delete_my_data",
+    "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look", "wish", "sibling", "grow",
+    "card", "code", "names", "wall", "language", "cancel", "help", "privacy", "withdraw", "delete_my_data",
 )  # fmt: skip
 
 

@@ -6,15 +6,16 @@
     NEXT      what the photos of the round call for → handler   (bots/photos.py)
 
 The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/genes.py (whose each trait is, the code), bots/looks.py (smile, glasses …), bots/couples.py (two people who both
-have to agree), bots/fun.py (names, wall, poll), bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py
-(/admin) and bots/talk.py (help, cancel, deleting). Before all of them stands bots/doors.py (who is answered at all).
+bots/plain_words.py (wishes in somebody's own words), bots/genes.py (whose each trait is, the code), bots/looks.py
+(smile, glasses …), bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, poll),
+bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py (/admin) and bots/talk.py (help, cancel, deleting).
+Before all of them stands bots/doors.py (who is answered at all).
 `step` is pure: the same state, event and context give the same new state and steps.
 """
 
 from __future__ import annotations
 
-from bots import consent, couples, fun, genes, looks, operators, photos, talk, wishes
+from bots import consent, couples, fun, genes, looks, operators, photos, plain_words, talk, wishes
 from bots.button_rules import (
     ButtonRule,
     Handler,
@@ -149,6 +150,8 @@ COMMANDS: dict[str, Handler] = {
     "code": genes.code_command,
     "sibling": wishes.sibling_command,
     "grow": wishes.grow_command,
+    "card": wishes.card_command,
+    "wish": plain_words.wish_in_words,
     "names": fun.names_command,
     "wall": fun.wall_command,
     "settings": talk.settings,
@@ -190,6 +193,8 @@ BUTTONS: dict[str, ButtonRule] = {
     "consent": ButtonRule(consent.consent_chosen, one_of("consent", *YES_NO)),
     "permission": ButtonRule(consent.permission_chosen, one_of("permission", *YES_NO)),
     "withdraw": ButtonRule(consent.withdraw_chosen, is_withdrawal),
+    "better": ButtonRule(plain_words.better_chosen, one_of("better", "photo", "sibling", "refine")),
+    "restart": ButtonRule(plain_words.restart_chosen, one_of("restart", *YES_NO)),
     # under a picture
     "older": _under_picture(wishes.vary),
     "younger": _under_picture(wishes.vary),

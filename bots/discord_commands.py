@@ -28,7 +28,7 @@ HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 
 OWN_FORM = (
     "child", "mom", "dad", "age", "group", "mix", "sex", "genes", "smile", "look", "code", "couple", "wall", "names",
-    "admin",
+    "wish", "admin",
 )  # fmt: skip
 """Commands that take more than words; all others are registered as they come."""
 
@@ -122,7 +122,10 @@ def _wishes(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
     async def group(interaction: Interaction, group: Optional[Group] = None) -> None:  # noqa: UP045
         await heed(interaction, Asked("group", group or ""))
 
-    return [_command(age), _command(group), _command(mix), _command(sex)]
+    async def wish(interaction: Interaction, wish: str) -> None:
+        await heed(interaction, Asked("wish", wish))
+
+    return [_command(age), _command(group), _command(mix), _command(sex), _command(wish)]
 
 
 def _looks(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
@@ -239,7 +242,8 @@ def _command(
 OPTIONS = {"mom": "option_mom", "dad": "option_dad", "photo": "option_photo", "age": "option_age",
            "mix": "option_mix", "sex": "option_sex", "first": "option_first", "second": "option_second",
            "switch": "option_switch", "names": "option_names", "words": "option_words", "group": "option_group",
-           "strength": "option_strength", "reset": "option_reset", "code": "option_code"}  # fmt: skip
+           "strength": "option_strength", "reset": "option_reset", "code": "option_code",
+           "wish": "option_wish"}  # fmt: skip
 
 
 def _parameters(callback: Any) -> tuple[str, ...]:

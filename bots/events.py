@@ -30,6 +30,8 @@ class TextSaid:
     text: str
     addressed: bool = True
     message_id: str | None = None
+    edited: bool = False
+    """Whether this message was heard before, in other words."""
 
 
 @dataclass(frozen=True, slots=True)

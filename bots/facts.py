@@ -118,6 +118,13 @@ def _looks(voice: Voice, looks: Any) -> str:
     )
 
 
+def _wishes(voice: Voice, wishes: Any) -> str:
+    """Age, mix and sex in one line, looks and traits a line each."""
+    said = [SPEAK[name](voice, wishes[name]) for name in ("sex", "age", "mix") if name in wishes]
+    lines = [SPEAK[name](voice, wishes[name]) for name in ("looks", "traits") if name in wishes]
+    return "\n".join([voice.listed(said)] * bool(said) + lines)
+
+
 def _seen(voice: Voice, seen: Any) -> str:
     """What the estimators make of a picture: likeness, where 50 is a stranger, and age; and where that is far off."""
     told = []
@@ -160,6 +167,7 @@ SPEAK: dict[str, Callable[[Voice, Any], str]] = {
     "genes": _genes,
     "traits": _traits,
     "looks": _looks,
+    "wishes": _wishes,
     "seen": _seen,
     "trait": lambda voice, trait: voice.say(f"trait_{trait}"),
     "look_hint": lambda voice, look: voice.say(f"option_look_{look}"),

@@ -133,6 +133,8 @@ class State:
     told: str = ""
     """Why this person is not answered, as it was said last."""
     told_at: float = 0.0
+    heard: str | None = None
+    """The last message whose plain words drew something: edited, it shall not do twice what it did already."""
     version: int = VERSION
 
     @property
@@ -215,6 +217,7 @@ def state_from_json(data: dict[str, Any] | None) -> State:
         wait_until=data.get("wait_until", 0.0),
         told=data.get("told", ""),
         told_at=data.get("told_at", 0.0),
+        heard=data.get("heard"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bots.consent import answer_consent, answer_permission, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.genes import code_command, genes_command, source_said
+from bots.i18n.parsing.intents import WISHES
 from bots.languages import LANGUAGES
 from bots.looks import look_command, strength_said
 from bots.photos import (
@@ -17,6 +18,7 @@ from bots.photos import (
     parent_command,
     tell_what_is_missing,
 )
+from bots.plain_words import do_intents, does_more_each_time, intents_in, says_more_than_an_answer
 from bots.state import Question, State
 from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
 from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
@@ -136,7 +138,7 @@ def data_deleted(turn: Turn, event: DataDeleted) -> None:
 
 
 def text_said(turn: Turn, event: TextSaid) -> None:
-    """A child's code, an answer to the latest question, the name of a parent, or something we do not understand."""
+    """A child's code, an answer to the latest question, wishes in plain words, or the name of a parent."""
     code = find_code(event.text)
     if code is not None and event.addressed:
         code_command(turn, CommandGiven("code", code, event.message_id))
@@ -144,7 +146,20 @@ def text_said(turn: Turn, event: TextSaid) -> None:
     question = max(turn.state.questions, key=lambda q: q.stamp, default=None)
     if question is not None and question.kind in SERIOUS and not event.addressed:
         return  # a "yes" said to somebody else in the group
-    if question is not None and ANSWERS[question.kind](turn, question, event.text):
+    intents = intents_in(turn, event.text) if event.addressed else []
+    if (
+        question is not None
+        and not says_more_than_an_answer(intents)
+        and ANSWERS[question.kind](turn, question, event.text)
+    ):
+        return
+    if event.edited and event.message_id is not None and event.message_id == turn.state.heard:
+        intents = [intent for intent in intents if not does_more_each_time(intent)]
+    if intents:
+        do_intents(turn, intents)
+        turn.change(heard=event.message_id if any(isinstance(intent, WISHES) for intent in intents) else None)
+        return
+    if event.edited:
         return
     role = read_role(event.text)
     if role is not None and len(plain_words(event.text)) <= LONGEST_ROLE and event.addressed:
@@ -282,6 +297,8 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
     "drawing": _answer_nothing,
+    "better": _answer_nothing,
+    "restart": _answer_nothing,
     "genes": _as_typed("genes", genes_command, lambda text: says_reset(text) or read_genes(text) is not None),
     "looks": _as_typed("look", look_command, lambda text: says_reset(text) or read_looks(text) is not None),
     **{f"gene_{trait}": _answer_gene for trait in TRAITS},

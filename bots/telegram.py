@@ -75,7 +75,9 @@ DOWNLOADS = 4
 FETCH_TRIES = 5
 LARGEST_AVATAR = 2**20
 """Bytes for which room is made; a profile photo has about a tenth."""
-ALLOWED_UPDATES = ["message", "callback_query"]
+EDITABLE = ("age", "group", "mix", "sex", "genes", "smile", "look", "names")
+"""Commands whose value may be corrected in the message that was sent."""
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class TelegramBot:
     def _register(self) -> None:
         """All handlers, in one place."""
         self.application.add_handler(MessageHandler(filters.UpdateType.MESSAGE, self._on_message))
+        self.application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE & filters.TEXT, self._on_edited))
         self.application.add_handler(CallbackQueryHandler(self._on_button))
         self.application.add_error_handler(self._on_error)
 
@@ -236,6 +239,20 @@ class TelegramBot:
         messages = [each.message for each in updates if each.message is not None]
         messages.sort(key=lambda message: message.message_id)
         await self._inbox.heed(updates, lambda receipt: self._on_messages(messages, receipt))
+
+    async def _on_edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Words that were corrected. Photos whose caption was are known already."""
+        message = update.edited_message
+        assert message is not None
+
+        async def work(receipt: Receipt) -> None:
+            said = read_message(message, self._bot.bot)
+            event = None if said is None or said.photo is not None else edited(event_of(said))
+            if said is not None and event is not None:
+                who = replace(said.who, receipt=receipt)
+                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, event))
+
+        await self._inbox.heed([update], work)
 
     async def _on_messages(self, messages: list[Message], receipt: Receipt) -> None:
         for before, after in numbers_of_group(messages):
@@ -450,6 +467,13 @@ def event_of(said: Said) -> Event | None:
     if said.text is not None:
         return TextSaid(said.text, said.addressed, said.message_id)
     return None if said.other is None else OtherMessage(said.other, said.addressed, said.message_id)
+
+
+def edited(event: Event | None) -> Event | None:
+    """What an edited message is heard as: its words, or a command that names a value, not one that draws once more."""
+    if isinstance(event, TextSaid):
+        return replace(event, edited=True)
+    return event if isinstance(event, CommandGiven) and event.argument and event.name in EDITABLE else None
 
 
 def offer_of(said: list[Said]) -> Offer:

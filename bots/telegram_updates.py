@@ -41,4 +41,5 @@ def _readable(data: dict[str, Any]) -> dict[str, Any]:
 
 def says_something(update: Update) -> bool:
     """Whether there is anything in an update that we asked for."""
-    return update.message is not None or update.callback_query is not None
+    edited = update.edited_message is not None and update.edited_message.text is not None
+    return edited or update.message is not None or update.callback_query is not None

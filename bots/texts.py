@@ -32,27 +32,18 @@ EN: dict[str, str] = {
         "Please only send adults who are fine with it. /privacy shows what I keep."
     ),
     "help": (
-        "Send two photos, mom and dad, one by one or together. Then:\n\n"
-        "/age 12 – the same child at twelve\n"
-        "/group 11-20 – at an age of this group\n"
-        "/mix 30 – 0 is all mom, 100 is all dad\n"
-        "/sex girl – or boy, or surprise\n"
-        "/genes eyes=mom nose=dad – whose each trait is\n"
-        "/smile 0.5 – from -1 (grave) to 1\n"
-        "/look glasses=1 hair=-0.5 – glasses, hair, pose, light …\n"
+        "Send two photos, mom and dad, one by one or together. Then tell me what to change, in your own words:\n"
+        "“older”, “a boy, 12”, “more like dad”, “smiling”, “mom's eyes”, “another one” …\n\n"
         "/sibling – a brother or a sister\n"
         "/grow – the child from baby to grown-up\n"
-        "/child – draw another one\n"
+        "/card – a family card\n"
+        "/genes – which parent each trait comes from\n"
+        "/look – smile, glasses, hair, pose, light\n"
         "/code – a short code that draws this child again\n"
-        "/mom, /dad – say who is on a photo, or send a new one\n"
-        "/couple @anna @ben – in a group: two profile photos, if both agree\n"
-        "/wall – in a group: its newest children in one picture\n"
-        "/names Anna, Ben – what the family card says\n"
-        "/settings – what I use when you say nothing\n"
-        "/language – the language I speak\n"
+        "/settings, /language – how I draw and speak\n"
         "/cancel – stop and forget the photos\n"
-        "/privacy – what I keep, and how long\n"
-        "/delete_my_data – delete all of it now"
+        "/privacy, /delete_my_data – what I keep; delete it\n\n"
+        "The menu lists all commands."
     ),
     "unknown_command": "I don't know that command. /help shows what I can do.",
     "command_not_read": "I could not read this command. /help shows what I can do.",
@@ -76,10 +67,11 @@ EN: dict[str, str] = {
     "option_group": "Two ages, the child's lies between them",
     "option_strength": "From -1 (grave) to 1 (all smiles), 0 is as usual",
     "option_reset": "Take back what was chosen before",
+    "option_wish": "A boy, 12, more like mom",
     "option_code": "The code of a child; without one I tell the last child's",
     "hint_after_child": (
-        "Use the buttons under the picture, or /age, /mix, /sex, /genes, /smile, /sibling and /grow. "
-        "Two new photos begin a new couple."
+        "Sorry, I didn't understand that. Tell me what to change, such as “older”, “a boy” or “more like dad”, or use "
+        "the buttons under the picture. Two new photos begin a new couple."
     ),
     # photos
     "send_two_photos": "Send me two photos: one of mom, one of dad.",
@@ -322,8 +314,50 @@ EN: dict[str, str] = {
     "bad_mix": "The mix is a number from 0 (all mom) to 100 (all dad). Try /mix 30.",
     "bad_sex": "You can choose girl, boy or surprise. Try /sex girl.",
     "already_so": "That is how the child is drawn already.",
-    "drawn_next": "Noted. I draw that as soon as this picture is done.",
+    "drawn_next": "I'll draw that as soon as this picture is done.",
     "still_drawing": "I am still drawing. One moment, please.",
+    "wishes_noted": "I'll remember that: {wishes}.",
+    "wish_how": "Tell me what to change in your own words, for example: /wish a boy, 12, more like mom",
+    # small talk, and what cannot be wished
+    "reply_thanks": "You're welcome!",
+    "reply_laughter": "Ha, glad you're having fun 😄",
+    "reply_praise": "Thank you! Shall I change anything? Just tell me: “older”, “a boy”, “more like dad” …",
+    "reply_greeting": "Hi! Tell me what to change: “older”, “a boy”, “more like dad” … Or send two new photos.",
+    "complaint_looks": (
+        "Sorry about that! Another child of the same two may turn out better. A better photo helps most: from the "
+        "front, in good light, nothing in front of the face."
+    ),
+    "complaint_likeness": (
+        "Sorry about that! A better photo helps most: from the front, in good light, nothing in front of the face. "
+        "Another child of the same two may take after you more."
+    ),
+    "better_refine": "Look closer",
+    "better_photo": "Another photo",
+    "better_photo_how": "Send me the better photo with the caption /mom or /dad, and I'll draw the child again.",
+    "cannot_eye_colour": (
+        "I can't choose the colour of the eyes, but I can take them from one parent. Try “mom's eyes” or “dad's eyes”."
+    ),
+    "cannot_hair_colour": (
+        "I can only make hair darker or fairer, or take it from one parent. "
+        "Try “dark hair”, “blond hair” or “dad's hair”."
+    ),
+    "cannot_hair_texture": (
+        "I can't choose curls or a hairstyle, but I can take the hair from one parent or change its length. "
+        "Try “mom's hair” or “long hair”."
+    ),
+    "cannot_skin_colour": (
+        "A child's skin lies between its parents'. I can take it from one of them: try “mom's skin” or “dad's skin”."
+    ),
+    "cannot_clothes": "I only draw faces, so clothes and jewellery are up to chance. I can add glasses, though.",
+    "cannot_details": (
+        "I can't choose that. What I can change: age, girl or boy, who it takes after, smile, glasses, hair and "
+        "make-up."
+    ),
+    "cannot_several": "I draw one child at a time. /sibling draws a brother or a sister.",
+    "start_over": "Start over",
+    "keep_photos": "Keep the photos",
+    "start_over_sure": "Shall I forget these photos, so that you can start over with new ones?",
+    "photos_kept": "All right, I'm keeping the photos.",
     # pictures
     "progress_queued": "Your picture is in the queue …",
     "progress_place": "Your picture is number {place} in the queue …",
@@ -491,6 +525,8 @@ EN: dict[str, str] = {
     "command_sex": "Girl, boy or surprise",
     "command_sibling": "A brother or a sister",
     "command_grow": "The child from baby to grown-up",
+    "command_card": "A family card of this child",
+    "command_wish": "What to change, in your own words",
     "command_settings": "What I use when you say nothing",
     "command_language": "The language I speak",
     "command_cancel": "Stop, forget the photos",

@@ -17,6 +17,8 @@ from bots.events import (
     Source,
 )
 from bots.fun import card_facts
+from bots.i18n.parsing.intents import SetAge, SetMix, SetSex
+from bots.i18n.parsing.reader import read_intents
 from bots.names import child_name
 from bots.photos import draw_new_child, new_child, tell_what_is_missing
 from bots.state import Child, Order, ParentPhoto, Shown
@@ -90,10 +92,25 @@ def wish_said(turn: Turn, name: str, text: str) -> None:
     """A typed value. A bad one is explained and changes nothing."""
     value = READERS[name](text)
     if value is None:
+        value = _plain_value(turn, name, text)
+    if value is None:
         turn.say(f"bad_{name}")
         return
     turn.settle(name)
     apply_wish(turn, name, value)
+
+
+def _plain_value(turn: Turn, name: str, text: str) -> float | str | None:
+    """The value in "/age twelve" or "/sex una niña"; None where the words say something else as well."""
+    intents = read_intents(text, turn.context.language)
+    match intents[0] if len(intents) == 1 else None:
+        case SetAge(years) if name == "age":
+            return years if 0 <= years <= OLDEST else None
+        case SetMix(share) if name == "mix":
+            return share if 0 <= share <= 100 else None
+        case SetSex(sex) if name == "sex":
+            return sex
+    return None
 
 
 def wish_chosen(turn: Turn, event: ButtonPressed) -> None:
@@ -134,9 +151,11 @@ def child_in_mind(turn: Turn) -> Child | None:
 
 
 def draw_so(turn: Turn, changes: dict[str, Any], noted: str, *, quietly: bool, **facts: Any) -> None:
-    """The child we talk about, with these changes; where there is none yet, say that they are noted."""
+    """The child we talk about, with these changes; where none can be drawn yet, say that they are noted."""
     child = child_in_mind(turn)
-    if child is None:
+    if child is None and turn.state.couple is not None:
+        turn.draw("child", replace(new_child(turn), **changes))
+    elif child is None:
         if not quietly:
             turn.say(noted, **facts)
     elif replace(child, **changes) == child:
@@ -190,6 +209,15 @@ def grow_command(turn: Turn, event: CommandGiven) -> None:
         turn.draw("grow", new_child(turn))
     else:
         tell_what_is_missing(turn)
+
+
+def card_command(turn: Turn, event: CommandGiven) -> None:
+    """The family card of the child we talk about."""
+    child = child_in_mind(turn)
+    if child is None:
+        tell_what_is_missing(turn)
+    else:
+        turn.draw("card", child)
 
 
 def _older(child: Child) -> Child | None:

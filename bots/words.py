@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from bots.events import Role
+from bots.i18n.parsing.command_names import canonical_name
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -73,7 +74,8 @@ LONGEST_CHINESE_PHRASE = 8
 """Characters. 这是我妈妈 names a person; a sentence that mentions her does not."""
 
 _BETWEEN_WORDS = re.compile(r"[\s，、。،]+")
-_COMMAND = re.compile(r"^/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?:\s+|$)(.*)$", re.DOTALL)
+_COMMAND = re.compile(r"^/([^\s/@]{1,40})(?:@([A-Za-z0-9_]+))?(?:\s+|$)(.*)$", re.DOTALL)
+_OUR_KIND_OF_NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 _AGE_GROUP = re.compile(r"(?<![\d.,-])(\d{1,3})\s*[-–—]\s*(\d{1,3})(?![-–—\d.,])")
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)?")
 
@@ -87,14 +89,15 @@ class Command:
 
 
 def read_command(text: str | None, our_name: str | None = None) -> Command | None:
-    """The command a text begins with; None for other text and for commands addressed to another bot."""
+    """The command a text begins with, by its English name; None for other text and for commands to another bot."""
     match = _COMMAND.match((text or "").strip())
     if match is None:
         return None
     name, addressee, argument = match.groups()
     if addressee and our_name and addressee.lower() != our_name.lower():
         return None
-    return Command(name.lower(), argument.strip())
+    canonical = canonical_name(name) or (name.lower() if _OUR_KIND_OF_NAME.fullmatch(name) else None)
+    return None if canonical is None else Command(canonical, argument.strip())
 
 
 def plain_words(text: str | None) -> list[str]:

@@ -93,6 +93,23 @@ STORIES: dict[str, str] = {
         press -0.5 | Girl, 6 years
     """,
     "looks that were wished before hold": "/smile 1 | Smile: 1" + COUPLE + "/look | Smile: 1",
+    "wishes in somebody's own words": COUPLE
+    + """
+        /wish a boy, 12, more like mom | Boy, 12 years · 70% mom, 30% dad
+        /wish a bit older, with glasses | Boy, 15 years
+        /wish with blue eyes | the colour of the eyes
+        /wish doesn't look like us | A better photo helps most
+        press Another photo | Send me the better photo
+        /wish thanks! | You're welcome
+        /wish my son is 12 | Tell me what to change in your own words
+    """,
+    "starting over": COUPLE
+    + """
+        /wish start over | Shall I forget these photos
+        press Keep the photos | keeping the photos
+        /wish start over | Shall I forget these photos
+        press Start over | I have forgotten these photos
+    """,
     "an age group": COUPLE + "/group 11-20 | Girl, 15 years",
     "an age group by buttons": """
         /group | Of which age group

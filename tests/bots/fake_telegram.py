@@ -428,6 +428,10 @@ class Person:
             text += " Ann"
         return await self._send(text=text, entities=entities or None, reply_to_message=reply_to)
 
+    async def edits(self, message: dict[str, Any], text: str) -> None:
+        """A message that was sent gets other words."""
+        await self.api.push(edited_message={**message, "text": text, "edit_date": message["date"] + 1})
+
     async def sends_photo(
         self,
         data: bytes,

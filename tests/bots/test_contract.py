@@ -168,7 +168,8 @@ class OnDiscord:
             await self._me.presses(move.what)
         else:
             name, *words = with_code(move.what, self._me.texts).removeprefix("/").split()
-            await self._me.uses(name, **dict(_option(name, word) for word in words))
+            options = {"wish": " ".join(words)} if name == "wish" else dict(_option(name, word) for word in words)
+            await self._me.uses(name, **options)
 
     def sees(self) -> dict[Any, Seen]:
         return {

@@ -107,6 +107,19 @@ class TestOnePerson:
         assert (sibling["age"], sibling["mom"]) == (12.0, first["mom"])
         assert sibling["seed"] != first["seed"]
 
+    async def test_plain_words_do_as_well_and_may_be_corrected(self, api: BotApi) -> None:
+        anna = api.person(1)
+        await first_child(anna)
+        said = await anna.says("make her 21, smilng")
+        pictures = await anna.sees_pictures(2)
+        assert (drawn(pictures[1].picture)["age"], drawn(pictures[1].picture)["looks"]) == (21.0, {"smile": 1.0})
+        await anna.edits(said, "make her 12, smiling")
+        pictures = await anna.sees_pictures(3)
+        assert drawn(pictures[2].picture)["age"] == 12.0
+        await anna.says("/alter 30")
+        pictures = await anna.sees_pictures(4)
+        assert drawn(pictures[3].picture)["age"] == 30.0
+
     async def test_the_growth_strip(self, api: BotApi) -> None:
         anna = api.person(1)
         await first_child(anna)

@@ -26,7 +26,7 @@ EXAMPLES: dict[str, Any] = {
     "seen": {"likeness": {"mom": 81.0, "dad": 64.0}, "age": 6.3, "missed": "older"}, "code": "T5N8-4KQ2",
     "other": "Ben",
     "photos": 2, "latents": 2, "results": 1, "jobs": 3, "limit": 20 * 2**20, "what": "bytes",
-    "wait": 600.0, "place": 4,
+    "wishes": {"age": 12.0, "sex": "boy", "looks": {"smile": 1.0}}, "wait": 600.0, "place": 4,
 }  # fmt: skip
 
 

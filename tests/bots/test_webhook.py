@@ -87,7 +87,7 @@ async def test_telegram_is_told_where_we_are_and_at_the_end_to_keep_what_comes(
     async with running_bot(api, dialogue, webhook=webhook):
         assert api.webhook["url"] == webhook.url
         assert api.webhook["secret_token"] == SECRET
-        assert api.webhook["allowed_updates"] == ["message", "callback_query"]
+        assert api.webhook["allowed_updates"] == ["message", "edited_message", "callback_query"]
     assert api.webhook == {}
     anna = api.person(1)
     await anna.says("/help")  # while nobody listens

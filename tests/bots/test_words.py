@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from babel import Locale
 
+from bots.conversation import COMMANDS
+from bots.i18n.parsing.command_names import NAMES
+from bots.i18n.parsing.tokens import fold
 from bots.languages import LANGUAGES, own_name
 from bots.texts import render
 from bots.words import (
@@ -147,3 +150,30 @@ def test_every_language_is_understood_by_its_name_in_every_other(other: str) -> 
     for language in LANGUAGES:
         name = Locale.parse(language).get_display_name(other)
         assert name is not None and read_language(name) == language, name
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/edad 7", ("age", "7")),
+        ("/Alter 7", ("age", "7")),
+        ("/возраст 7", ("age", "7")),
+        ("/年龄 7", ("age", "7")),
+        ("/उम्र 7", ("age", "7")),
+        ("/عمر 7", ("age", "7")),
+        ("/mamá", ("mom", "")),
+        ("/mama@ChildFace_Bot", ("mom", "")),
+        ("/tarjeta", ("card", "")),
+        ("/ayuda", ("help", "")),
+    ],
+)
+def test_commands_have_names_in_every_language(text: str, command: tuple[str, str]) -> None:
+    read = read_command(text, "childface_bot")
+    assert read is not None and (read.name, read.argument) == command
+
+
+def test_no_name_of_a_command_means_another_one() -> None:
+    others = [fold(other) for names in NAMES.values() for other in set(map(fold, names.split()))]
+    assert len(others) == len(set(others))
+    assert not set(others) & (COMMANDS.keys() - {"genes"})
+    assert NAMES.keys() <= COMMANDS.keys()

@@ -1,0 +1,1 @@
+"""Languages: what people type."""
