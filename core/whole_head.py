@@ -63,7 +63,7 @@ class InvertedResidual(nn.Module):
         """Features (B, C, H, W)."""
         y = F.relu6(self.expand(x)) if self.widens else x
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.short else y
+        return cast(Tensor, x + y if self.short else y)
 
 
 class WholeHeadNetwork(CalibratedYears):

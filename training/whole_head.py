@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +124,10 @@ def train_whole_head(
     log = TrainingLog(folder, settings={**asdict(settings), "source_weights": dict(settings.source_weights)}, every=50)
     network = network.to(memory_format=torch.channels_last).train()
     trained = [*network.blocks[settings.frozen_blocks :].parameters(), *network.norm.parameters()]
-    groups = [{"params": trained, "lr": settings.learning_rate / 2}, {"params": list(network.read.parameters())}]
+    groups: list[dict[str, Any]] = [
+        {"params": trained, "lr": settings.learning_rate / 2},
+        {"params": list(network.read.parameters())},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     rates = [settings.learning_rate / 2, settings.learning_rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps, pct_start=0.15)
