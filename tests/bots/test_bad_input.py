@@ -15,6 +15,7 @@ from tests.bots.agreement import agreed
 from tests.bots.bad_input import (
     ANYWHERE,
     COMMANDS,
+    NO_PICTURE,
     NO_VIDEOS,
     NOT_FETCHED,
     PHOTOS_ONLY,
@@ -90,7 +91,8 @@ ON_TELEGRAM = (
     Row("media for money", (other(paid_media={"star_count": 1, "paid_media": []}),), PHOTOS_ONLY),
     Row("a checklist", (other(checklist={"title": "A", "tasks": []}),), PHOTOS_ONLY),
     Row("a die", (other(dice={"emoji": "🎲", "value": 3}),), PHOTOS_ONLY),
-    Row("a document", (file(b"text 1", "a.pdf", "application/pdf"),), PHOTOS_ONLY),
+    Row("a document", (file(b"text 1", "a.txt", "text/plain"),), PHOTOS_ONLY),
+    Row("a document that may hold a photo", (file(b"text 1", "a.pdf", "application/pdf"),), NO_PICTURE),
     Row("a video", (other(video=VIDEO),), NO_VIDEOS),
     Row("a round video", (other(video_note=file_facts(length=1, duration=1)),), NO_VIDEOS),
     Row("an animation", (other(animation=VIDEO),), NO_VIDEOS),

@@ -134,7 +134,7 @@ MESSAGES = (
     Row("our own picture", (menu("mom", MOM, author=fake_discord.APPLICATION),), PHOTOS_ONLY),
     Row("a photo that was deleted meanwhile", (deleted_meanwhile,), NOT_FETCHED),
     Row("a file of 50 MB", (sends("mom", b"mom 1", size=MEGABYTES),), TOO_LARGE),
-    Row("a file that is no picture", (sends("mom", b"%PDF", "a.pdf", "application/pdf"),), NO_PICTURE),
+    Row("a file that is no picture", (sends("mom", b"text 1", "a.txt", "text/plain"),), NO_PICTURE),
     Row("a picture that is none", (sends("dad", b"text 1"),), NO_PICTURE),
     Row("an empty file", (sends("dad", b""),), "This file is empty."),
     Row("two faces", (sends("mom", b"crowd:2 1"),), TWO_FACES),

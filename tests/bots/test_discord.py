@@ -159,7 +159,7 @@ class TestOnePerson:
 
     async def test_a_file_that_is_no_picture_is_refused(self, discord_api: Discord) -> None:
         anna = discord_api.person(1)
-        await anna.uses("mom", photo=anna.upload(b"%PDF", "a.pdf", "application/pdf"))
+        await anna.uses("mom", photo=anna.upload(b"text 1", "a.txt", "text/plain"))
         await anna.sees("This file is not a picture")
 
     async def test_everything_asked_for_is_guilds_only(self, discord_api: Discord) -> None:
