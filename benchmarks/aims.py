@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from core.ageing import OLDEST, aim_at, growth_of
+from core.domain.child_spec import Wish
 from core.pipeline import Born, ChildPipeline
-from core.wish import Wish
 from training.grown_ups import grown_ups
 
 AGES = (1.0, 3.0, 6.0, 8.0, 12.0, 16.0, 25.0, 40.0, 60.0)

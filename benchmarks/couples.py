@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.domain.child_spec import Wish
 from core.latents import Latent
 from core.pipeline import ChildPipeline
-from core.wish import Wish
 from training.family_report import COMPARED_AT, GROWN_AGES, own_couple_first
 from training.grown_ups import grown_ups
 

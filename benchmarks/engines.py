@@ -64,11 +64,11 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
     """What is timed, by name. Every call has a face of its own: nothing can be left over from the one before."""
     import torch
 
+    from core.domain.child_spec import Wish
     from core.engines import choice
     from core.models import Models
     from core.pictures import encode_picture
     from core.pipeline import ChildPipeline
-    from core.wish import Wish
 
     models = Models(chosen.weights)
     people = (
@@ -141,8 +141,8 @@ def start(photos: list[Path]) -> float:
 
 def memory(chosen: argparse.Namespace) -> dict[str, float]:
     """MiB of a process that encoded two photos and drew three children: at rest, at most, and its own alone."""
+    from core.domain.child_spec import Wish
     from core.pipeline import ChildPipeline
-    from core.wish import Wish
 
     pipeline = ChildPipeline.load(chosen.weights, nsfw_limit=0.8)
     mom, dad = (pipeline.encode(path.read_bytes()).latent for path in chosen.photos)

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.errors import FaceError, PhotoError, SeveralFaces
+from core.domain.errors import FaceError, PhotoError, SeveralFaces
 from core.faces import FaceFinder, align_face, ffhq_square
 from core.photo import open_photo
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core.domain.child_spec import Wish
 from core.identity import identity_chip
 from core.latents import Latent
 from core.likeness import cosine
 from core.pipeline import Born, ChildPipeline, Pixels
 from core.tensors import to_tensor
-from core.wish import Wish
 from training.drawn import DrawnPairs
 from training.traits import read_face
 

@@ -47,8 +47,8 @@ def main() -> None:
 def measure(chosen: argparse.Namespace) -> dict[str, float]:
     """Seconds by figure, and memory in MB; in a fresh process."""
     born = time.clock_gettime(time.CLOCK_BOOTTIME) - _age_of_this_process()
+    from core.domain.child_spec import Wish
     from core.pipeline import ChildPipeline
-    from core.wish import Wish
 
     mom_photo, dad_photo = (path.read_bytes() for path in chosen.photos)
     pipeline = ChildPipeline.load(chosen.weights)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.errors import FaceError
+from core.domain.errors import FaceError
 from core.pictures import encode_picture
 from core.pipeline import ChildPipeline, Parent
 from core.tensors import to_pixels

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from core.age_estimate import AgeEstimate, AgeEstimator
-from core.errors import InputError
+from core.domain.errors import InputError
 from core.faces import FaceFinder, align_face
 from core.identity import load_identity
 from core.loading import SHIPPED

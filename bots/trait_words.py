@@ -38,7 +38,7 @@ TRAIT_WORDS: dict[str, frozenset[str]] = {
     ),
     "hair": words_of("hair pelo cabello cabelo cabelos волосы haare haar बाल बालों 头发 頭髮 شعر الشعر"),
 }
-"""The traits of the gene card, in its order (as `core.genes.TRAITS`; a test holds the two together)."""
+"""The traits of the gene card, in its order (as `core.domain.genes.TRAITS`; a test holds the two together)."""
 
 TRAITS = tuple(TRAIT_WORDS)
 SOURCES = ("mom", "dad", "both")
@@ -84,7 +84,7 @@ LOOK_WORDS: dict[str, frozenset[str]] = {
     "beard": words_of("beard barba борода bart दाढ़ी 胡子 胡须 لحية اللحية"),
     "makeup": words_of("makeup make-up maquillaje maquiagem макияж косметика schminke मेकअप 化妆 妆 مكياج المكياج"),
 }
-"""The looks in the order of `core.wish.LOOKS` (a test holds the two together)."""
+"""The looks in the order of `core.domain.child_spec.LOOKS` (a test holds the two together)."""
 
 LOOKS = tuple(LOOK_WORDS)
 ON_WORDS = YES_WORDS | words_of("on an sí вкл चालू 开 تشغيل")

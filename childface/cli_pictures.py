@@ -178,7 +178,7 @@ def draw(
     """Draw the face of a latent, as it is, at another age or with another look."""
     kind = pictures.kind_of(out)
     source = pictures.read(latent)
-    from core.wish import Wish
+    from core.domain.child_spec import Wish
 
     age = years_of(age, age_group)
     # Refuses other ages, sizes and looks before anything is loaded.
@@ -195,7 +195,7 @@ def draw(
 
 def years_of(age: float | None, group: str | None) -> float | None:
     """The age that was asked for, as a number or as a group of ages; None when neither was said."""
-    from core.wish import age_of_group
+    from core.domain.child_spec import age_of_group
 
     if age is not None and group is not None:
         raise Refusal("--age and --age-group exclude each other; give one of them")

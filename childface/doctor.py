@@ -72,7 +72,7 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
     from safetensors import SafetensorError, safe_open
 
     import core
-    from core.errors import MissingWeights
+    from core.domain.errors import MissingWeights
     from core.weight_hashes import verified
 
     folder = Path(core.__file__).parent / "weights"
@@ -171,7 +171,7 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
 def _credentials(settings: Settings) -> Iterator[Finding]:
     """Whether pictures can be signed, where a certificate is named."""
     from childface.wiring import signature
-    from core.errors import CredentialsFault
+    from core.domain.errors import CredentialsFault
 
     try:
         if signature(settings) is None:

@@ -20,7 +20,7 @@ def preview_opener(settings: Settings) -> OpenPhoto:
     def open_preview(data: bytes) -> tuple[Image.Image, int] | None:
         from PIL import Image
 
-        from core.errors import PhotoError
+        from core.domain.errors import PhotoError
         from core.photo import open_photo
         from core.photo_processes import PhotoProcesses
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from childface.console import Refusal, progress
 from childface.files import write_whole
-from core.errors import EmptyPhoto, InputError, PhotoTooLarge
+from core.domain.errors import EmptyPhoto, InputError, PhotoTooLarge
 
 if TYPE_CHECKING:
     import numpy as np

@@ -45,11 +45,11 @@ def explain(error: BaseException) -> Ending | None:
 
 
 def _explain_ours(error: BaseException) -> Ending | None:
-    """The tree of `core.errors`, and settings that make no sense."""
+    """The tree of `core.domain.errors`, and settings that make no sense."""
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
-    from core.errors import ChildFaceError, InputError, MissingWeights
+    from core.domain.errors import ChildFaceError, InputError, MissingWeights
 
     if isinstance(error, ChildFaceError):
         about = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from core.wish import Wish
+    from core.domain.child_spec import Wish
 
 LOOK_OPTIONS = {
     "smile": "1 smiles, -1 is grave",
@@ -27,7 +27,7 @@ LOOK_OPTIONS = {
     "beard": "1 grows a beard",
     "makeup": "1 is made up",
 }
-"""What can be asked for, in the order of `core.wish.LOOKS` (a test holds the two together)."""
+"""What can be asked for, in the order of `core.domain.child_spec.LOOKS` (a test holds the two together)."""
 
 
 def with_looks(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,9 +56,9 @@ def with_looks(command: Callable[..., None]) -> Callable[..., None]:
 
 def read_wish(code: str | None, *, size: int, genes: str | None, looks: dict[str, float], **given: Any) -> Wish:
     """The wish of a code, or the usual one, with what was given on the command line instead. Raises SettingError."""
-    from core.child_code import wish_of_code
-    from core.genes import parse_genes
-    from core.wish import Wish
+    from core.domain.child_code import wish_of_code
+    from core.domain.child_spec import Wish
+    from core.domain.genes import parse_genes
 
     wish = Wish(size=size) if code is None else wish_of_code(code, size=size)
     changes = {name: value for name, value in given.items() if value is not None}
@@ -69,8 +69,8 @@ def read_wish(code: str | None, *, size: int, genes: str | None, looks: dict[str
 
 def facts_of_code(code: str) -> dict[str, Any] | None:
     """What a child's code says, as plain facts for the chats: age, sex, mix, seed, genes, looks; None for no code."""
-    from core.child_code import wish_of_code
-    from core.errors import SettingError
+    from core.domain.child_code import wish_of_code
+    from core.domain.errors import SettingError
 
     try:
         facts = asdict(wish_of_code(code))

@@ -1,4 +1,4 @@
-"""Sentences of the command line for the codes of `core.errors`: what went wrong and what to do about it."""
+"""Sentences of the command line for the codes of `core.domain.errors`: what went wrong and what to do about it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.errors import CredentialsFault
+from core.domain.errors import CredentialsFault
 from core.pictures import MADE_BY_A_MODEL, MAKER
 
 

@@ -32,7 +32,7 @@ TRAIT_QUANTITIES: Mapping[str, tuple[str, ...]] = {
     "skin": ("skin_light", "skin_red", "skin_yellow"),
     "hair": ("hair_light", "hair_red", "hair_yellow"),
 }
-"""What is inherited, trait by trait (`core.genes.TRAITS`)."""
+"""What is inherited, trait by trait (`core.domain.genes.TRAITS`)."""
 
 PASSING = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "side_light", "background", "beard", "makeup")
 """What is not inherited: it says something about the photo or the moment."""

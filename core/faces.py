@@ -26,7 +26,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from core import blemishes
-from core.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
+from core.domain.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
 from core.weight_hashes import verified
 
 Pixels = npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.generator import STYLES, MobileStyleGAN
 from core.loading import load_state
 from core.weight_hashes import file_sha256, verified

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.errors import Cancelled
+from core.domain.child_spec import PICTURE_SIZES
+from core.domain.errors import Cancelled
 from core.films import Film, blend, captioned
 from core.pictures import Pixels, resize_area
 from core.tensors import to_pixels
-from core.wish import PICTURE_SIZES
 
 STEPS = 5
 """Frames that are drawn from one age to the next; blending makes twice as many of them."""

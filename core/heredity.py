@@ -1,11 +1,11 @@
 """Heredity: two parents' latents → a child's latent, drawn from a seed.
 
-A child is not an average. Each trait (`core.genes`: face, eyes, nose …) is a gene: mostly mom's or dad's, sometimes
-between, the darker hair and eyes winning more often. What no trait tells is cut into loci: each group of style inputs
-times each block of W's principal directions takes a share of dad of its own. And siblings differ by more than their
-parents do, because parents carry what they do not show: the Mendelian term of quantitative genetics, a normal draw that
-does not depend on how alike the parents are (Falconer and Mackay 1996, "Introduction to Quantitative Genetics").
-At mix 0 or 100 all of this is the one parent's alone.
+A child is not an average. Each trait (`core.domain.genes`: face, eyes, nose …) is a gene: mostly mom's or dad's,
+sometimes between, the darker hair and eyes winning more often. What no trait tells is cut into loci: each group of
+style inputs times each block of W's principal directions takes a share of dad of its own. And siblings differ by more
+than their parents do, because parents carry what they do not show: the Mendelian term of quantitative genetics, a
+normal draw that does not depend on how alike the parents are (Falconer and Mackay 1996, "Introduction to Quantitative
+Genetics"). At mix 0 or 100 all of this is the one parent's alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from core.directions import HELD, PASSING, TRAIT_QUANTITIES, Directions
+from core.domain.genes import TRAITS, Source, share_of, source_of
 from core.encoder import GROUPS
-from core.genes import TRAITS, Source, share_of, source_of
 
 BLOCKS = 12
 """Blocks of principal directions; the first blocks hold few strong directions, the later ones many weak ones."""

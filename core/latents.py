@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.errors import LatentMismatch
+from core.domain.errors import LatentMismatch
 from core.generator import STYLES, WIDTH
 from core.skin import UNKNOWN
 

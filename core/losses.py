@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.errors import SettingError
+from core.domain.errors import SettingError
 from core.identity import IdentityNetwork, identity_chip
 
 Loss = Callable[[Tensor], Tensor]

@@ -18,10 +18,10 @@ from core.age_estimate import AGE_FILE, AgeHead
 from core.ageing import AgeModel, load_ageing
 from core.correction import Corrector, load_correction
 from core.directions import Directions, load_directions
+from core.domain.errors import MissingWeights
 from core.encoder import Encoder, load_encoder
 from core.engines.engine import Engine
 from core.engines.networks import Networks
-from core.errors import MissingWeights
 from core.faces import LANDMARKS_FILE, FaceFinder
 from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean

@@ -29,7 +29,7 @@ from PIL import Image, ImageChops
 from core.animation import first_visible_frame
 from core.color_profiles import adobe_rgb, to_srgb
 from core.containers import MOST_PARTS, count_parts, count_scans
-from core.errors import DamagedPhoto, EmptyPhoto, PhotoError, PhotoTooLarge, UnsupportedPicture
+from core.domain.errors import DamagedPhoto, EmptyPhoto, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.isobmff import code_points_of
 from core.jpeg_structure import (
     MOST_MISSING,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import POOLS, SIZES
-from core.errors import NotAPhoto
+from core.domain.errors import NotAPhoto
 from core.loading import load_weights
 
 PHOTO_CHECK_FILE = "photo_check.safetensors"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from core.errors import NotAPicture, PhotoError, UnsupportedPicture
+from core.domain.errors import NotAPicture, PhotoError, UnsupportedPicture
 
 PDF_WITHIN = 1024
 """Bytes in which a PDF must begin. Readers accept as many (PDF 1.7, appendix H)."""

@@ -24,7 +24,7 @@ import pillow_heif
 from PIL import Image
 
 from core.confinement import allow_seconds, confine
-from core.errors import PhotoError
+from core.domain.errors import PhotoError
 from core.photo import Photo, open_photo
 from core.photo_processes import ANSWER, QUESTION, SHARED_BYTES
 

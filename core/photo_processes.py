@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
+from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo import FORMATS, LACKS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
 
 HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from core.photo_helper import serve; serve(int(sys.argv[2]))"

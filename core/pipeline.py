@@ -22,19 +22,20 @@ import torch
 from torch import Tensor
 
 from core.ageing import OLDEST, Ager
-from core.child_code import code_of
 from core.device import has_bfloat16, torch_threads
+from core.domain.child_code import code_of
+from core.domain.child_spec import ParentSex, Wish
+from core.domain.errors import Cancelled, DamagedPhoto, NoFace
+from core.domain.genes import Source
 from core.encoder import ENCODER_FILE
 from core.engines.choice import load_engine
 from core.engines.engine import Engine
 from core.engines.eye import Eye
 from core.engines.openvino_engine import OpenVinoEngine
-from core.errors import Cancelled, DamagedPhoto, NoFace
 from core.face_region import landmark_mask
 from core.faces import Face, align_face
 from core.films import Film
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME
-from core.genes import Source
 from core.growth import Stage, growth_film
 from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
@@ -55,7 +56,6 @@ from core.timing import Stopwatch
 from core.under_age import combine
 from core.weight_hashes import file_sha256
 from core.whole_face import require_whole_face
-from core.wish import ParentSex, Wish
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[float], None]
@@ -105,7 +105,7 @@ class Child:
     genes: dict[str, Source]
     """The gene card: whose each trait is."""
     code: str
-    """Repeats this child exactly, with the same parents (see `core.child_code`)."""
+    """Repeats this child exactly, with the same parents (see `core.domain.child_code`)."""
     likeness: dict[str, float]
     latent: Latent
     timings_ms: dict[str, float]
@@ -387,7 +387,7 @@ class ChildPipeline:
         return replace(latent, w=self.at_age(self.oneself(latent, male=male), age=age, male=male)[0].numpy())
 
     def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
-        """The person of a latent smiling, with other hair … (see `core.wish.LOOKS`)."""
+        """The person of a latent smiling, with other hair … (see `core.domain.child_spec.LOOKS`)."""
         wish = Wish(looks=looks)  # refuses other looks
         w = latent.require(self.generator_version).tensor()
         return replace(latent, w=self.models.directions.look(w, wish.looks)[0].numpy())

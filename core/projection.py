@@ -19,7 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from core.errors import Cancelled
+from core.domain.errors import Cancelled
 from core.identity import IdentityNetwork
 from core.losses import NO_MORE, LossMaker, face_mask, weighted_loss
 from core.preview import PreviewGenerator

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from core.errors import UnsafePhoto
+from core.domain.errors import UnsafePhoto
 from core.loading import load_weights
 
 SAFETY_FILE = "open-nsfw.safetensors"

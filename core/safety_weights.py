@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.safety import SafetyNetwork
 from core.weight_hashes import file_sha256
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.directions import TRAIT_QUANTITIES, Directions
-from core.genes import Source
+from core.domain.genes import Source
 from core.pictures import Pixels
 
 Colour = npt.NDArray[np.float32]

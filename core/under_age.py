@@ -12,7 +12,7 @@ import math
 from typing import Literal
 
 from core.age_estimate import AgeEstimate
-from core.errors import UnderAge
+from core.domain.errors import UnderAge
 
 Verdict = Literal["refuse", "ask", "accept"]
 

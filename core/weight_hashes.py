@@ -13,7 +13,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the weights that come with the code."""

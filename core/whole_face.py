@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import DamagedPhoto
+from core.domain.errors import DamagedPhoto
 from core.faces import Face
 from core.photo import Photo
 

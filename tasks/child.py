@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from core.domain.child_spec import Wish
     from core.films import Film
     from core.latents import Latent
     from core.pipeline import Child
-    from core.wish import Wish
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -157,7 +157,7 @@ def _picture(workshop: Workshop, children: Sequence[Child], image: Pixels) -> Dr
 
 
 def _film(workshop: Workshop, job: Job, children: Sequence[Child], film: Film) -> Drawn:
-    from core.errors import SettingError
+    from core.domain.errors import SettingError
     from core.films import FILM_TYPES, encode_film, mark_corners
 
     kind = job.wish["film"]
@@ -171,14 +171,14 @@ def _film(workshop: Workshop, job: Job, children: Sequence[Child], film: Film) -
 
 def wish_of(facts: Mapping[str, Any]) -> Wish:
     """A job's wish; what a `Wish` does not know (the ages of a strip) is left out. Raises SettingError."""
-    from core.wish import Wish
+    from core.domain.child_spec import Wish
 
     known = {field.name for field in fields(Wish)}
     return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
 def _code_of(job: Job, sex: str) -> str:
-    from core.child_code import code_of
+    from core.domain.child_code import code_of
 
     return code_of(wish_of(job.wish), sex)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from core.errors import InputError, NotAPhoto, SeveralFaces
+from core.domain.errors import InputError, NotAPhoto, SeveralFaces
 from core.under_age import require_grown_up
 from storage.records import Photo, Quality
 from storage.unit import Unit

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from core.domain.child_spec import Wish
     from core.films import Film
     from core.latents import Latent
     from core.pipeline import Child, Parent
-    from core.wish import Wish
 
     Pixels = npt.NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from core.errors import Cancelled
+from core.domain.errors import Cancelled
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
 from tasks.workshop import Workshop

@@ -9,7 +9,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from core.errors import Cancelled, ChildFaceError
+from core.domain.errors import Cancelled, ChildFaceError
 from observability.logs import about, get_logger
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.child_code import code_of
-from core.errors import Cancelled, NoFace
+from core.domain.child_code import code_of
+from core.domain.child_spec import Wish
+from core.domain.errors import Cancelled, NoFace
+from core.domain.genes import TRAITS
 from core.films import Film
-from core.genes import TRAITS
 from core.latents import Latent
 from core.pipeline import Child, Parent
-from core.wish import Wish
 
 Progress = Callable[[float], object]
 Pixels = npt.NDArray[np.uint8]

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.errors import SettingError
+from core.domain.errors import SettingError
 from core.faces import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, Face, Pixels, align_face
 from training.tight import TightAligner
 

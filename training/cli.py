@@ -454,7 +454,7 @@ def report_families(
     """Measure children against couples and real children: age, sex, likeness, siblings, colours."""
     import json
 
-    from core.errors import MissingWeights
+    from core.domain.errors import MissingWeights
     from core.pipeline import ChildPipeline
     from training.family_report import Studio, family_report
     from training.second_judge import SecondJudge

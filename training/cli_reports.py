@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def _judge(weights: Path, threads: int) -> Judge:
     """The pipeline with its judge; LPIPS where VGG16 was fetched."""
-    from core.errors import MissingWeights
+    from core.domain.errors import MissingWeights
     from core.pipeline import ChildPipeline
     from training.identity_report import Judge
     from training.perceptual import PerceptualNetwork

@@ -21,13 +21,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from core.age_estimate import AgeHead, pooled_stages, to_growth
 from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
 from core.device import has_bfloat16
+from core.domain.child_spec import Wish
 from core.headwear import SURELY_BARE
 from core.identity import IdentityNetwork, identity_chip
 from core.latents import Latent
 from core.loading import save_weights
 from core.pipeline import ChildPipeline
 from core.skin import cheeks_of
-from core.wish import Wish
 from training.encoder import ahead
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.photo_gradients import PhotoGradients

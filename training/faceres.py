@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.weight_hashes import file_sha256
 
 FACERES_FILE, GRAPH_FILE = "faceres.bin", "faceres.json"

@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.errors import FaceError, PhotoError
+from core.domain.child_spec import Sex, Wish
+from core.domain.errors import FaceError, PhotoError
 from core.faces import Pixels
 from core.identity import identity_chip
 from core.likeness import distance
 from core.pictures import encode_picture, resize_area
 from core.pipeline import Born, ChildPipeline, Parent
 from core.tensors import to_pixels
-from core.wish import Sex, Wish
 from training.measures import measure
 from training.second_judge import SecondJudge
 from training.traits import Landmarker, Looks, look

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.errors import FaceError, PhotoError
+from core.domain.errors import FaceError, PhotoError
 from core.latents import Latent
 from core.pipeline import ChildPipeline
 

@@ -16,13 +16,13 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from core.domain.child_spec import Wish
 from core.generator import MobileStyleGAN
 from core.headwear import Headwear, coarse_style
 from core.pictures import encode_picture, resize_area
 from core.pipeline import ChildPipeline
 from core.second_look import LooksReader
 from core.tensors import to_pixels
-from core.wish import Wish
 from training.resemblance import MadeUpParents, ResemblanceSettings
 
 LABELLED = Path(__file__).parent / "headwear.safetensors"

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from core.errors import FaceError, PhotoError
+from core.domain.errors import FaceError, PhotoError
 from core.faces import Face, Pixels
 from core.latents import Latent
 from core.losses import face_mask

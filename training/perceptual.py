@@ -20,7 +20,7 @@ from pytorch_msssim import ms_ssim
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.loading import load_state
 from core.losses import Loss, LossMaker
 

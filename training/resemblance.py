@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.age_estimate import AgeEstimator
 from core.ageing import KNOTS, AgeModel
+from core.domain.child_spec import Wish
 from core.generator import STYLES, WIDTH, MobileStyleGAN
 from core.identity import IdentityNetwork, identity_chip
 from core.latents import Latent
@@ -23,7 +24,6 @@ from core.loading import save_weights
 from core.pipeline import ChildPipeline
 from core.resemblance import RESEMBLANCE_FILE, Resemblance
 from core.second_look import DESCRIPTOR
-from core.wish import Wish
 from training.log import TrainingLog
 from training.photos import AlignedPhotos
 

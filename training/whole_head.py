@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from core.age_estimate import YEARS
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.loading import save_weights
 from core.weight_hashes import file_sha256
 from core.whole_head import WHOLE_HEAD_FILE, FoldedConvolution, WholeHeadNetwork, head_chip

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from core.domain.errors import SettingError
 from core.encoder import ENCODER_FILE
 from core.engines import openvino_engine
 from core.engines.batching import BatchingEngine
@@ -16,7 +17,6 @@ from core.engines.eager import TorchEngine
 from core.engines.engine import Engine
 from core.engines.measured import recall
 from core.engines.openvino_engine import OpenVinoEngine
-from core.errors import SettingError
 from core.generator_weights import GENERATOR_FILE
 from core.memory import let_go
 from core.models import Models

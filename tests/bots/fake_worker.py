@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.child_code import code_of
+from core.domain.child_code import code_of
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job
 from storage.unit import Store

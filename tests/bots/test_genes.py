@@ -9,8 +9,8 @@ import pytest
 from bots.events import TextSaid
 from bots.state import State, state_from_json
 from bots.steps import Button, CloseQuestion, QueueDrawing, Say
-from core.child_code import code_of
-from core.wish import Wish
+from core.domain.child_code import code_of
+from core.domain.child_spec import Wish
 from tests.bots.story import Story
 
 CARD = {"eyes": "mom", "nose": "dad", "hair": "both"}

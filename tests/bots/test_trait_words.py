@@ -22,13 +22,13 @@ from bots.trait_words import (
 )
 from bots.wishes import GROUP_CHOICES
 from bots.words import read_age, read_age_group, words_of
-from core import genes, wish
+from core.domain import child_spec, genes
 
 EYES_AND_NOSE = {"eyes": "mom", "nose": "dad"}
 
 
 def test_the_names_are_those_of_the_pipeline_in_its_order() -> None:
-    assert (TRAITS, SOURCES, LOOKS) == (genes.TRAITS, genes.SOURCES, wish.LOOKS)
+    assert (TRAITS, SOURCES, LOOKS) == (genes.TRAITS, genes.SOURCES, child_spec.LOOKS)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_pasted_code_is_told_from_words(text: str, code: str | None) -> None:
 @pytest.mark.parametrize("group", GROUP_CHOICES)
 def test_groups_are_read_as_on_the_command_line(group: tuple[int, int]) -> None:
     written = f"{group[0]}-{group[1]}"
-    assert read_age_group(written) == read_age(written) == wish.age_of_group(written)
+    assert read_age_group(written) == read_age(written) == child_spec.age_of_group(written)
 
 
 @pytest.mark.parametrize("text", ["80-95", "20-11", "7", "1-10 11-20", "-3", "teens"])

@@ -11,10 +11,10 @@ from PIL import Image
 
 from childface.wishes import LOOK_OPTIONS
 from childface.words import SENTENCES
-from core import errors
-from core.errors import MissingWeights, SeveralFaces, UnsafePhoto
+from core.domain import errors
+from core.domain.child_spec import LOOKS
+from core.domain.errors import MissingWeights, SeveralFaces, UnsafePhoto
 from core.latents import Latent
-from core.wish import LOOKS
 from tests.childface.conftest import Terminal
 from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
 

@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core.errors import DamagedPhoto
+from core.domain.errors import DamagedPhoto
 from core.photo import Photo, open_photo
 from core.photo_helper import serve
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.containers import MOST_PARTS, count_parts, count_scans
-from core.errors import PhotoTooLarge
+from core.domain.errors import PhotoTooLarge
 from core.photo import MOST_BYTES, open_photo
 
 

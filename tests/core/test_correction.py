@@ -20,12 +20,12 @@ from core.correction import (
     load_correction,
     off_colour,
 )
+from core.domain.child_spec import Wish
+from core.domain.errors import MissingWeights
 from core.engines.eye import Sight
-from core.errors import MissingWeights
 from core.latents import Latent
 from core.pipeline import Born, ChildPipeline
 from core.skin import SLACK, UNKNOWN, SkinRange
-from core.wish import Wish
 
 ANY = SkinRange(UNKNOWN, UNKNOWN)
 LIGHT, DARK = np.array([70, 12, 18], np.float32), np.array([45, 14, 20], np.float32)

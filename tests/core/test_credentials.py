@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
 from core.credentials import Credentials
-from core.errors import CredentialsFault
+from core.domain.errors import CredentialsFault
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture
 from tests.core.faces import drawn
 

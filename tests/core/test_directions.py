@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from core.directions import LOOK_STEPS, ONE_SIDED, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions, load_directions
-from core.errors import MissingWeights
-from core.genes import TRAITS
+from core.domain.child_spec import LOOKS
+from core.domain.errors import MissingWeights
+from core.domain.genes import TRAITS
 from core.loading import SHIPPED
-from core.wish import LOOKS
 
 
 @pytest.fixture(scope="module")

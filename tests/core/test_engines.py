@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from core.age_estimate import AgeEstimate, pooled_features
+from core.domain.errors import MissingWeights, SettingError
 from core.engines import choice, measured, openvino_engine
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
@@ -24,7 +25,6 @@ from core.engines.engine import Engine
 from core.engines.eye import Eye, Sight
 from core.engines.networks import Networks
 from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, shared_core
-from core.errors import MissingWeights, SettingError
 from core.identity import identity_chip
 from core.loading import SHIPPED
 from core.models import Models

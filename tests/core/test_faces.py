@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
+from core.domain.errors import FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
 from core.faces import (
     CLOSER_LOOKS,
     FIRST_LOOK,

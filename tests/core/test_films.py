@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import Cancelled
+from core.domain.errors import Cancelled
 from core.films import Film, blend, encode_film
 from core.growth import FRAME_MS, REST_MS, STEPS, Stage, growth_film
 

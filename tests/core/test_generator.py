@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.generator import STYLES, WIDTH, MappingNetwork, MobileStyleGAN, SynthesisNetwork, inverse_haar
 from core.generator_weights import GENERATOR_FILE, load_generator
 

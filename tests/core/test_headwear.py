@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.generator import STYLES, WIDTH
 from core.headwear import SURELY_BARE, Headwear, load_headwear
 from core.loading import SHIPPED

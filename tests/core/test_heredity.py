@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.directions import PASSING, TRAIT_QUANTITIES, Directions, load_directions
-from core.genes import TRAITS
+from core.domain.genes import TRAITS
 from core.heredity import COLOURS, IRIS, Genes, block_edges, dominance, draw_genes, draw_sex, mix_parents
 from core.loading import SHIPPED
 

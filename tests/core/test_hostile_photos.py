@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.errors import PhotoError, PhotoTooLarge
+from core.domain.errors import PhotoError, PhotoTooLarge
 from core.photo import LONGEST_SIDE, open_photo
 from tests.core.good_photos import good_files, saved
 
@@ -204,7 +204,7 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from core.errors import PhotoError
+from core.domain.errors import PhotoError
 from core.photo import open_photo
 import pillow_heif
 

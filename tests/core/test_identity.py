@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.identity import CHIP, IDENTITY_FILE, identity_chip, load_identity
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import DamagedPhoto, UnsupportedPicture
+from core.domain.errors import DamagedPhoto, UnsupportedPicture
 from core.jpeg_structure import MOST_MISSING, lacks_only_detail, largest_jpeg, read_frame, scans_of
 from core.photo import open_photo
 from tests.core.faces import drawn

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import LatentMismatch
+from core.domain.errors import LatentMismatch
 from core.latents import Latent
 
 

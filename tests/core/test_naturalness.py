@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.generator import STYLES, WIDTH, MobileStyleGAN
 from core.generator_weights import load_generator
 from core.loading import SHIPPED

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from core.containers import count_scans
-from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
+from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo import LONGEST_SIDE, MOST_SCANS, open_photo
 from core.photo_formats import recognise
 from core.pixel_modes import BACKGROUND

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.age_estimate import FEATURES, pooled_features
-from core.errors import MissingWeights, NotAPhoto
+from core.domain.errors import MissingWeights, NotAPhoto
 from core.identity import IdentityNetwork, load_identity
 from core.loading import SHIPPED
 from core.photo_check import CHANNELS, TEXTURES, PhotoCheck, channel_statistics, texture_statistics

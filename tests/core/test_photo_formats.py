@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.errors import NotAPicture
+from core.domain.errors import NotAPicture
 from core.photo import open_photo
 from core.photo_formats import JUNK_WITHIN, find_picture
 from tests.core.good_photos import good_files

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from core.confinement import MOST_TASKS
-from core.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
+from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo import MOST_BYTES, open_photo
 from core.photo_processes import ENVIRONMENT, NoFilter, PhotoProcesses
 from tests.core.good_photos import good_files

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
+from core.domain.child_spec import Wish
+from core.domain.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
 from core.models import Models
 from core.pictures import encode_picture
 from core.pipeline import ChildPipeline, Parent
-from core.wish import Wish
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = Wish(size=256, seed=3, sex="girl")

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from core.errors import DamagedPhoto
+from core.domain.errors import DamagedPhoto
 from core.photo import open_photo
 from core.png_chunks import LARGEST_PROFILE, reduce_png
 from tests.core.faces import drawn

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.generator import SynthesisNetwork
 from core.loading import load_weights, save_weights
 from core.preview import PREVIEW_FILE, PreviewHead, load_preview

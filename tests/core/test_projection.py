@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.errors import Cancelled, SettingError
+from core.domain.errors import Cancelled, SettingError
 from core.losses import PIXEL_LOSSES, face_mask, weighted_loss
 from core.projection import OptimiserName, ProjectionSettings, Projector, clip_stochastically
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.errors import MissingWeights
+from core.domain.child_spec import Wish
+from core.domain.errors import MissingWeights
 from core.latents import Latent
 from core.loading import SHIPPED
 from core.pipeline import ChildPipeline
 from core.resemblance import Resemblance, load_resemblance
-from core.wish import Wish
 
 
 def axis(number: int, length: float = 1.0) -> Tensor:

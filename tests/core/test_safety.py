@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import MissingWeights, UnsafePhoto
+from core.domain.errors import MissingWeights, UnsafePhoto
 from core.pipeline import ChildPipeline
 from core.safety import SAFETY_FILE, SafetyCheck, SafetyNetwork, network_input
 from core.safety_weights import SOURCE, convert_safety

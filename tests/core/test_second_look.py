@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core.directions import QUANTITIES, load_directions
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.face_preview import SCALE, SIDE, FacePreview, paste
 from core.generator import STYLES, MobileStyleGAN
 from core.generator_weights import load_generator

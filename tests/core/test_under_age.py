@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.age_estimate import AgeEstimate
-from core.errors import UnderAge
+from core.domain.errors import UnderAge
 from core.under_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_grown_up, verdict
 
 

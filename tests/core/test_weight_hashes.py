@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from core import weight_hashes
 from core.age_estimate import AGE_FILE, AgeHead
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.faces import LANDMARKS_FILE, FaceFinder
 from core.generator_weights import GENERATOR_FILE, load_generator, load_w_mean
 from core.identity import IDENTITY_FILE, load_identity

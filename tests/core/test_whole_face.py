@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.errors import DamagedPhoto
+from core.domain.errors import DamagedPhoto
 from core.faces import Face
 from core.photo import Photo
 from core.whole_face import require_whole_face

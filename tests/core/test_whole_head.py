@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.loading import SHIPPED
 from core.tensors import to_tensor
 from core.whole_head import HEAD_SIZE, WholeHeadEstimator, WholeHeadNetwork, head_chip

@@ -26,9 +26,9 @@ from bots.dialogue import Defaults, Dialogue
 from bots.patience import Patience
 from bots.quotas import Quotas
 from bots.telegram import TelegramBot, TelegramOptions
+from core.domain.child_spec import Wish
 from core.latents import Latent
 from core.pipeline import Child
-from core.wish import Wish
 from storage.blobs import DiskBlobs
 from storage.clock import utc_now
 from storage.database import open_database

@@ -17,7 +17,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 with atheris.instrument_imports(include=["core", "PIL", "pillow_heif"]):
-    from core.errors import PhotoError
+    from core.domain.errors import PhotoError
     from core.photo import open_photo
 
 from tests.core.good_photos import good_files

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from core.errors import LatentMismatch, PhotoError
+from core.domain.errors import LatentMismatch, PhotoError
 from core.latents import Latent
 from core.photo import FORMATS, open_photo
 from storage.blobs import DiskBlobs

@@ -11,10 +11,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bots import words
-from core.child_code import ALPHABET, LONGEST, code_of, wish_of_code
-from core.errors import SettingError
-from core.genes import SOURCES, TRAITS, check_genes, parse_genes
-from core.wish import LARGEST_SEED, LOOKS, OLDEST, Wish, age_of_group
+from core.domain.child_code import ALPHABET, LONGEST, code_of, wish_of_code
+from core.domain.child_spec import LARGEST_SEED, LOOKS, OLDEST, Wish, age_of_group
+from core.domain.errors import SettingError
+from core.domain.genes import SOURCES, TRAITS, check_genes, parse_genes
 
 ODD = "٣７½²①߀-−–—.,/@ \u200b\u202e\u0000\ud7ff\U0001f9ffÅß🎲妈"
 TEXT = st.text(max_size=200) | st.text(ODD + "0123456789/eE+", max_size=40)

@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode
 from childface.console import Refusal
 from childface.settings import Settings
 from childface.watching import traced
-from core.errors import NoFace
+from core.domain.errors import NoFace
 from observability import traces
 
 JOB = "5b6d0f7a94c14f4ba7b0a1f7a2d3c4e5"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.child_code import wish_of_code
+from core.domain.child_code import wish_of_code
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
 from storage.deletion import delete_user
 from tasks.child import ON_CARD, make_child

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import NotAPhoto, SeveralFaces, UnsafePhoto
+from core.domain.errors import NotAPhoto, SeveralFaces, UnsafePhoto
 from tasks.child import make_child
 from tasks.encode import encode_photo
 from tests.fakes import NOT_A_FACE, photo_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import Cancelled, InputError
+from core.domain.child_spec import Wish
+from core.domain.errors import Cancelled, InputError
 from core.latents import Latent
 from core.pipeline import ChildPipeline
-from core.wish import Wish
 from tasks.pipeline_port import Pipeline
 from tests.fakes import FakePipeline, photo_of
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from storage.errors import StorageUnavailable
 from tasks.child import make_child
 from tests.tasks.conftest import Bench

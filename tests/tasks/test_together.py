@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from core.errors import SettingError
+from core.domain.errors import SettingError
 from storage.errors import StorageUnavailable
 from storage.records import Job
 from tasks.share import ON_A_CARD, drawn_together

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from core.errors import NoFace
+from core.domain.errors import NoFace
 from observability import traces
 from tasks.child import make_child
 from tests.fakes import NOT_A_FACE

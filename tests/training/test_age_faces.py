@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from core.age_estimate import YEARS
-from core.errors import SettingError
+from core.domain.errors import SettingError
 from core.faces import FaceFinder
 from training.age_estimator import age_loss
 from training.age_faces import KEPT_TO, FaceReader, gather_faces, part_of, people_faces, redrawn_faces

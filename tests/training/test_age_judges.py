@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from training.age_judges import apparent_ages, faceres_features, faceres_head, load_reporters
 from training.faceres import FaceresTrunk, load_faceres, read_constants
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.faces import FaceFinder, align_face
 from core.latents import Latent
 from core.photo import open_photo

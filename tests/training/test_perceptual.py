@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.errors import MissingWeights
+from core.domain.errors import MissingWeights
 from core.identity import IdentityNetwork
 from core.losses import face_mask, weighted_loss
 from tests.core.faces import drawn

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.child_code import ALPHABET, code_of, wish_of_code
-from core.errors import SettingError
-from core.genes import SOURCES, TRAITS, check_genes, parse_genes, source_of
-from core.wish import LARGEST_SEED, LOOKS, Wish
+from core.domain.child_code import ALPHABET, code_of, wish_of_code
+from core.domain.child_spec import LARGEST_SEED, LOOKS, Wish
+from core.domain.errors import SettingError
+from core.domain.genes import SOURCES, TRAITS, check_genes, parse_genes, source_of
 
 WISHES = st.builds(
     Wish,

@@ -1,6 +1,6 @@
 """What somebody wishes for: a child's age, sex, mix, genes, looks, seed and the picture's size, each checked.
 
-Loads no model library: a chat process reads codes (`core.child_code`) with this.
+Loads no model library: a chat process reads codes (`core.domain.child_code`) with this.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.errors import SettingError
-from core.genes import Source, check_genes
+from core.domain.errors import SettingError
+from core.domain.genes import Source, check_genes
 
 Sex = Literal["girl", "boy", "surprise"]
 ParentSex = Literal["female", "male"]
@@ -40,8 +40,8 @@ LOOKS = (
 class Wish:
     """`age` 0 … 90 years; `mix` 0 (all mom) … 100 (all dad); `size` 256, 512 or 1024 px. SettingError outside.
 
-    `genes`: traits that shall come from "mom", "dad" or "both" (see `core.genes`), the others are drawn by the seed.
-    `looks`: some of LOOKS, each -1 … 1.
+    `genes`: traits that shall come from "mom", "dad" or "both" (see `core.domain.genes`), the others are drawn by the
+    seed. `looks`: some of LOOKS, each -1 … 1.
     """
 
     age: float = DEFAULT_AGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from core.errors import SettingError
+from core.domain.errors import SettingError
 
 Source = Literal["mom", "dad", "both"]
 SOURCES: tuple[Source, ...] = ("mom", "dad", "both")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import SettingError
-from core.wish import Wish, age_of_group
+from core.domain.child_spec import Wish, age_of_group
+from core.domain.errors import SettingError
 
 
 @pytest.mark.parametrize(

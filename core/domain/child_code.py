@@ -7,9 +7,9 @@ codes are short. The check is ISBN-10's with the prime 31: a mistyped character 
 
 from __future__ import annotations
 
-from core.errors import SettingError
-from core.genes import SOURCES, TRAITS
-from core.wish import AGE_STEP, LARGEST_SEED, LOOK_STEP, LOOKS, MIX_STEP, OLDEST, Wish
+from core.domain.child_spec import AGE_STEP, LARGEST_SEED, LOOK_STEP, LOOKS, MIX_STEP, OLDEST, Wish
+from core.domain.errors import SettingError
+from core.domain.genes import SOURCES, TRAITS
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXY"
 BASE = len(ALPHABET)  # 31, a prime
