@@ -24,7 +24,7 @@ from PIL import Image
 
 from core.domain.errors import FaceError, PhotoError, SeveralFaces
 from core.faces import FaceFinder, align_face, ffhq_square
-from core.photo import open_photo
+from core.photo.decode import open_photo
 
 Pixels = npt.NDArray[np.uint8]
 

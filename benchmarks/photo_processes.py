@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from core.photo import Photo, open_photo
-from core.photo_processes import PhotoProcesses
+from core.photo.decode import Photo, open_photo
+from core.photo.sandbox_client import PhotoProcesses
 
 DRAWN = Path(__file__).parents[1] / "tests" / "data" / "drawn_woman.jpg"
 SIZES = ((1280, 1280, "what Telegram sends"), (2048, 1536, "3 megapixels"), (4000, 3000, "12 megapixels, a phone's"))

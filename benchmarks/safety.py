@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 import torch
 
-from core.photo import LONGEST_SIDE
-from core.safety import SafetyCheck
+from core.photo.decode import LONGEST_SIDE
+from core.photo.nsfw import SafetyCheck
 
 
 def main() -> None:

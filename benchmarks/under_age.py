@@ -25,7 +25,7 @@ from core.domain.errors import InputError
 from core.faces import FaceFinder, align_face
 from core.identity import load_identity
 from core.loading import SHIPPED
-from core.photo import open_photo
+from core.photo.decode import open_photo
 from core.tensors import to_tensor
 from core.under_age import combine, verdict
 from core.whole_head import WholeHeadEstimator

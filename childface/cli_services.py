@@ -220,7 +220,7 @@ def _require_fence(settings: Settings) -> None:
     """Refusal where strangers' photos may only be opened behind a filter that this machine does not have."""
     if not settings.require_fence:
         return
-    from core.photo_processes import NoFilter, PhotoProcesses, require_filter
+    from core.photo.sandbox_client import NoFilter, PhotoProcesses, require_filter
 
     processes = PhotoProcesses(1)
     try:

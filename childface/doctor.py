@@ -186,7 +186,7 @@ def _credentials(settings: Settings) -> Iterator[Finding]:
 
 def _photos(settings: Settings) -> Iterator[Finding]:
     """Whether strangers' photos are opened behind fences, and behind which."""
-    from core.photo_processes import PhotoProcesses
+    from core.photo.sandbox_client import PhotoProcesses
 
     if settings.photo_processes == 0:
         yield Finding("photos", "note", "opened without a fence, as CHILDFACE_PHOTO_PROCESSES says")

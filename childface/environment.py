@@ -12,7 +12,7 @@ from core.machine import cpu_quota
 
 if TYPE_CHECKING:
     from childface.settings import Settings
-    from core.photo import Photo
+    from core.photo.decode import Photo
     from tasks.pipeline_port import Pipeline
 
 
@@ -52,10 +52,10 @@ def load_pipeline(settings: Settings) -> Pipeline:
 def photo_opener(settings: Settings) -> Callable[[bytes], Photo]:
     """How photos are opened: in processes of their own, unless the settings say otherwise."""
     if settings.photo_processes == 0:
-        from core.photo import open_photo
+        from core.photo.decode import open_photo
 
         return open_photo
-    from core.photo_processes import PhotoProcesses
+    from core.photo.sandbox_client import PhotoProcesses
 
     processes = PhotoProcesses(settings.photo_processes, require_filter=settings.require_fence)
     processes.start()

@@ -21,8 +21,8 @@ def preview_opener(settings: Settings) -> OpenPhoto:
         from PIL import Image
 
         from core.domain.errors import PhotoError
-        from core.photo import open_photo
-        from core.photo_processes import PhotoProcesses
+        from core.photo.decode import open_photo
+        from core.photo.sandbox_client import PhotoProcesses
 
         helpers = PhotoProcesses(1)
         opener = open_photo if settings.photo_processes == 0 else helpers.open

@@ -87,7 +87,7 @@ def _convert_generator(folder: Path) -> dict[str, Any]:
 
 def _convert_safety(folder: Path) -> dict[str, Any]:
     """Needs torch, hence the late import."""
-    from core.safety_weights import convert_safety
+    from core.photo.nsfw_weights import convert_safety
 
     return convert_safety(folder)
 

@@ -1,6 +1,6 @@
 """Find the one face in a photo and cut it out the way the generator knows faces.
 
-In:  an upright photo, uint8 H×W×3 RGB (see `core.photo`).
+In:  an upright photo, uint8 H×W×3 RGB (see `core.photo.decode`).
 Out: a `Face` (box, 68 landmarks, pose) and from it an `AlignedFace` (uint8 size×size×3, warnings).
 Wrong: `NoFace`, `SeveralFaces` (with boxes), `FaceTooSmall`, `FaceTurned`; `MissingWeights` when loading.
 

@@ -29,9 +29,9 @@ from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
 from core.naturalness import NaturalPrior, load_naturalness
+from core.photo.nsfw import SAFETY_FILE, SafetyNetwork, load_safety
 from core.preview import PreviewGenerator, load_preview
 from core.resemblance import Resemblance, load_resemblance
-from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
 from core.second_look import SecondLook
 from core.whole_head import WholeHeadEstimator
 

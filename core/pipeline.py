@@ -44,11 +44,11 @@ from core.loading import SHIPPED
 from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
 from core.models import Models
-from core.photo import Photo, open_photo
+from core.photo.decode import Photo, open_photo
+from core.photo.nsfw import SafetyCheck
 from core.photo_check import PhotoCheck
 from core.projection import ProjectionSettings, Projector
 from core.quality_gate import Verdict, judge_child
-from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
@@ -143,7 +143,7 @@ class ChildPipeline:
     ) -> None:
         """Without `safety` every photo is taken, whatever it shows; without `photo_check` every drawing is, too.
 
-        Photos are opened in this process, unless `open_photo` is `core.photo_processes.PhotoProcesses().open`.
+        Photos are opened in this process, unless `open_photo` is `core.photo.sandbox_client.PhotoProcesses().open`.
         """
         self.models = models
         self.engine = engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.errors import DamagedPhoto
 from core.faces import Face
-from core.photo import Photo
+from core.photo.decode import Photo
 
 FEATURES = slice(17, 68)
 """Landmarks of brows, nose, eyes and mouth: what makes a face somebody's. A chin that is missing is filled in."""

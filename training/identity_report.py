@@ -23,7 +23,7 @@ from core.domain.errors import FaceError, PhotoError
 from core.faces import Face, Pixels
 from core.latents import Latent
 from core.losses import face_mask
-from core.photo import open_photo
+from core.photo.decode import open_photo
 from core.pictures import resize_area
 from core.pipeline import ChildPipeline
 from core.tensors import to_pixels, to_tensor

@@ -20,8 +20,8 @@ from core.engines.openvino_engine import OpenVinoEngine
 from core.generator_weights import GENERATOR_FILE
 from core.memory import let_go
 from core.models import Models
+from core.photo.nsfw import SAFETY_FILE
 from core.preview import PREVIEW_FILE
-from core.safety import SAFETY_FILE
 from core.weight_hashes import file_sha256
 
 EngineName = Literal["auto", "torch", "compiled", "openvino"]

@@ -82,5 +82,7 @@ class Engine(Protocol):
         ...
 
     def indecency(self, pictures: Tensor) -> Tensor:
-        """What `core.safety.network_input` made of photos (B, 3, 224, 224) → logits of harmless and indecent (B, 2)."""
+        """What `core.photo.nsfw.network_input` made of photos (B, 3, 224, 224) → logits of harmless and indecent (B,
+        2).
+        """
         ...

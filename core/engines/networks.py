@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from core.encoder import Encoder
 from core.generator import SynthesisNetwork
 from core.identity import IdentityNetwork
+from core.photo.nsfw import SafetyNetwork
 from core.preview import PreviewGenerator
-from core.safety import SafetyNetwork
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from core.engines.nodes import (
 from core.face_preview import LEFT, SCALE, SIDE, TOP
 from core.generator import STYLES, WIDTH, SynthesisNetwork
 from core.identity import CHIP, STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution, identity_chip
+from core.photo.nsfw import Bottleneck, SafetyNetwork
 from core.preview import PreviewHead
-from core.safety import Bottleneck, SafetyNetwork
 from core.skin import cheek_squares
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from childface import cli_services, weights
 from childface.wiring import open_store
-from core.photo_processes import PhotoProcesses
+from core.photo.sandbox_client import PhotoProcesses
 from tests.childface.conftest import Terminal
 from tests.fakes import NOT_A_FACE
 from tests.servers import RedisServer

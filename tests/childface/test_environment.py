@@ -9,8 +9,8 @@ import pytest
 
 from childface.environment import load_pipeline, photo_opener, read_settings
 from childface.settings import Settings
-from core.photo import open_photo
-from tests.core.good_photos import good_files
+from core.photo.decode import open_photo
+from tests.support.photos.good_photos import good_files
 
 
 def test_photos_are_opened_in_a_process_of_their_own(tmp_path: Path) -> None:

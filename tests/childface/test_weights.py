@@ -174,11 +174,11 @@ def test_converting_the_originals_again_gives_the_same_numbers(
 
 
 def test_what_core_reads_is_what_is_fetched(weights_dir: Path) -> None:
-    from core import safety, safety_weights
     from core.generator_weights import GENERATOR_FILE, SOURCE_SHA256
+    from core.photo import nsfw, nsfw_weights
 
-    assert weights.SAFETY.converted == safety.SAFETY_FILE
-    assert [member.sha256 for member in weights.SAFETY.members] == [safety_weights.SOURCE_SHA256]
+    assert weights.SAFETY.converted == nsfw.SAFETY_FILE
+    assert [member.sha256 for member in weights.SAFETY.members] == [nsfw_weights.SOURCE_SHA256]
     assert weights.GENERATOR.converted == GENERATOR_FILE
     assert {member.name: member.sha256 for member in weights.GENERATOR.members} == SOURCE_SHA256
     carriers = (weights.GENERATOR, weights.FACES)

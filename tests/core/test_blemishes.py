@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from core.blemishes import SMALL_SIDE, TURNED_YAW, blur, find_blemishes
 from core.faces import FaceFinder, align_face, ffhq_square
-from tests.core.faces import NAMES, Pixels, Points, drawn
+from tests.support.photos.drawn_faces import NAMES, Pixels, Points, drawn
 
 Aligned = tuple[Pixels, Points]
 

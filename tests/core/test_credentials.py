@@ -18,7 +18,7 @@ from PIL import Image
 from core.credentials import Credentials
 from core.domain.errors import CredentialsFault
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture
-from tests.core.faces import drawn
+from tests.support.photos.drawn_faces import drawn
 
 c2pa = pytest.importorskip("c2pa")
 

@@ -28,7 +28,7 @@ from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, shared_co
 from core.identity import identity_chip
 from core.loading import SHIPPED
 from core.models import Models
-from core.safety import network_input
+from core.photo.nsfw import network_input
 from core.skin import skin_of_drawing
 from core.tensors import shrink
 

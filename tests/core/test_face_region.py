@@ -9,7 +9,7 @@ import pytest
 
 from core.face_region import landmark_mask
 from core.faces import LEFT_EYE, RIGHT_EYE, FaceFinder
-from tests.core.faces import NAMES, drawn
+from tests.support.photos.drawn_faces import NAMES, drawn
 
 
 @pytest.fixture(scope="module")

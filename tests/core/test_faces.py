@@ -27,7 +27,7 @@ from core.faces import (
     align_face,
     ffhq_square,
 )
-from tests.core.faces import NAMES, FakeDetector, FakePredictor, Points, canvas, drawn, front_view
+from tests.support.photos.drawn_faces import NAMES, FakeDetector, FakePredictor, Points, canvas, drawn, front_view
 
 PLAIN = canvas(640, 480)
 

@@ -14,7 +14,7 @@ from core.identity import IdentityNetwork, load_identity
 from core.loading import SHIPPED
 from core.photo_check import CHANNELS, TEXTURES, PhotoCheck, channel_statistics, texture_statistics
 from core.tensors import to_tensor
-from tests.core.faces import NAMES, Pixels, drawn
+from tests.support.photos.drawn_faces import NAMES, Pixels, drawn
 from training.drawings import STYLES, drawing_of, made_up_face
 
 

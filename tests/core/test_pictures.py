@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from core.photo import open_photo
+from core.photo.decode import open_photo
 from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture, mark_corner, resize_area, strip
-from tests.core.faces import Pixels, drawn
+from tests.support.photos.drawn_faces import Pixels, drawn
 
 
 def read(data: bytes) -> Image.Image:

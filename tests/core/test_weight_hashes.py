@@ -20,7 +20,7 @@ from core.faces import LANDMARKS_FILE, FaceFinder
 from core.generator_weights import GENERATOR_FILE, load_generator, load_w_mean
 from core.identity import IDENTITY_FILE, load_identity
 from core.loading import load_weights
-from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
+from core.photo.nsfw import SAFETY_FILE, SafetyNetwork, load_safety
 from core.weight_hashes import MANIFEST, SHIPPED, SUMS, file_sha256, verified
 
 

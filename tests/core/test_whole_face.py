@@ -7,7 +7,7 @@ import pytest
 
 from core.domain.errors import DamagedPhoto
 from core.faces import Face
-from core.photo import Photo
+from core.photo.decode import Photo
 from core.whole_face import require_whole_face
 
 SIDE = 400

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 with atheris.instrument_imports(include=["core", "PIL", "pillow_heif"]):
     from core.domain.errors import PhotoError
-    from core.photo import open_photo
+    from core.photo.decode import open_photo
 
-from tests.core.good_photos import good_files
+from tests.support.photos.good_photos import good_files
 
 MOST_PIXELS = 1_000_000
 """Small pictures are tried faster; nothing in the code depends on the size but the time it takes."""

@@ -19,11 +19,11 @@ from PIL import Image, ImageCms
 
 from core.domain.errors import LatentMismatch, PhotoError
 from core.latents import Latent
-from core.photo import FORMATS, open_photo
+from core.photo.decode import FORMATS, open_photo
 from storage.blobs import DiskBlobs
 from storage.errors import BlobDamaged, WrongKey
 from storage.sealing import Ring
-from tests.core.good_photos import good_files, saved
+from tests.support.photos.good_photos import good_files, saved
 
 ROOT = Path(__file__).parents[2]
 GOOD = good_files()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.photo_processes import PhotoProcesses
+from core.photo.sandbox_client import PhotoProcesses
 from core.pipeline import Parent
 from tasks.broker import create_celery
 from tasks.per_process import PerProcess

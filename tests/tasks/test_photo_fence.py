@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from storage.records import Job
-from tests.core.good_photos import good_files
 from tests.servers import RedisServer
+from tests.support.photos.good_photos import good_files
 from tests.tasks import worker_process
 from tests.tasks.test_worker import PATIENCE, ROOT, Deployment, wait_until
 

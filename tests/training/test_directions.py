@@ -13,7 +13,7 @@ from PIL import Image
 from core.directions import QUANTITIES, Directions, load_directions
 from core.generator import MobileStyleGAN
 from core.loading import SHIPPED
-from tests.core.faces import NAMES, drawn
+from tests.support.photos.drawn_faces import NAMES, drawn
 from training.directions import DirectionSettings, Labelled, read_labels, train_directions
 from training.drawn import DrawnPairs
 from training.latent_map import draw_png, lay_out, write_html

@@ -12,7 +12,7 @@ import pytest
 from core.domain.errors import MissingWeights
 from core.faces import FaceFinder, align_face
 from core.latents import Latent
-from core.photo import open_photo
+from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline, Parent
 from training.family_report import (
     Family,

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.domain.errors import MissingWeights
 from core.identity import IdentityNetwork
 from core.losses import face_mask, weighted_loss
-from tests.core.faces import drawn
+from tests.support.photos.drawn_faces import drawn
 from training.perceptual import PerceptualNetwork, research_losses, similarity
 
 

@@ -13,9 +13,17 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from core.color_profiles import PRIMARIES, TRANSFERS, CodePoints, adobe_rgb, gamma_profile, matrix_profile, to_srgb
-from core.photo import open_photo
-from tests.core.good_photos import saved
+from core.photo.color_profiles import (
+    PRIMARIES,
+    TRANSFERS,
+    CodePoints,
+    adobe_rgb,
+    gamma_profile,
+    matrix_profile,
+    to_srgb,
+)
+from core.photo.decode import open_photo
+from tests.support.photos.good_photos import saved
 
 SKIN = (205, 154, 137)
 SRGB_OF_P3_SKIN = (214, 152, 133)

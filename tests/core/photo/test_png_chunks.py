@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from core.domain.errors import DamagedPhoto
-from core.photo import open_photo
-from core.png_chunks import LARGEST_PROFILE, reduce_png
-from tests.core.faces import drawn
-from tests.core.good_photos import saved
-from tests.core.test_photo import drawn as drawn_picture
+from core.photo.decode import open_photo
+from core.photo.png_chunks import LARGEST_PROFILE, reduce_png
+from tests.core.photo.test_decode import drawn as drawn_picture
+from tests.support.photos.drawn_faces import drawn
+from tests.support.photos.good_photos import saved
 
 
 def chunk(kind: bytes, body: bytes, *, wrong: bool = False) -> bytes:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from core.color_profiles import CodePoints, gamma_profile
+from core.photo.color_profiles import CodePoints, gamma_profile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_PROFILE = 8 * 2**20

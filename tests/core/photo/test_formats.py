@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.domain.errors import NotAPicture
-from core.photo import open_photo
-from core.photo_formats import JUNK_WITHIN, find_picture
-from tests.core.good_photos import good_files
+from core.photo.decode import open_photo
+from core.photo.formats import JUNK_WITHIN, find_picture
+from tests.support.photos.good_photos import good_files
 
 GOOD = good_files()
 BEFORE = {

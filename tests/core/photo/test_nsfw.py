@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from core.domain.errors import MissingWeights, UnsafePhoto
+from core.photo.nsfw import SAFETY_FILE, SafetyCheck, SafetyNetwork, network_input
+from core.photo.nsfw_weights import SOURCE, convert_safety
 from core.pipeline import ChildPipeline
-from core.safety import SAFETY_FILE, SafetyCheck, SafetyNetwork, network_input
-from core.safety_weights import SOURCE, convert_safety
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DRAWN = sorted((ROOT / "tests" / "data").glob("drawn_*.jpg"))
 
 

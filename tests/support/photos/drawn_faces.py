@@ -17,7 +17,7 @@ from core.faces import LANDMARK_BOX, LANDMARK_CUT
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 NAMES = ("woman", "man", "smiling_woman", "dark_man", "child", "glasses")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from core.color_profiles import CodePoints
+from core.photo.color_profiles import CodePoints
 
 MOST_BOXES = 2_000
 """Properties and top-level boxes that are looked at. Cameras write fewer than two hundred."""

@@ -26,12 +26,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops
 
-from core.animation import first_visible_frame
-from core.color_profiles import adobe_rgb, to_srgb
-from core.containers import MOST_PARTS, count_parts, count_scans
 from core.domain.errors import DamagedPhoto, EmptyPhoto, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.isobmff import code_points_of
-from core.jpeg_structure import (
+from core.photo.animation import first_visible_frame
+from core.photo.color_profiles import adobe_rgb, to_srgb
+from core.photo.containers import MOST_PARTS, count_parts, count_scans
+from core.photo.formats import find_picture
+from core.photo.isobmff import code_points_of
+from core.photo.jpeg_structure import (
     MOST_MISSING,
     has_hole_at_end,
     lacks_only_detail,
@@ -41,10 +42,9 @@ from core.jpeg_structure import (
     scans_of,
     with_end,
 )
-from core.photo_formats import find_picture
-from core.pixel_modes import to_rgb
-from core.png_chunks import reduce_png
-from core.tiff_tags import read_tags
+from core.photo.pixel_modes import to_rgb
+from core.photo.png_chunks import reduce_png
+from core.photo.tiff_tags import read_tags
 
 MOST_BYTES = 20 * 2**20
 MOST_PIXELS = 65_000_000

@@ -17,15 +17,15 @@ import numpy as np
 import psutil
 import pytest
 
-from core.confinement import MOST_TASKS
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo import MOST_BYTES, open_photo
-from core.photo_processes import ENVIRONMENT, NoFilter, PhotoProcesses
-from tests.core.good_photos import good_files
-from tests.core.test_hostile_photos import BOMBS, FILES
+from core.photo.decode import MOST_BYTES, open_photo
+from core.photo.sandbox import MOST_TASKS
+from core.photo.sandbox_client import ENVIRONMENT, NoFilter, PhotoProcesses
+from tests.core.photo.test_hostile_photos import BOMBS, FILES
+from tests.support.photos.good_photos import good_files
 
-ROOT = Path(__file__).parents[2]
-BAD = (sys.executable, "-I", str(Path(__file__).parent / "bad_helper.py"))
+ROOT = Path(__file__).parents[3]
+BAD = (sys.executable, "-I", str(Path(__file__).parents[3] / "tests" / "support" / "photos" / "bad_sandbox_worker.py"))
 GOOD = good_files()
 linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
 
@@ -150,8 +150,8 @@ def test_the_number_of_processes_is_limited_for_good(bad: PhotoProcesses) -> Non
 
 
 WITHOUT_FILTER = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import core.confinement as c; c._filter_calls = lambda *_: False;"
-    "from core.photo_helper import serve; serve(int(sys.argv[2]))"
+    "import sys; sys.path.insert(0, sys.argv[1]); import core.photo.sandbox as c; c._filter_calls = lambda *_: False;"
+    "from core.photo.sandbox_worker import serve; serve(int(sys.argv[2]))"
 )
 
 
@@ -288,10 +288,10 @@ def test_helpers_end_with_their_owner() -> None:
 
 def test_helpers_end_with_a_process_that_was_killed() -> None:
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from core.photo_processes import PhotoProcesses;"
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from core.photo.sandbox_client import PhotoProcesses;"
         "p = PhotoProcesses(1); p.fences(); print('ready', flush=True); time.sleep(60)"
     )
-    owner = psutil.Popen([sys.executable, "-c", code, str(Path(__file__).parents[2])], stdout=-1)
+    owner = psutil.Popen([sys.executable, "-c", code, str(Path(__file__).parents[3])], stdout=-1)
     with owner:
         assert owner.stdout.readline() == b"ready\n"
         (helper,) = owner.children()

@@ -10,7 +10,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-DRAWN = Path(__file__).parent.parent / "data" / "drawn_man.jpg"
+DRAWN = Path(__file__).parents[2] / "data" / "drawn_man.jpg"
 
 
 def saved(picture: Image.Image, format: str, **options: Any) -> bytes:

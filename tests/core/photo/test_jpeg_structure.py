@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from core.domain.errors import DamagedPhoto, UnsupportedPicture
-from core.jpeg_structure import MOST_MISSING, lacks_only_detail, largest_jpeg, read_frame, scans_of
-from core.photo import open_photo
-from tests.core.faces import drawn
-from tests.core.good_photos import saved
+from core.photo.decode import open_photo
+from core.photo.jpeg_structure import MOST_MISSING, lacks_only_detail, largest_jpeg, read_frame, scans_of
+from tests.support.photos.drawn_faces import drawn
+from tests.support.photos.good_photos import saved
 
 SIZE = 512
 PICTURE = Image.fromarray(drawn("woman", SIZE))

@@ -15,13 +15,13 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from core.containers import count_scans
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo import LONGEST_SIDE, MOST_SCANS, open_photo
-from core.photo_formats import recognise
-from core.pixel_modes import BACKGROUND
+from core.photo.containers import count_scans
+from core.photo.decode import LONGEST_SIDE, MOST_SCANS, open_photo
+from core.photo.formats import recognise
+from core.photo.pixel_modes import BACKGROUND
 
-DRAWN = Path(__file__).parent.parent / "data" / "drawn_woman.jpg"
+DRAWN = Path(__file__).parents[2] / "data" / "drawn_woman.jpg"
 
 
 def drawn() -> Image.Image:

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from core.domain.errors import DamagedPhoto
-from core.photo import Photo, open_photo
-from core.photo_helper import serve
+from core.photo.decode import Photo, open_photo
+from core.photo.sandbox_worker import serve
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 SHARED = int(sys.argv[-1])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.photo import open_photo
-from tests.core.faces import drawn
-from tests.core.good_photos import saved
+from core.photo.decode import open_photo
+from tests.support.photos.drawn_faces import drawn
+from tests.support.photos.good_photos import saved
 
 FACE = Image.fromarray(drawn("woman", 128)).convert("RGBA")
 EMPTY = Image.new("RGBA", FACE.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageCms
 
-from core.color_profiles import SRGB, cmyk_to_srgb
+from core.photo.color_profiles import SRGB, cmyk_to_srgb
 
 BACKGROUND = 128
 """What shows through transparent pixels: mid-grey, which neither darkens nor outshines a face."""

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.domain.errors import PhotoError, PhotoTooLarge
-from core.photo import LONGEST_SIDE, open_photo
-from tests.core.good_photos import good_files, saved
+from core.photo.decode import LONGEST_SIDE, open_photo
+from tests.support.photos.good_photos import good_files, saved
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 GOOD = good_files()
@@ -205,7 +205,7 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from core.domain.errors import PhotoError
-from core.photo import open_photo
+from core.photo.decode import open_photo
 import pillow_heif
 
 files = [Path(name).read_bytes() for name in sys.argv[2:]]

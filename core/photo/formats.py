@@ -1,6 +1,6 @@
 """Tell the format of a file by its content; names and endings are not asked.
 
-Out: the name of a format that `core.photo` reads, and where in the file it begins.
+Out: the name of a format that `core.photo.decode` reads, and where in the file it begins.
 Wrong: `UnsupportedPicture` and `NotAPicture`, which name what was found instead.
 """
 

@@ -1,6 +1,7 @@
 """Open photos in processes of their own, so that a file which takes its decoder over, down or far away takes no more.
 
-    PhotoProcesses.open ──file──▶ core.photo_helper (core.confinement) ──pixels, or a refusal──▶ Photo, or PhotoError
+    PhotoProcesses.open ──file──▶ core.photo.sandbox_worker (core.photo.sandbox) ──pixels, or a refusal──▶ Photo, or
+    PhotoError
 
 Question and answer go through pipes, file and pixels through a piece of memory that both processes see: on a busy
 machine every pipe full of bytes would wait for its turn. A helper starts with an empty environment and no file or
@@ -32,10 +33,12 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo import FORMATS, LACKS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
+from core.photo.decode import FORMATS, LACKS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
 
-HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from core.photo_helper import serve; serve(int(sys.argv[2]))"
-PROGRAM = (sys.executable, "-I", "-c", HELPER, str(Path(__file__).parents[1]))
+HELPER = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from core.photo.sandbox_worker import serve; serve(int(sys.argv[2]))"
+)
+PROGRAM = (sys.executable, "-I", "-c", HELPER, str(Path(__file__).parents[2]))
 """-I: neither the environment nor the folder where somebody stands decides what is imported."""
 
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -50,7 +53,7 @@ PHOTOS_A_HELPER = 200
 
 QUESTION = struct.Struct("<QQQ")
 ANSWER = struct.Struct("<I")
-"""See `core.photo_helper`."""
+"""See `core.photo.sandbox_worker`."""
 
 LONGEST_WORDS = 4096
 SHARED_BYTES = max(MOST_BYTES, 3 * LONGEST_SIDE**2)
@@ -62,7 +65,7 @@ REFUSALS: dict[str, type[PhotoError]] = {
 
 
 class PhotoProcesses:
-    """`open` as `core.photo.open_photo`, elsewhere. Threads may share it; `close` it, or let it be collected."""
+    """`open` as `core.photo.decode.open_photo`, elsewhere. Threads may share it; `close` it, or let it be collected."""
 
     def __init__(
         self,
@@ -114,7 +117,7 @@ class PhotoProcesses:
         return answer
 
     def fences(self) -> list[str]:
-        """What confines a helper on this machine (see `core.confinement`). Raises OSError."""
+        """What confines a helper on this machine (see `core.photo.sandbox`). Raises OSError."""
         with self._borrowed() as helper:
             return helper.fences(time.monotonic() + STARTING_SECONDS)
 

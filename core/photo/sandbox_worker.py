@@ -1,6 +1,6 @@
 """The program of a process that opens strangers' photos and can do nothing else: bytes in, pixels or a refusal out.
 
-`core.photo_processes` starts it with an empty environment and talks to it through two pipes and shared memory:
+`core.photo.sandbox_client` starts it with an empty environment and talks to it through two pipes and shared memory:
 
     question  <QQQ  length, most bytes, most pixels; the file lies in the shared memory
     answer    <I    length of JSON · JSON; the pixels (uint8 H×W×3) lie there instead
@@ -23,10 +23,10 @@ from typing import Any
 import pillow_heif
 from PIL import Image
 
-from core.confinement import allow_seconds, confine
 from core.domain.errors import PhotoError
-from core.photo import Photo, open_photo
-from core.photo_processes import ANSWER, QUESTION, SHARED_BYTES
+from core.photo.decode import Photo, open_photo
+from core.photo.sandbox import allow_seconds, confine
+from core.photo.sandbox_client import ANSWER, QUESTION, SHARED_BYTES
 
 MEMORY = 1280 * 2**20
 """Of address space. The worst that passes for a photo, a WebP of 50 megapixels with alpha, needs 900 MB of it."""

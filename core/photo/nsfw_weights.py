@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
-from core.safety import SafetyNetwork
+from core.photo.nsfw import SafetyNetwork
 from core.weight_hashes import file_sha256
 
 SOURCE = "open-nsfw.onnx"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.containers import MOST_PARTS, count_parts, count_scans
 from core.domain.errors import PhotoTooLarge
-from core.photo import MOST_BYTES, open_photo
+from core.photo.containers import MOST_PARTS, count_parts, count_scans
+from core.photo.decode import MOST_BYTES, open_photo
 
 
 def saved(format: str, **options: Any) -> bytes:
