@@ -23,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.domain.errors import FaceError, PhotoError, SeveralFaces
-from core.faces import FaceFinder, align_face, ffhq_square
+from core.face.detection import FaceFinder, align_face, ffhq_square
 from core.photo.decode import open_photo
 
 Pixels = npt.NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Where the scale of `core/likeness.py` comes from: `python benchmarks/likeness.py --drawn DIR --photos DIR`.
+"""Where the scale of `core/face/similarity.py` comes from: `python benchmarks/likeness.py --drawn DIR --photos DIR`.
 
 Couples are made of drawn grown-ups. A daughter and a son of each are drawn at several ages and set beside photos of
 strangers from 20 to 50 (`labels.csv` with columns file, est_age, est_sex), women and men, and beside their own parents.
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from core.domain.child_spec import Wish
-from core.identity import identity_chip
+from core.face.recognition import identity_chip
+from core.face.similarity import cosine
 from core.latents import Latent
-from core.likeness import cosine
 from core.pipeline import Born, ChildPipeline, Pixels
 from core.tensors import to_tensor
 from training.drawn import DrawnPairs

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from core.ageing import Ager, Seen
-from core.engines.eye import Eye
 from core.engines.openvino_engine import OpenVinoEngine
+from core.face.analyzer import Eye
 from core.models import Models
 
 AGES = (1, 3, 6, 9, 12, 16, 25, 40, 60)

@@ -20,15 +20,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.age_estimate import AgeEstimate, AgeEstimator
 from core.domain.errors import InputError
-from core.faces import FaceFinder, align_face
-from core.identity import load_identity
+from core.face.age_estimator import AgeEstimate, AgeEstimator
+from core.face.detection import FaceFinder, align_face
+from core.face.minimum_age import combine, verdict
+from core.face.recognition import load_identity
+from core.face.whole_head import WholeHeadEstimator
 from core.loading import SHIPPED
 from core.photo.decode import open_photo
 from core.tensors import to_tensor
-from core.under_age import combine, verdict
-from core.whole_head import WholeHeadEstimator
 from training.age_faces import AgedFace, FaceReader, gather_faces
 
 BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 34), (35, 100))

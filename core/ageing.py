@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import along, to_growth, to_years
 from core.encoder import GROUPS
+from core.face.age_estimator import along, to_growth, to_years
 from core.generator import STYLES, WIDTH
 from core.loading import load_weights
 

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import to_growth, to_years
 from core.ageing import AgeModel, growth_of
 from core.directions import QUANTITIES, Directions
 from core.encoder import GROUPS
-from core.engines.eye import Sight
+from core.face.age_estimator import to_growth, to_years
+from core.face.analyzer import Sight
+from core.face.skin_tone import SkinRange, recolour
+from core.latent.naturalness import NaturalPrior
 from core.loading import load_weights
-from core.naturalness import NaturalPrior
 from core.resemblance import Resemblance
 from core.second_look import DESCRIPTOR
-from core.skin import SkinRange, recolour
 
 CORRECTION_FILE = "correction.safetensors"
 

@@ -1,10 +1,10 @@
 """The encoder: an aligned face → its latent in W+, in one pass.
 
-The backbone is the face recognition network of `core.identity`: its convolutions are dense (fast on a CPU) and already
-know faces. Features of four depths are flattened, because a latent also says where things are. The head answers with
-one style for the whole face and with deltas from it per group of inputs and per input, the deltas kept small, so that
-the latent stays near W and can still be aged (e4e: Tov et al. 2021, "Designing an Encoder for StyleGAN Image
-Manipulation").
+The backbone is the face recognition network of `core.face.recognition`: its convolutions are dense (fast on a CPU) and
+already know faces. Features of four depths are flattened, because a latent also says where things are. The head
+answers with one style for the whole face and with deltas from it per group of inputs and per input, the deltas kept
+small, so that the latent stays near W and can still be aged (e4e: Tov et al. 2021, "Designing an Encoder for StyleGAN
+Image Manipulation").
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.face.recognition import IdentityNetwork
 from core.generator import STYLES, WIDTH
-from core.identity import IdentityNetwork
 from core.loading import load_weights
 
 ENCODER_FILE = "encoder.safetensors"

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import LatentMismatch
+from core.face.skin_tone import UNKNOWN
 from core.generator import STYLES, WIDTH
-from core.skin import UNKNOWN
 
 LARGEST = 2**20
 """Bytes of a latent in npz form when it is unpacked; ours have 48,000. A small file can hold gigabytes."""
@@ -22,10 +22,10 @@ LARGEST = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """`w` float32 (L, D) in W+; `descriptor` float32 (128): who the photo showed (see `core.identity`).
+    """`w` float32 (L, D) in W+; `descriptor` float32 (128): who the photo showed (see `core.face.recognition`).
 
     `generator` and `encoder` are names with the first digits of the weights' hash. `skin` float32 (3): the colour that
-    the photo showed (see `core.skin`); numbers that are not known are NaN.
+    the photo showed (see `core.face.skin_tone`); numbers that are not known are NaN.
     """
 
     w: npt.NDArray[np.float32]

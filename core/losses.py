@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domain.errors import SettingError
-from core.identity import IdentityNetwork, identity_chip
+from core.face.recognition import IdentityNetwork, identity_chip
 
 Loss = Callable[[Tensor], Tensor]
 LossMaker = Callable[[Tensor, Tensor], Loss]

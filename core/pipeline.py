@@ -30,32 +30,32 @@ from core.domain.genes import Source
 from core.encoder import ENCODER_FILE
 from core.engines.choice import load_engine
 from core.engines.engine import Engine
-from core.engines.eye import Eye
 from core.engines.openvino_engine import OpenVinoEngine
-from core.face_region import landmark_mask
-from core.faces import Face, align_face
+from core.face.analyzer import Eye
+from core.face.detection import Face, align_face
+from core.face.mask import landmark_mask
+from core.face.minimum_age import combine
+from core.face.photo_check import PhotoCheck
+from core.face.quality_gate import Verdict, judge_child
+from core.face.similarity import distance, likeness
+from core.face.skin_tone import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
+from core.face.whole_face import require_whole_face
 from core.films import Film
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME
 from core.growth import Stage, growth_film
 from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
-from core.likeness import distance, likeness
 from core.loading import SHIPPED
 from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
 from core.models import Models
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
-from core.photo_check import PhotoCheck
 from core.projection import ProjectionSettings, Projector
-from core.quality_gate import Verdict, judge_child
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
-from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
-from core.under_age import combine
 from core.weight_hashes import file_sha256
-from core.whole_face import require_whole_face
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[float], None]
@@ -171,7 +171,7 @@ class ChildPipeline:
         """Load everything once; `threads` limits torch's threads for the whole process.
 
         `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `photo_limit` is
-        that above which a face counts as drawn, carved or rendered (see `core.photo_check`). `engine` is one of
+        that above which a face counts as drawn, carved or rendered (see `core.face.photo_check`). `engine` is one of
         `core.engines.choice.ENGINES`. MissingWeights names the first that lacks.
         """
         if threads is not None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import Cancelled
-from core.identity import IdentityNetwork
+from core.face.recognition import IdentityNetwork
 from core.losses import NO_MORE, LossMaker, face_mask, weighted_loss
 from core.preview import PreviewGenerator
 
@@ -98,7 +98,7 @@ class Projector:
     ) -> Projection:
         """Refine `start` (1, L, D) towards an aligned photo (1, 3, 256, 256) in [-1, 1].
 
-        `mask` (1, 1, 256, 256) says where the face is (`core.face_region`); without it an oval is taken.
+        `mask` (1, 1, 256, 256) says where the face is (`core.face.mask`); without it an oval is taken.
         `progress` is told the share done, 0 to 1; `cancelled` is asked before every step and answered with Cancelled.
         Raises SettingError for a loss that is not known.
         """

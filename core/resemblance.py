@@ -1,8 +1,8 @@
 """What sets somebody apart, for a network that knows faces: the part of a descriptor that a child can share.
 
-A descriptor (`core.identity`) says who somebody is, how old, of which sex, and whether the face was drawn. Compared
-with the mean descriptor of others of the same age and sex, on photos or in drawings, only the first is left.
-`core.correction` asks drawings for a share of it, and `core.likeness` tells people how much of it shows.
+A descriptor (`core.face.recognition`) says who somebody is, how old, of which sex, and whether the face was drawn.
+Compared with the mean descriptor of others of the same age and sex, on photos or in drawings, only the first is left.
+`core.correction` asks drawings for a share of it, and `core.face.similarity` tells people how much of it shows.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from core.device import has_bfloat16
 from core.directions import QUANTITIES, Directions
+from core.face.recognition import identity_chip
 from core.face_preview import FacePreview, paste
 from core.generator import WIDTH
-from core.identity import identity_chip
 from core.loading import load_weights
 from core.losses import face_mask
 from core.preview import PreviewGenerator

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import InputError, NotAPhoto, SeveralFaces
-from core.under_age import require_grown_up
+from core.face.minimum_age import require_grown_up
 from storage.records import Photo, Quality
 from storage.unit import Unit
 from tasks import metering

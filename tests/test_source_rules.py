@@ -116,7 +116,7 @@ WEIGHT_READERS = {
 }
 READ_WEIGHTS = {
     "core/loading.py",
-    "core/faces.py",
+    "core/face/detection.py",
     "core/generator_weights.py",
     "childface/doctor.py",
     "training/second_judge.py",

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.age_estimate import CalibratedYears, along
+from core.face.age_estimator import CalibratedYears, along
 
 BANDS = ((0, 2), (3, 5), (6, 8), (9, 11), (12, 14), (15, 17), (18, 24), (25, 39), (40, 60), (61, 120))
 """Years of true age, both ends included."""

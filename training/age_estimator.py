@@ -1,4 +1,4 @@
-"""Trains the age head (`core.age_estimate`) on faces whose ages are known (`training.age_faces`).
+"""Trains the age head (`core.face.age_estimator`) on faces whose ages are known (`training.age_faces`).
 
 Photos teach what people look like; photos that were encoded and drawn again, which keep their age, teach what our
 drawings of them look like: an estimator that knows photos alone takes drawn grown-ups for children. The backbone is
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.age_estimate import AGE_FILE, YEARS, AgeHead
+from core.face.age_estimator import AGE_FILE, YEARS, AgeHead
 from core.loading import save_weights
 from training.age_calibration import BANDS, fit_calibration
 from training.age_faces import AgedFace, FaceReader, Part
@@ -139,7 +139,7 @@ def train_age_head(
 ) -> AgeHead:
     """Train on faces that teach, score those that report, leave the weights (`file`) and a log in `folder`.
 
-    `head`: an untrained one for other features than those of `core.age_estimate`.
+    `head`: an untrained one for other features than those of `core.face.age_estimator`.
     """
     torch.manual_seed(settings.seed)
     log = TrainingLog(

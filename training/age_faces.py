@@ -23,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.domain.errors import SettingError
-from core.faces import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, Face, Pixels, align_face
+from core.face.detection import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, Face, Pixels, align_face
 from training.tight import TightAligner
 
 Part = Literal["teach", "stop", "report"]

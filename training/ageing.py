@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.age_estimate import AgeEstimator, pooled_features, to_growth
 from core.ageing import AGEING_FILE, KNOTS, AgeModel, Ager
+from core.face.age_estimator import AgeEstimator, pooled_features, to_growth
 from core.generator import MobileStyleGAN
 from core.loading import save_weights
 from training.ageing_report import ASKED, ageing_report

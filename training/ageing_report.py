@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.age_estimate import AgeEstimator
 from core.ageing import Ager
-from core.identity import identity_chip
+from core.face.age_estimator import AgeEstimator
+from core.face.recognition import identity_chip
 from training.face_measures import COLOURS, region_colours
 
 ASKED = (1.0, 3.0, 6.0, 9.0, 12.0, 16.0, 22.0, 35.0, 50.0, 70.0)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from core.device import has_bfloat16
-from core.face_region import landmark_mask
-from core.faces import Pixels
+from core.face.detection import Pixels
+from core.face.mask import landmark_mask
 from core.losses import face_mask, weighted_loss
 from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent
 from core.projection import Projection, ProjectionSettings

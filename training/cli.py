@@ -81,9 +81,9 @@ def photo_check(
     threads: Threads = 0,
 ) -> None:
     """Train the check that tells photographs from drawings, renders, statues and dolls."""
-    from core.identity import load_identity
+    from core.face.photo_check import PHOTO_CHECK_FILE, PHOTO_LIMIT
+    from core.face.recognition import load_identity
     from core.loading import save_weights
-    from core.photo_check import PHOTO_CHECK_FILE, PHOTO_LIMIT
     from training.photo_check import examples, photo_files, score, train
 
     use_threads(threads)
@@ -124,8 +124,8 @@ def encoder(
 ) -> None:
     """Train the encoder: first on latents of drawn faces, then, if photos are given, on pictures."""
     from core.encoder import ENCODER_FILE, load_encoder
+    from core.face.recognition import load_identity
     from core.generator_weights import load_generator
-    from core.identity import load_identity
     from core.loading import SHIPPED, save_weights
     from core.preview import load_preview
     from training.drawn import DrawnPairs
@@ -165,8 +165,8 @@ def second_look(
     threads: Threads = 0,
 ) -> None:
     """Train what the encoder's second look needs: how a face's looks follow from its style."""
+    from core.face.recognition import load_identity
     from core.generator_weights import load_generator
-    from core.identity import load_identity
     from core.loading import SHIPPED
     from core.preview import load_preview
     from core.second_look import LooksReader, SecondLook
@@ -227,8 +227,8 @@ def naturalness(
 ) -> None:
     """Fit the prior of natural latents to draws of the generator's mapping network: ten seconds."""
     from core.generator_weights import load_generator
+    from core.latent.naturalness import NATURALNESS_FILE
     from core.loading import save_weights
-    from core.naturalness import NATURALNESS_FILE
     from training.naturalness import fit_naturalness
 
     use_threads(threads)
@@ -245,7 +245,7 @@ def resemblance(
     threads: Threads = 0,
 ) -> None:
     """Measure what sets people apart from others: mean looks of grown-ups, and of drawn faces by age and sex."""
-    from core.age_estimate import AgeEstimator
+    from core.face.age_estimator import AgeEstimator
     from core.generator_weights import load_generator
     from core.loading import SHIPPED
     from core.pipeline import ChildPipeline
@@ -323,8 +323,8 @@ def age_estimator(
     threads: Threads = 0,
 ) -> None:
     """Train the age estimator on faces whose age is known; logs its errors by age band on faces that taught nothing."""
-    from core.age_estimate import pooled_features
-    from core.identity import load_identity
+    from core.face.age_estimator import pooled_features
+    from core.face.recognition import load_identity
     from training.age_estimator import AgeSettings, read_faces, train_age_head
     from training.age_faces import FaceReader, gather_faces
 
@@ -379,9 +379,9 @@ def ageing(
 
     Ends with a report in log.jsonl.
     """
-    from core.age_estimate import AgeEstimator
+    from core.face.age_estimator import AgeEstimator
+    from core.face.recognition import load_identity
     from core.generator_weights import load_generator
-    from core.identity import load_identity
     from core.loading import SHIPPED
     from core.pipeline import ChildPipeline
     from training.ageing import check_moves, label_pairs, train_ageing

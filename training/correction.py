@@ -18,16 +18,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.age_estimate import AgeHead, pooled_stages, to_growth
 from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
 from core.device import has_bfloat16
 from core.domain.child_spec import Wish
+from core.face.age_estimator import AgeHead, pooled_stages, to_growth
+from core.face.recognition import IdentityNetwork, identity_chip
+from core.face.skin_tone import cheeks_of
 from core.headwear import SURELY_BARE
-from core.identity import IdentityNetwork, identity_chip
 from core.latents import Latent
 from core.loading import save_weights
 from core.pipeline import ChildPipeline
-from core.skin import cheeks_of
 from training.encoder import ahead
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.photo_gradients import PhotoGradients
@@ -150,7 +150,7 @@ class Nursery:
 
 
 SecondOpinion = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Faces (B, 3, H, H) → age in years (B,), its standard error (B,), logit of male (B,); see `core.whole_head`."""
+"""Faces (B, 3, H, H) → age in years (B,), its standard error (B,), logit of male (B,); see `core.face.whole_head`."""
 
 
 class Judge:
@@ -196,7 +196,7 @@ def disturbed(picture: Tensor, *, most: int = 8) -> Tensor:
 
 
 def lab(colours: Tensor) -> Tensor:
-    """sRGB (..., 3) in [-1, 1] → CIE Lab (..., 3), differentiably (see `core.skin.lab_of`)."""
+    """sRGB (..., 3) in [-1, 1] → CIE Lab (..., 3), differentiably (see `core.face.skin_tone.lab_of`)."""
     share = ((colours + 1) / 2).clamp(1e-4, 1)
     linear = torch.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
     to_xyz = torch.tensor([[0.4339, 0.3762, 0.1899], [0.2127, 0.7152, 0.0722], [0.0178, 0.1095, 0.8727]])  # D65 is 1

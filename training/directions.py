@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.age_estimate import to_growth
 from core.directions import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
 from core.encoder import GROUPS
+from core.face.age_estimator import to_growth
 from core.generator import MobileStyleGAN
 from core.loading import save_weights
 from training.drawn import DrawnPairs

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.face.recognition import IdentityNetwork, identity_chip
 from core.face_preview import paste
-from core.identity import IdentityNetwork, identity_chip
 from core.loading import save_weights
 from core.losses import face_mask, weighted_loss
 from core.preview import PreviewGenerator

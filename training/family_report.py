@@ -19,9 +19,9 @@ import torch
 
 from core.domain.child_spec import Sex, Wish
 from core.domain.errors import FaceError, PhotoError
-from core.faces import Pixels
-from core.identity import identity_chip
-from core.likeness import distance
+from core.face.detection import Pixels
+from core.face.recognition import identity_chip
+from core.face.similarity import distance
 from core.pictures import encode_picture, resize_area
 from core.pipeline import Born, ChildPipeline, Parent
 from core.tensors import to_pixels

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from skimage.color import rgb2lab
 
-from core.faces import Face, Pixels
+from core.face.detection import Face, Pixels
 from core.pipeline import Parent
 
 TURNED = 20.0

@@ -20,7 +20,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from core.domain.errors import FaceError, PhotoError
-from core.faces import Face, Pixels
+from core.face.detection import Face, Pixels
 from core.latents import Latent
 from core.losses import face_mask
 from core.photo.decode import open_photo

@@ -1,4 +1,4 @@
-"""Fits the prior of natural latents (`core.naturalness`) on draws of the mapping network. No photo is needed."""
+"""Fits the prior of natural latents (`core.latent.naturalness`) on draws of the mapping network. No photo is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 
 from core.generator import MobileStyleGAN
-from core.naturalness import NEGATIVE_SLOPE, SMALLEST_SCALE, NaturalPrior
+from core.latent.naturalness import NEGATIVE_SLOPE, SMALLEST_SCALE, NaturalPrior
 
 
 @torch.inference_mode()

@@ -1,4 +1,5 @@
-"""Teach `core.photo_check` to tell photographs from drawings: photos as they are, and the same drawn, carved, rendered.
+"""Teach `core.face.photo_check` to tell photographs from drawings: photos as they are, and the same drawn, carved,
+rendered.
 
 In:  folders of aligned faces (FFHQ's frame), of photographs and of the generator's own pictures.
 Out: `photo_check.safetensors`, and what it gets wrong on faces held back.
@@ -17,9 +18,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core.age_estimate import pooled_features
-from core.identity import IdentityNetwork
-from core.photo_check import CHANNELS, TEXTURES, PhotoCheckNetwork, features_of
+from core.face.age_estimator import pooled_features
+from core.face.photo_check import CHANNELS, TEXTURES, PhotoCheckNetwork, features_of
+from core.face.recognition import IdentityNetwork
 from core.tensors import to_tensor
 from training.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.faces import Pixels
+from core.face.detection import Pixels
 from training.tight import TightAligner
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}

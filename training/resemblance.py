@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.age_estimate import AgeEstimator
 from core.ageing import KNOTS, AgeModel
 from core.domain.child_spec import Wish
+from core.face.age_estimator import AgeEstimator
+from core.face.recognition import IdentityNetwork, identity_chip
 from core.generator import STYLES, WIDTH, MobileStyleGAN
-from core.identity import IdentityNetwork, identity_chip
 from core.latents import Latent
 from core.loading import save_weights
 from core.pipeline import ChildPipeline

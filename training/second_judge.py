@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.age_estimate import YEARS, CalibratedYears
-from core.faces import Pixels, load_landmarks
+from core.face.age_estimator import YEARS, CalibratedYears
+from core.face.detection import Pixels, load_landmarks
 from core.loading import load_weights, save_weights
 from core.weight_hashes import verified
 from training.age_calibration import fit_calibration

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.faces import Face, Pixels, align_face, load_landmarks
+from core.face.detection import Face, Pixels, align_face, load_landmarks
 
 TIGHT = (0.08, 0.14, 0.92, 0.98)
 """Where the detector's box would be in a crop that the face fills."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.faces import Pixels, load_landmarks
+from core.face.detection import Pixels, load_landmarks
 from training.tight import box_around
 
 THUMB = 64

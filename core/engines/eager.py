@@ -7,12 +7,12 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import pooled_stages
 from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked
 from core.engines.networks import Networks
+from core.face.age_estimator import pooled_stages
+from core.face.recognition import both_chips
+from core.face.skin_tone import cheeks_of
 from core.face_preview import FacePreview, paste
-from core.identity import both_chips
-from core.skin import cheeks_of
 from core.tensors import shrink, to_levels
 
 

@@ -30,7 +30,7 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Descriptors (B, 128), and the pooled features (B, F) that `core.age_estimate` reads."""
+    """Descriptors (B, 128), and the pooled features (B, F) that `core.face.age_estimator` reads."""
 
     descriptors: Tensor
     pooled: Tensor
@@ -78,7 +78,7 @@ class Engine(Protocol):
         ...
 
     def judge(self, chips: Tensor) -> Judged:
-        """What `core.identity.identity_chip` cut out of faces (B, 3, 150, 150) → how they look."""
+        """What `core.face.recognition.identity_chip` cut out of faces (B, 3, 150, 150) → how they look."""
         ...
 
     def indecency(self, pictures: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.encoder import Encoder
+from core.face.recognition import IdentityNetwork
 from core.generator import SynthesisNetwork
-from core.identity import IdentityNetwork
 from core.photo.nsfw import SafetyNetwork
 from core.preview import PreviewGenerator
 

@@ -12,7 +12,6 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor, nn
 
-from core.age_estimate import POOLS
 from core.encoder import ENCODER_SIZE, Encoder
 from core.engines.graphs import face_of, trunk_features
 from core.engines.nodes import (
@@ -28,12 +27,13 @@ from core.engines.nodes import (
     shape_of,
     slice_of,
 )
+from core.face.age_estimator import POOLS
+from core.face.recognition import CHIP, STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution, identity_chip
+from core.face.skin_tone import cheek_squares
 from core.face_preview import LEFT, SCALE, SIDE, TOP
 from core.generator import STYLES, WIDTH, SynthesisNetwork
-from core.identity import CHIP, STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution, identity_chip
 from core.photo.nsfw import Bottleneck, SafetyNetwork
 from core.preview import PreviewHead
-from core.skin import cheek_squares
 
 
 def judge(network: IdentityNetwork) -> openvino.Model:
@@ -45,7 +45,7 @@ def judge(network: IdentityNetwork) -> openvino.Model:
 def look(net: SynthesisNetwork, head: PreviewHead, network: IdentityNetwork, *, sums: bool) -> openvino.Model:
     """The trunk's features, W+ (B, L, D) → what `judge` says of the faces drawn and of their mirror images, (2B, …).
 
-    And the mean colours of their cheeks (B, 2, 3), see `core.skin.cheeks_of`.
+    And the mean colours of their cheeks (B, 2, 3), see `core.face.skin_tone.cheeks_of`.
     """
     features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
     cut = face_of(net, head, features, latent, sums=sums)

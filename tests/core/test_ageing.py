@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import to_growth, to_years
 from core.ageing import (
     KNOTS,
     AgeModel,
@@ -16,6 +15,7 @@ from core.ageing import (
     load_ageing,
     sure_at,
 )
+from core.face.age_estimator import to_growth, to_years
 from core.generator import STYLES, WIDTH
 from core.loading import SHIPPED
 

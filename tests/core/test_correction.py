@@ -22,10 +22,10 @@ from core.correction import (
 )
 from core.domain.child_spec import Wish
 from core.domain.errors import MissingWeights
-from core.engines.eye import Sight
+from core.face.analyzer import Sight
+from core.face.skin_tone import SLACK, UNKNOWN, SkinRange
 from core.latents import Latent
 from core.pipeline import Born, ChildPipeline
-from core.skin import SLACK, UNKNOWN, SkinRange
 
 ANY = SkinRange(UNKNOWN, UNKNOWN)
 LIGHT, DARK = np.array([70, 12, 18], np.float32), np.array([45, 14, 20], np.float32)

@@ -16,20 +16,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.age_estimate import AgeEstimate, pooled_features
 from core.domain.errors import MissingWeights, SettingError
 from core.engines import choice, measured, openvino_engine
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
 from core.engines.engine import Engine
-from core.engines.eye import Eye, Sight
 from core.engines.networks import Networks
 from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, shared_core
-from core.identity import identity_chip
+from core.face.age_estimator import AgeEstimate, pooled_features
+from core.face.analyzer import Eye, Sight
+from core.face.recognition import identity_chip
+from core.face.skin_tone import skin_of_drawing
 from core.loading import SHIPPED
 from core.models import Models
 from core.photo.nsfw import network_input
-from core.skin import skin_of_drawing
 from core.tensors import shrink
 
 LEVELS = {"torch": 1, "compiled": 1, "openvino": 1, "openvino bfloat16": 32}

@@ -10,10 +10,10 @@ from torch import nn
 
 from core.directions import QUANTITIES, load_directions
 from core.domain.errors import MissingWeights
+from core.face.recognition import load_identity
 from core.face_preview import SCALE, SIDE, FacePreview, paste
 from core.generator import STYLES, MobileStyleGAN
 from core.generator_weights import load_generator
-from core.identity import load_identity
 from core.loading import SHIPPED
 from core.preview import PreviewGenerator, load_preview
 from core.second_look import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook, slopes_of

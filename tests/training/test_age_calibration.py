@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.age_estimate import YEARS, AgeHead
+from core.face.age_estimator import YEARS, AgeHead
 from training.age_calibration import BANDS, fit_calibration
 
 

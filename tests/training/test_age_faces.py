@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from core.age_estimate import YEARS
 from core.domain.errors import SettingError
-from core.faces import FaceFinder
+from core.face.age_estimator import YEARS
+from core.face.detection import FaceFinder
 from training.age_estimator import age_loss
 from training.age_faces import KEPT_TO, FaceReader, gather_faces, part_of, people_faces, redrawn_faces
 

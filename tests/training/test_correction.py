@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from core.correction import Correction, Corrector, Goal, Shown, load_correction
+from core.face.skin_tone import lab_of
 from core.latents import Latent
 from core.pipeline import ChildPipeline
-from core.skin import lab_of
 from training.correction import (
     Children,
     CorrectionSettings,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.domain.errors import MissingWeights
-from core.faces import FaceFinder, align_face
+from core.face.detection import FaceFinder, align_face
 from core.latents import Latent
 from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline, Parent

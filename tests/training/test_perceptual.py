@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
-from core.identity import IdentityNetwork
+from core.face.recognition import IdentityNetwork
 from core.losses import face_mask, weighted_loss
 from tests.support.photos.drawn_faces import drawn
 from training.perceptual import PerceptualNetwork, research_losses, similarity

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.photo_check import CHANNELS, TEXTURES
+from core.face.photo_check import CHANNELS, TEXTURES
 from tests.support.photos.drawn_faces import DATA, drawn
 from training.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
 from training.photo_check import Examples, photo_files, pictures, score, train

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from core.age_estimate import AgeEstimator
 from core.ageing import KNOTS, load_ageing
 from core.encoder import Encoder
+from core.face.age_estimator import AgeEstimator
 from core.generator_weights import load_generator
 from core.loading import SHIPPED
 from core.pipeline import ChildPipeline

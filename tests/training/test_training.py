@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.age_estimate import YEARS, AgeEstimator, pooled_features
 from core.directions import load_directions
 from core.encoder import load_encoder
+from core.face.age_estimator import YEARS, AgeEstimator, pooled_features
+from core.face.recognition import IdentityNetwork, load_identity
 from core.generator import MobileStyleGAN
 from core.generator_weights import load_generator
-from core.identity import IdentityNetwork, load_identity
 from core.loading import SHIPPED
 from core.preview import load_preview
 from core.second_look import LooksReader, SecondLook

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.faces import LANDMARK_BOX, LANDMARK_CUT
+from core.face.detection import LANDMARK_BOX, LANDMARK_CUT
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.age_estimate import FEATURES, KNOTS, OLDEST, YEARS, AgeHead, along, to_growth, to_years
+from core.face.age_estimator import FEATURES, KNOTS, OLDEST, YEARS, AgeHead, along, to_growth, to_years
 
 
 @pytest.fixture

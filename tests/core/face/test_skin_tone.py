@@ -10,9 +10,7 @@ import torch
 from skimage.color import rgb2lab
 
 from core.directions import load_directions
-from core.loading import SHIPPED
-from core.pipeline import ChildPipeline
-from core.skin import (
+from core.face.skin_tone import (
     CHEEKS,
     DRAWN_CHEEKS,
     SLACK,
@@ -25,6 +23,8 @@ from core.skin import (
     skin_of_drawing,
     skin_of_photo,
 )
+from core.loading import SHIPPED
+from core.pipeline import ChildPipeline
 
 FAIR: Colour = np.array([75, 14, 18], np.float32)
 DARK: Colour = np.array([45, 12, 16], np.float32)

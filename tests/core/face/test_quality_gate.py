@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.age_estimate import AgeEstimate
-from core.quality_gate import HAT, judge_child, tolerance_at
+from core.face.age_estimator import AgeEstimate
+from core.face.quality_gate import HAT, judge_child, tolerance_at
 
 
 def seen(age: float, male: float = 0.9) -> AgeEstimate:

@@ -1,8 +1,8 @@
 """A second opinion on age and sex, by the whole head: hair, neck and jaw line beside the face.
 
-It shares nothing with `core.age_estimate`: neither the network (EfficientNet-Lite0, Tan and Le 2019, from ImageNet) nor
-the crop (the whole FFHQ frame, where the other sees the face only) nor all of the data. What both say is worth more
-than what either says, and a drawing that only one of them takes for a child is not one. Trained by
+It shares nothing with `core.face.age_estimator`: neither the network (EfficientNet-Lite0, Tan and Le 2019, from
+ImageNet) nor the crop (the whole FFHQ frame, where the other sees the face only) nor all of the data. What both say is
+worth more than what either says, and a drawing that only one of them takes for a child is not one. Trained by
 `childface train whole-head`; differentiable, so a training may ask it for its gradient.
 """
 
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.age_estimate import YEARS, AgeEstimate, CalibratedYears
+from core.face.age_estimator import YEARS, AgeEstimate, CalibratedYears
 from core.loading import load_weights
 
 WHOLE_HEAD_FILE = "whole_head.safetensors"

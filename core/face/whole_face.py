@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.domain.errors import DamagedPhoto
-from core.faces import Face
+from core.face.detection import Face
 from core.photo.decode import Photo
 
 FEATURES = slice(17, 68)

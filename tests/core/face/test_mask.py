@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.face_region import landmark_mask
-from core.faces import LEFT_EYE, RIGHT_EYE, FaceFinder
+from core.face.detection import LEFT_EYE, RIGHT_EYE, FaceFinder
+from core.face.mask import landmark_mask
 from tests.support.photos.drawn_faces import NAMES, drawn
 
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.identity import IdentityNetwork, identity_chip
+from core.face.recognition import IdentityNetwork, identity_chip
 from core.loading import load_weights
 
 AGE_FILE = "age_estimate.safetensors"

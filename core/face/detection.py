@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from core import blemishes
 from core.domain.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
+from core.face import quality
 from core.weight_hashes import verified
 
 Pixels = npt.NDArray[np.uint8]
@@ -156,7 +156,7 @@ class Face:
 class AlignedFace:
     """The face, upright and centred, uint8 size×size×3, with its landmarks (68, 2) in these pixels.
 
-    And what might spoil the likeness (see `core.blemishes`).
+    And what might spoil the likeness (see `core.face.quality`).
     """
 
     rgb: Pixels
@@ -377,9 +377,9 @@ def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     """Cut `face` out of `rgb` as FFHQ does; where the square leaves the photo, blurred reflection fills it."""
     square = ffhq_square(face.landmarks)
     crop = _cut(rgb, square, size)
-    judged = crop if size == blemishes.SIZE else crop.resize((blemishes.SIZE, blemishes.SIZE))
-    found = blemishes.find_blemishes(
-        np.asarray(judged), square.from_photo(face.landmarks, blemishes.SIZE), side=square.side, yaw=face.yaw
+    judged = crop if size == quality.SIZE else crop.resize((quality.SIZE, quality.SIZE))
+    found = quality.find_blemishes(
+        np.asarray(judged), square.from_photo(face.landmarks, quality.SIZE), side=square.side, yaw=face.yaw
     )
     return AlignedFace(np.array(crop), square.from_photo(face.landmarks, size), found)
 

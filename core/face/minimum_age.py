@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from core.age_estimate import AgeEstimate
 from core.domain.errors import UnderAge
+from core.face.age_estimator import AgeEstimate
 
 Verdict = Literal["refuse", "ask", "accept"]
 

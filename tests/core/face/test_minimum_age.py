@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.age_estimate import AgeEstimate
 from core.domain.errors import UnderAge
-from core.under_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_grown_up, verdict
+from core.face.age_estimator import AgeEstimate
+from core.face.minimum_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_grown_up, verdict
 
 
 @pytest.mark.parametrize("youngest", [16.0, 18.0, 21.0])

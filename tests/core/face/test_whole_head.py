@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from core.domain.errors import MissingWeights
+from core.face.whole_head import HEAD_SIZE, WholeHeadEstimator, WholeHeadNetwork, head_chip
 from core.loading import SHIPPED
 from core.tensors import to_tensor
-from core.whole_head import HEAD_SIZE, WholeHeadEstimator, WholeHeadNetwork, head_chip
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from core.blemishes import SMALL_SIDE, TURNED_YAW, blur, find_blemishes
-from core.faces import FaceFinder, align_face, ffhq_square
+from core.face.detection import FaceFinder, align_face, ffhq_square
+from core.face.quality import SMALL_SIDE, TURNED_YAW, blur, find_blemishes
 from tests.support.photos.drawn_faces import NAMES, Pixels, Points, drawn
 
 Aligned = tuple[Pixels, Points]

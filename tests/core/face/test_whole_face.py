@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.domain.errors import DamagedPhoto
-from core.faces import Face
+from core.face.detection import Face
+from core.face.whole_face import require_whole_face
 from core.photo.decode import Photo
-from core.whole_face import require_whole_face
 
 SIDE = 400
 

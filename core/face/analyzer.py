@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.age_estimate import AgeEstimate, AgeHead, read_age
 from core.engines.engine import Engine, Judged
-from core.identity import both_chips
-from core.skin import Colour, skin_of_cheeks
+from core.face.age_estimator import AgeEstimate, AgeHead, read_age
+from core.face.recognition import both_chips
+from core.face.skin_tone import Colour, skin_of_cheeks
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 The network is King's ResNet with 29 convolutions (dlib_face_recognition_resnet_model_v1, public domain, 2017): a
 150-px face → 128 numbers. Two pictures of one person are usually nearer than 0.6. The weights are read from the
-published .dat file and were checked against dlib itself (see tests/core/test_identity.py).
+published .dat file and were checked against dlib itself (see tests/core/face/test_recognition.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Is this face a photograph's, or that of a drawing, a render, a statue, a doll?
 
-In:  an aligned face, uint8 256×256×3, and the pooled features that the age estimator reads of it (`core.age_estimate`).
-Out: `PhotoCheck.score`: how likely it is no photograph, 0..1; `require` lets it pass or raises `NotAPhoto`.
+In:  an aligned face, uint8 256×256×3, and the pooled features that the age estimator reads of it
+(`core.face.age_estimator`). Out: `PhotoCheck.score`: how likely it is no photograph, 0..1; `require` lets it pass or
+raises `NotAPhoto`.
 
 A small network reads two things. What dlib's face network sees, averaged over the face: drawn and carved faces stir
 other channels than real ones. And statistics of texture and color: how even areas are, how lines fall off, whether the
@@ -18,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.age_estimate import POOLS, SIZES
 from core.domain.errors import NotAPhoto
+from core.face.age_estimator import POOLS, SIZES
 from core.loading import load_weights
 
 PHOTO_CHECK_FILE = "photo_check.safetensors"

@@ -1,15 +1,15 @@
 """The gate: is a drawn child what was asked for, before anybody sees it?
 
 It judges a preview, not the finished drawing, so a child that falls short can be drawn by a safer road within the time.
-Two estimators of age that share neither network nor crop must agree with the age asked (`core.age_estimate`,
-`core.whole_head`), the head must be bare, and the face must show whose sex was asked for from three years on.
+Two estimators of age that share neither network nor crop must agree with the age asked (`core.face.age_estimator`,
+`core.face.whole_head`), the head must be bare, and the face must show whose sex was asked for from three years on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.age_estimate import AgeEstimate
+from core.face.age_estimator import AgeEstimate
 
 HAT = 2.5
 """What `Headwear.read` says of a head from which on something is surely worn."""

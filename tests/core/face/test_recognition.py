@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from core.identity import CHIP, IDENTITY_FILE, identity_chip, load_identity
+from core.face.recognition import CHIP, IDENTITY_FILE, identity_chip, load_identity
 
 
 def test_descriptors_equal_dlib_s_to_a_thousandth(weights_dir: Path) -> None:

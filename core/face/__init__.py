@@ -1,0 +1,1 @@
+"""Finds, aligns and analyzes faces: identity, age, sex, skin tone and image quality."""

@@ -1,0 +1,1 @@
+"""Latents in W+: inheritance, age editing, attribute edits, refinement and correction."""
