@@ -66,7 +66,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
 
     from core.domain.child_spec import Wish
     from core.engines import choice
-    from core.models import Models
+    from core.modeling.registry import Models
     from core.pictures import encode_picture
     from core.pipeline import ChildPipeline
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from core.ageing import Ager, Seen
 from core.engines.openvino_engine import OpenVinoEngine
 from core.face.analyzer import Eye
-from core.models import Models
+from core.modeling.registry import Models
 
 AGES = (1, 3, 6, 9, 12, 16, 25, 40, 60)
 Look = tuple[Tensor, Seen]

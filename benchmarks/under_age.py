@@ -26,7 +26,7 @@ from core.face.detection import FaceFinder, align_face
 from core.face.minimum_age import combine, verdict
 from core.face.recognition import load_identity
 from core.face.whole_head import WholeHeadEstimator
-from core.loading import SHIPPED
+from core.modeling.weights_io import SHIPPED
 from core.photo.decode import open_photo
 from core.tensors import to_tensor
 from training.age_faces import AgedFace, FaceReader, gather_faces

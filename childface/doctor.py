@@ -73,7 +73,7 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
 
     import core
     from core.domain.errors import MissingWeights
-    from core.weight_hashes import verified
+    from core.modeling.weight_hashes import verified
 
     folder = Path(core.__file__).parent / "weights"
     files = sorted(folder.glob("*.safetensors"))

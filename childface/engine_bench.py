@@ -43,7 +43,7 @@ class Row:
 def bench(weights: Path, *, threads: int | None = None, note: Callable[[str], None]) -> dict[str, Any]:
     """Measure all engines of this machine, remember the best, and tell. MissingWeights."""
     from core.engines import choice, measured
-    from core.models import Models
+    from core.modeling.registry import Models
 
     models = Models(weights)
     models.require_files(safety=False)

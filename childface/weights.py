@@ -29,7 +29,7 @@ from typing import IO, Any, Literal
 
 from filelock import FileLock
 
-from core.weight_hashes import FETCHED, MANIFEST
+from core.modeling.weight_hashes import FETCHED, MANIFEST
 
 Notes = Callable[[str], None]
 
@@ -80,7 +80,7 @@ class Carrier:
 
 def _convert_generator(folder: Path) -> dict[str, Any]:
     """Needs torch, hence the late import."""
-    from core.generator_weights import convert_generator
+    from core.modeling.generator_weights import convert_generator
 
     return convert_generator(folder)
 

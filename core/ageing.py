@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.encoder import GROUPS
 from core.face.age_estimator import along, to_growth, to_years
-from core.generator import STYLES, WIDTH
-from core.loading import load_weights
+from core.modeling.encoder import GROUPS
+from core.modeling.generator import STYLES, WIDTH
+from core.modeling.weights_io import load_weights
 
 AGEING_FILE = "ageing.safetensors"
 

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from core.ageing import AgeModel, growth_of
 from core.directions import QUANTITIES, Directions
-from core.encoder import GROUPS
 from core.face.age_estimator import to_growth, to_years
 from core.face.analyzer import Sight
 from core.face.skin_tone import SkinRange, recolour
 from core.latent.naturalness import NaturalPrior
-from core.loading import load_weights
+from core.modeling.encoder import GROUPS
+from core.modeling.weights_io import load_weights
 from core.resemblance import Resemblance
 from core.second_look import DESCRIPTOR
 

@@ -16,9 +16,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from core.encoder import GROUPS
-from core.generator import WIDTH
-from core.loading import load_weights
+from core.modeling.encoder import GROUPS
+from core.modeling.generator import WIDTH
+from core.modeling.weights_io import load_weights
 
 DIRECTIONS_FILE = "directions.safetensors"
 

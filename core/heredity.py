@@ -22,7 +22,7 @@ from torch import Tensor
 
 from core.directions import HELD, PASSING, TRAIT_QUANTITIES, Directions
 from core.domain.genes import TRAITS, Source, share_of, source_of
-from core.encoder import GROUPS
+from core.modeling.encoder import GROUPS
 
 BLOCKS = 12
 """Blocks of principal directions; the first blocks hold few strong directions, the later ones many weak ones."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.domain.errors import LatentMismatch
 from core.face.skin_tone import UNKNOWN
-from core.generator import STYLES, WIDTH
+from core.modeling.generator import STYLES, WIDTH
 
 LARGEST = 2**20
 """Bytes of a latent in npz form when it is unpacked; ours have 48,000. A small file can hold gigabytes."""

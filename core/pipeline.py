@@ -27,7 +27,6 @@ from core.domain.child_code import code_of
 from core.domain.child_spec import ParentSex, Wish
 from core.domain.errors import Cancelled, DamagedPhoto, NoFace
 from core.domain.genes import Source
-from core.encoder import ENCODER_FILE
 from core.engines.choice import load_engine
 from core.engines.engine import Engine
 from core.engines.openvino_engine import OpenVinoEngine
@@ -41,21 +40,22 @@ from core.face.similarity import distance, likeness
 from core.face.skin_tone import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.face.whole_face import require_whole_face
 from core.films import Film
-from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME
 from core.growth import Stage, growth_film
 from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
-from core.loading import SHIPPED
 from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
-from core.models import Models
+from core.modeling.encoder import ENCODER_FILE
+from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME
+from core.modeling.registry import Models
+from core.modeling.weight_hashes import file_sha256
+from core.modeling.weights_io import SHIPPED
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
 from core.projection import ProjectionSettings, Projector
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
-from core.weight_hashes import file_sha256
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[float], None]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ageing import KNOTS
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 from core.second_look import DESCRIPTOR
 
 RESEMBLANCE_FILE = "resemblance.safetensors"

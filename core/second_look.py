@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from core.device import has_bfloat16
 from core.directions import QUANTITIES, Directions
 from core.face.recognition import identity_chip
-from core.face_preview import FacePreview, paste
-from core.generator import WIDTH
-from core.loading import load_weights
 from core.losses import face_mask
-from core.preview import PreviewGenerator
+from core.modeling.face_preview import FacePreview, paste
+from core.modeling.generator import WIDTH
+from core.modeling.preview_head import PreviewGenerator
+from core.modeling.weights_io import load_weights
 
 Network = Callable[[Tensor], Tensor]
 

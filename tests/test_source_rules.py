@@ -115,15 +115,15 @@ WEIGHT_READERS = {
     "read_model",
 }
 READ_WEIGHTS = {
-    "core/loading.py",
+    "core/modeling/weights_io.py",
     "core/face/detection.py",
-    "core/generator_weights.py",
+    "core/modeling/generator_weights.py",
     "childface/doctor.py",
     "training/second_judge.py",
     "training/headwear.py",  # labels of drawn faces
     "core/engines/openvino_engine.py",  # graphs that it wrote itself, named by the hashes of the weights
 }
-"""Where weights are parsed, after `core.weight_hashes.verified`."""
+"""Where weights are parsed, after `core.modeling.weight_hashes.verified`."""
 
 
 def parses_weights(node: ast.AST) -> str | None:

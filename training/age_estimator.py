@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.face.age_estimator import AGE_FILE, YEARS, AgeHead
-from core.loading import save_weights
+from core.modeling.weights_io import save_weights
 from training.age_calibration import BANDS, fit_calibration
 from training.age_faces import AgedFace, FaceReader, Part
 from training.augment import spoil

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from core.face.age_estimator import AgeHead
 from core.face.detection import Pixels
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 from training.faceres import FaceresTrunk, load_faceres
 from training.second_judge import SecondJudge
 

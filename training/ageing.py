@@ -20,8 +20,8 @@ from torch import Tensor
 
 from core.ageing import AGEING_FILE, KNOTS, AgeModel, Ager
 from core.face.age_estimator import AgeEstimator, pooled_features, to_growth
-from core.generator import MobileStyleGAN
-from core.loading import save_weights
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.weights_io import save_weights
 from training.ageing_report import ASKED, ageing_report
 from training.drawn import DrawnPairs
 from training.encoded import EncodedPhotos

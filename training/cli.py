@@ -38,7 +38,7 @@ def draw(
     threads: Threads = 0,
 ) -> None:
     """Draw pairs of pictures and latents: about a second each on two cores."""
-    from core.generator_weights import load_generator
+    from core.modeling.generator_weights import load_generator
     from training.draw import draw_pairs
 
     use_threads(threads)
@@ -61,7 +61,7 @@ def preview(
     threads: Threads = 0,
 ) -> None:
     """Train the preview head: the cheap way from 128-px features to a 256-px picture."""
-    from core.generator_weights import load_generator
+    from core.modeling.generator_weights import load_generator
     from training.drawn import DrawnPairs
     from training.preview import PreviewSettings, train_preview
 
@@ -83,7 +83,7 @@ def photo_check(
     """Train the check that tells photographs from drawings, renders, statues and dolls."""
     from core.face.photo_check import PHOTO_CHECK_FILE, PHOTO_LIMIT
     from core.face.recognition import load_identity
-    from core.loading import save_weights
+    from core.modeling.weights_io import save_weights
     from training.photo_check import examples, photo_files, score, train
 
     use_threads(threads)
@@ -123,11 +123,11 @@ def encoder(
     threads: Threads = 0,
 ) -> None:
     """Train the encoder: first on latents of drawn faces, then, if photos are given, on pictures."""
-    from core.encoder import ENCODER_FILE, load_encoder
     from core.face.recognition import load_identity
-    from core.generator_weights import load_generator
-    from core.loading import SHIPPED, save_weights
-    from core.preview import load_preview
+    from core.modeling.encoder import ENCODER_FILE, load_encoder
+    from core.modeling.generator_weights import load_generator
+    from core.modeling.preview_head import load_preview
+    from core.modeling.weights_io import SHIPPED, save_weights
     from training.drawn import DrawnPairs
     from training.encoder import LatentStage, PictureStage, blend, resume_encoder, train_on_latents, train_on_pictures
     from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
@@ -166,9 +166,9 @@ def second_look(
 ) -> None:
     """Train what the encoder's second look needs: how a face's looks follow from its style."""
     from core.face.recognition import load_identity
-    from core.generator_weights import load_generator
-    from core.loading import SHIPPED
-    from core.preview import load_preview
+    from core.modeling.generator_weights import load_generator
+    from core.modeling.preview_head import load_preview
+    from core.modeling.weights_io import SHIPPED
     from core.second_look import LooksReader, SecondLook
     from training.second_look import LookSettings, draw_looks, train_second_look
 
@@ -196,14 +196,14 @@ def headwear(
 ) -> None:
     """Fit the line by which hats are seen and taken off; to the children that we looked at, or to some of your own."""
     from core.headwear import HEADWEAR_FILE
-    from core.loading import SHIPPED, save_weights
+    from core.modeling.weights_io import SHIPPED, save_weights
     from core.second_look import load_looks_reader
     from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
     use_threads(threads)
     drawn = out / "children.safetensors"
     if sheets:
-        from core.generator_weights import load_generator
+        from core.modeling.generator_weights import load_generator
         from core.pipeline import ChildPipeline
 
         save_labelled(draw_sheets(ChildPipeline.load(weights), load_generator(weights), sheets, out), (), drawn)
@@ -226,9 +226,9 @@ def naturalness(
     threads: Threads = 0,
 ) -> None:
     """Fit the prior of natural latents to draws of the generator's mapping network: ten seconds."""
-    from core.generator_weights import load_generator
     from core.latent.naturalness import NATURALNESS_FILE
-    from core.loading import save_weights
+    from core.modeling.generator_weights import load_generator
+    from core.modeling.weights_io import save_weights
     from training.naturalness import fit_naturalness
 
     use_threads(threads)
@@ -246,8 +246,8 @@ def resemblance(
 ) -> None:
     """Measure what sets people apart from others: mean looks of grown-ups, and of drawn faces by age and sex."""
     from core.face.age_estimator import AgeEstimator
-    from core.generator_weights import load_generator
-    from core.loading import SHIPPED
+    from core.modeling.generator_weights import load_generator
+    from core.modeling.weights_io import SHIPPED
     from core.pipeline import ChildPipeline
     from training.photos import AlignedPhotos, PhotoFolder
     from training.resemblance import ResemblanceSettings, look_at_children, look_at_grown_ups, train_resemblance
@@ -292,7 +292,7 @@ def correction(
     import torch
 
     from core.correction import CORRECTION_FILE, load_correction
-    from core.loading import save_weights
+    from core.modeling.weights_io import save_weights
     from core.pipeline import ChildPipeline
     from training.correction import CorrectionSettings, train_correction
     from training.encoder import blend
@@ -381,8 +381,8 @@ def ageing(
     """
     from core.face.age_estimator import AgeEstimator
     from core.face.recognition import load_identity
-    from core.generator_weights import load_generator
-    from core.loading import SHIPPED
+    from core.modeling.generator_weights import load_generator
+    from core.modeling.weights_io import SHIPPED
     from core.pipeline import ChildPipeline
     from training.ageing import check_moves, label_pairs, train_ageing
     from training.drawn import DrawnPairs
@@ -412,7 +412,7 @@ def directions(
     threads: Threads = 0,
 ) -> None:
     """Fit what can be read from a latent and written into it: smile, glasses, pose, hair, the shapes of a face."""
-    from core.generator_weights import load_generator
+    from core.modeling.generator_weights import load_generator
     from training.directions import Labelled, read_labels, train_directions
     from training.drawn import DrawnPairs
     from training.traits import Landmarker, look_at, read_face
@@ -502,7 +502,7 @@ def draw_map(
 ) -> None:
     """Draw the latent space in two dimensions (t-SNE and LLE), coloured by age and sex, as PNG and HTML."""
     from core.directions import load_directions
-    from core.loading import SHIPPED
+    from core.modeling.weights_io import SHIPPED
     from training.drawn import DrawnPairs
     from training.latent_map import draw_png, lay_out, write_html
 

@@ -26,7 +26,7 @@ from core.face.recognition import IdentityNetwork, identity_chip
 from core.face.skin_tone import cheeks_of
 from core.headwear import SURELY_BARE
 from core.latents import Latent
-from core.loading import save_weights
+from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
 from training.encoder import ahead
 from training.log import TrainingLog, load_checkpoint, save_checkpoint

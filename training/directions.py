@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from core.directions import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
-from core.encoder import GROUPS
 from core.face.age_estimator import to_growth
-from core.generator import MobileStyleGAN
-from core.loading import save_weights
+from core.modeling.encoder import GROUPS
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.weights_io import save_weights
 from training.drawn import DrawnPairs
 from training.log import TrainingLog
 from training.measures import measure
@@ -47,8 +47,8 @@ ALLOWED: Mapping[str, tuple[int, ...]] = {
     "growth": (0, 1, 2, 3, 4),
     "male": (0, 1, 2, 3, 4),
 }
-"""The groups of style inputs (`core.encoder.GROUPS`) that carry a quantity: heads and shapes grow in the coarse ones,
-colours in the fine ones."""
+"""The groups of style inputs (`core.modeling.encoder.GROUPS`) that carry a quantity: heads and shapes grow in the
+coarse ones, colours in the fine ones."""
 
 FREE = {"glasses": 0.1}
 """Factors on the strictness of a writer: glasses are put on by many small things at once."""

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.generator import STYLES, MobileStyleGAN
+from core.modeling.generator import STYLES, MobileStyleGAN
 from core.tensors import to_pixels
 
 MIXED_SHARE = 0.42

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.generator import STYLES
+from core.modeling.generator import STYLES
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Trains the encoder (`core.encoder`): first on latents, then on pictures.
+"""Trains the encoder (`core.modeling.encoder`): first on latents, then on pictures.
 
 Stage one knows the answer: drawn pictures, spoilt as phones spoil them, and the latents they were drawn from.
 Stage two adds real photos, whose latents nobody knows: there the reconstruction, drawn by the preview generator, must
@@ -20,12 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.encoder import ENCODER_FILE, Encoder, load_encoder
 from core.face.recognition import IdentityNetwork, identity_chip
-from core.face_preview import paste
-from core.loading import save_weights
 from core.losses import face_mask, weighted_loss
-from core.preview import PreviewGenerator
+from core.modeling.encoder import ENCODER_FILE, Encoder, load_encoder
+from core.modeling.face_preview import paste
+from core.modeling.preview_head import PreviewGenerator
+from core.modeling.weights_io import save_weights
 from training.augment import spoil
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint

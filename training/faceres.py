@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.domain.errors import MissingWeights
-from core.weight_hashes import file_sha256
+from core.modeling.weight_hashes import file_sha256
 
 FACERES_FILE, GRAPH_FILE = "faceres.bin", "faceres.json"
 FACERES_SHA256 = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"

@@ -17,8 +17,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from core.domain.child_spec import Wish
-from core.generator import MobileStyleGAN
 from core.headwear import Headwear, coarse_style
+from core.modeling.generator import MobileStyleGAN
 from core.pictures import encode_picture, resize_area
 from core.pipeline import ChildPipeline
 from core.second_look import LooksReader

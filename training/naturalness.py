@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from core.generator import MobileStyleGAN
 from core.latent.naturalness import NEGATIVE_SLOPE, SMALLEST_SCALE, NaturalPrior
+from core.modeling.generator import MobileStyleGAN
 
 
 @torch.inference_mode()

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.domain.errors import MissingWeights
-from core.loading import load_state
 from core.losses import Loss, LossMaker
+from core.modeling.weights_io import load_state
 
 VGG_FILE = "vgg16-hed.safetensors"
 VGG_SIZE = 128

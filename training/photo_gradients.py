@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from core.device import has_bfloat16
-from core.face_preview import FacePreview
-from core.preview import PreviewGenerator
+from core.modeling.face_preview import FacePreview
+from core.modeling.preview_head import PreviewGenerator
 
 PictureLoss = Callable[[Tensor], Tensor]
 

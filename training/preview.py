@@ -1,4 +1,4 @@
-"""Trains the preview head (`core.preview`) to draw what the whole generator draws, at 256 px.
+"""Trains the preview head (`core.modeling.preview_head`) to draw what the whole generator draws, at 256 px.
 
 The features come from the frozen generator; the head is local, so it learns from random crops of them. A share of the
 latents leaves W (a different style per input), because the encoder and the refinement will ask for such latents.
@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.generator import MobileStyleGAN
-from core.loading import load_weights, save_weights
-from core.preview import PREVIEW_FEATURES, PREVIEW_FILE, PreviewGenerator, PreviewHead
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.preview_head import PREVIEW_FEATURES, PREVIEW_FILE, PreviewGenerator, PreviewHead
+from core.modeling.weights_io import load_weights, save_weights
 from training.drawn import DrawnPairs, endless
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 

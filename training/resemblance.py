@@ -18,9 +18,9 @@ from core.ageing import KNOTS, AgeModel
 from core.domain.child_spec import Wish
 from core.face.age_estimator import AgeEstimator
 from core.face.recognition import IdentityNetwork, identity_chip
-from core.generator import STYLES, WIDTH, MobileStyleGAN
 from core.latents import Latent
-from core.loading import save_weights
+from core.modeling.generator import STYLES, WIDTH, MobileStyleGAN
+from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
 from core.resemblance import RESEMBLANCE_FILE, Resemblance
 from core.second_look import DESCRIPTOR

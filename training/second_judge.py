@@ -20,8 +20,8 @@ from torch import Tensor
 
 from core.face.age_estimator import YEARS, CalibratedYears
 from core.face.detection import Pixels, load_landmarks
-from core.loading import load_weights, save_weights
-from core.weight_hashes import verified
+from core.modeling.weight_hashes import verified
+from core.modeling.weights_io import load_weights, save_weights
 from training.age_calibration import fit_calibration
 from training.age_faces import AgedFace, FaceReader
 from training.traits import ALIGNED_BOX

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.generator import MobileStyleGAN
-from core.loading import save_weights
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.weights_io import save_weights
 from core.second_look import SECOND_LOOK_FILE, LooksReader, SecondLook
 from training.log import TrainingLog
 from training.preview import warm_cosine

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.generator import MobileStyleGAN
 from core.heredity import Basis
+from core.modeling.generator import MobileStyleGAN
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
 """What can be measured in an aligned face without asking anybody: where its 68 landmarks are, and its colours.
 
 Directions and genes are fitted on these numbers (`training.directions`), and reports compare families by them. Letters
-as in `core.generator`; a face is FFHQ-aligned, 256 px, so that everything lies where it lies in all of them.
+as in `core.modeling.generator`; a face is FFHQ-aligned, 256 px, so that everything lies where it lies in all of them.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from core.domain.errors import MissingWeights
 from core.face.age_estimator import YEARS
 from core.face.whole_head import WHOLE_HEAD_FILE, FoldedConvolution, WholeHeadNetwork, head_chip
-from core.loading import save_weights
-from core.weight_hashes import file_sha256
+from core.modeling.weight_hashes import file_sha256
+from core.modeling.weights_io import save_weights
 from training.age_calibration import BANDS, fit_calibration
 from training.age_estimator import AgeLabels, AgeSettings, age_loss, log_scores
 from training.age_faces import AgedFace, FaceReader

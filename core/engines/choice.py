@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 
 from core.domain.errors import SettingError
-from core.encoder import ENCODER_FILE
 from core.engines import openvino_engine
 from core.engines.batching import BatchingEngine
 from core.engines.compiled import CompiledEngine, can_compile
@@ -17,12 +16,13 @@ from core.engines.eager import TorchEngine
 from core.engines.engine import Engine
 from core.engines.measured import recall
 from core.engines.openvino_engine import OpenVinoEngine
-from core.generator_weights import GENERATOR_FILE
 from core.memory import let_go
-from core.models import Models
+from core.modeling.encoder import ENCODER_FILE
+from core.modeling.generator_weights import GENERATOR_FILE
+from core.modeling.preview_head import PREVIEW_FILE
+from core.modeling.registry import Models
+from core.modeling.weight_hashes import file_sha256
 from core.photo.nsfw import SAFETY_FILE
-from core.preview import PREVIEW_FILE
-from core.weight_hashes import file_sha256
 
 EngineName = Literal["auto", "torch", "compiled", "openvino"]
 ENGINES: tuple[EngineName, ...] = ("auto", "torch", "compiled", "openvino")

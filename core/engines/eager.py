@@ -12,7 +12,7 @@ from core.engines.networks import Networks
 from core.face.age_estimator import pooled_stages
 from core.face.recognition import both_chips
 from core.face.skin_tone import cheeks_of
-from core.face_preview import FacePreview, paste
+from core.modeling.face_preview import FacePreview, paste
 from core.tensors import shrink, to_levels
 
 

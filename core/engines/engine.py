@@ -1,8 +1,8 @@
 """The interface behind which faces are drawn and looked at.
 
-Letters as in `core.generator`: B batch, L = 23 style inputs, D = 512 style width; faces are RGB in [-1, 1], float32.
-All engines draw the same faces: `tests/core/test_engines.py` holds them to a few levels of 255 from torch in float32.
-Calls of several threads may overlap.
+Letters as in `core.modeling.generator`: B batch, L = 23 style inputs, D = 512 style width; faces are RGB in [-1, 1],
+float32. All engines draw the same faces: `tests/core/test_engines.py` holds them to a few levels of 255 from torch in
+float32. Calls of several threads may overlap.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Engine(Protocol):
         ...
 
     def face(self, latents: Tensor) -> Tensor:
-        """The part of the preview around the face (see `core.face_preview`): (B, 3, 192, 192).
+        """The part of the preview around the face (see `core.modeling.face_preview`): (B, 3, 192, 192).
 
         Who draws the same latents next, at whatever size, has the first blocks done.
         """

@@ -5,7 +5,7 @@ are one factor; the transform is a grouped transposed convolution (or sums and a
 for which the channels before it are put in order by reordering the weights that make them; the transform that ends in
 the picture is folded into the last 1×1 convolution; what comes out is bytes.
 
-Letters as in `core.generator`; every graph takes any batch B.
+Letters as in `core.modeling.generator`; every graph takes any batch B.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from core.engines.nodes import (
     parameter,
     slice_of,
 )
-from core.face_preview import HALF, LEFT, SIDE, TOP, cut_block
-from core.generator import (
+from core.modeling.face_preview import HALF, LEFT, SIDE, TOP, cut_block
+from core.modeling.generator import (
     CHANNELS,
     STYLES,
     WIDTH,
@@ -40,7 +40,7 @@ from core.generator import (
     SeparableConvolution,
     SynthesisNetwork,
 )
-from core.preview import PreviewHead, StyledConvolution
+from core.modeling.preview_head import PreviewHead, StyledConvolution
 
 TRUNK = 32
 """Size of the features with which all graphs but the first begin. Up to them everything is float32; whoever draws a
@@ -191,13 +191,17 @@ def preview(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino
 
 
 def face(net: SynthesisNetwork, head: PreviewHead, *, sums: bool) -> openvino.Model:
-    """The trunk's features, W+ → the part around the face of the preview (B, 3, 192, 192): see `core.face_preview`."""
+    """The trunk's features, W+ → the part around the face of the preview (B, 3, 192, 192): see
+    `core.modeling.face_preview`.
+    """
     features, latent = trunk_features(), parameter(-1, STYLES, WIDTH)
     return openvino.Model([face_of(net, head, features, latent, sums=sums)], [features, latent], "face")
 
 
 def face_of(net: SynthesisNetwork, head: PreviewHead, features: Node, latent: Node, *, sums: bool) -> Node:
-    """The cut of `core.face_preview`, of which no more is computed than can be seen, from the trunk's features."""
+    """The cut of `core.modeling.face_preview`, of which no more is computed than can be seen, from the trunk's
+    features.
+    """
     writer = Writer(net, sums=sums)
     left, top, right, bottom = LEFT - SPOILT, TOP - SPOILT, LEFT + SIDE + SPOILT, min(TOP + SIDE + SPOILT, HALF)
     x = slice_of(slice_of(features, 2, top // 2, bottom // 2), 3, left // 2, right // 2)

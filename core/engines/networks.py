@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.encoder import Encoder
 from core.face.recognition import IdentityNetwork
-from core.generator import SynthesisNetwork
+from core.modeling.encoder import Encoder
+from core.modeling.generator import SynthesisNetwork
+from core.modeling.preview_head import PreviewGenerator
 from core.photo.nsfw import SafetyNetwork
-from core.preview import PreviewGenerator
 
 
 @dataclass(frozen=True)

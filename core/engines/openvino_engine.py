@@ -28,10 +28,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.encoder import ENCODER_SIZE
 from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked, Pictures
 from core.engines.networks import Networks
 from core.memory import give_back, keep_little, let_go
+from core.modeling.encoder import ENCODER_SIZE
 from core.tensors import to_levels
 
 if TYPE_CHECKING:

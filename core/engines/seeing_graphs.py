@@ -12,7 +12,6 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor, nn
 
-from core.encoder import ENCODER_SIZE, Encoder
 from core.engines.graphs import face_of, trunk_features
 from core.engines.nodes import (
     Node,
@@ -30,10 +29,11 @@ from core.engines.nodes import (
 from core.face.age_estimator import POOLS
 from core.face.recognition import CHIP, STAGES, IdentityNetwork, ResidualBlock, ScaledConvolution, identity_chip
 from core.face.skin_tone import cheek_squares
-from core.face_preview import LEFT, SCALE, SIDE, TOP
-from core.generator import STYLES, WIDTH, SynthesisNetwork
+from core.modeling.encoder import ENCODER_SIZE, Encoder
+from core.modeling.face_preview import LEFT, SCALE, SIDE, TOP
+from core.modeling.generator import STYLES, WIDTH, SynthesisNetwork
+from core.modeling.preview_head import PreviewHead
 from core.photo.nsfw import Bottleneck, SafetyNetwork
-from core.preview import PreviewHead
 
 
 def judge(network: IdentityNetwork) -> openvino.Model:

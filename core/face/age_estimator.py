@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.face.recognition import IdentityNetwork, identity_chip
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 
 AGE_FILE = "age_estimate.safetensors"
 POOLS = ((1, 4), (2, 4), (3, 3), (4, 1))

@@ -27,7 +27,7 @@ from PIL import Image, ImageFilter
 
 from core.domain.errors import Box, FaceTooSmall, FaceTurned, MissingWeights, NoFace, SettingError, SeveralFaces
 from core.face import quality
-from core.weight_hashes import verified
+from core.modeling.weight_hashes import verified
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from core.domain.errors import NotAPhoto
 from core.face.age_estimator import POOLS, SIZES
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 
 PHOTO_CHECK_FILE = "photo_check.safetensors"
 PHOTO_LIMIT = 0.5

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.weight_hashes import verified
+from core.modeling.weight_hashes import verified
 
 IDENTITY_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 CHIP = 150

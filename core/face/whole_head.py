@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.face.age_estimator import YEARS, AgeEstimate, CalibratedYears
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 
 WHOLE_HEAD_FILE = "whole_head.safetensors"
 HEAD_SIZE = 128

@@ -16,13 +16,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from core.generator import WIDTH
-from core.loading import load_weights
+from core.modeling.generator import WIDTH
+from core.modeling.weights_io import load_weights
 
 NATURALNESS_FILE = "naturalness.safetensors"
 
 NEGATIVE_SLOPE = 0.2
-"""Of the mapping network's leaky ReLU, whose output is scaled by √2 (`core.generator.MappingNetwork`)."""
+"""Of the mapping network's leaky ReLU, whose output is scaled by √2 (`core.modeling.generator.MappingNetwork`)."""
 
 SMALLEST_SCALE = 1e-3
 """The weakest directions of P_N vary by less: they are whitened as if they varied by this."""

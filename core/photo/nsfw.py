@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.domain.errors import UnsafePhoto
-from core.loading import load_weights
+from core.modeling.weights_io import load_weights
 
 SAFETY_FILE = "open-nsfw.safetensors"
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
+from core.modeling.weight_hashes import file_sha256
 from core.photo.nsfw import SafetyNetwork
-from core.weight_hashes import file_sha256
 
 SOURCE = "open-nsfw.onnx"
 SOURCE_SHA256 = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"

@@ -49,7 +49,7 @@ def test_doctor_measures_what_is_installed_and_the_pipeline_takes_the_best(
     weights_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.engines import choice
-    from core.models import Models
+    from core.modeling.registry import Models
 
     for file in weights_dir.iterdir():
         if file.is_file():

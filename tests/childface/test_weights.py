@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from childface import weights
 from childface.weights import Carrier, FetchFailed, Member
-from core.generator_weights import convert_generator
+from core.modeling.generator_weights import convert_generator
 
 MODEL = b"numbers of a model" * 100
 
@@ -174,7 +174,7 @@ def test_converting_the_originals_again_gives_the_same_numbers(
 
 
 def test_what_core_reads_is_what_is_fetched(weights_dir: Path) -> None:
-    from core.generator_weights import GENERATOR_FILE, SOURCE_SHA256
+    from core.modeling.generator_weights import GENERATOR_FILE, SOURCE_SHA256
     from core.photo import nsfw, nsfw_weights
 
     assert weights.SAFETY.converted == nsfw.SAFETY_FILE

@@ -16,8 +16,8 @@ from core.ageing import (
     sure_at,
 )
 from core.face.age_estimator import to_growth, to_years
-from core.generator import STYLES, WIDTH
-from core.loading import SHIPPED
+from core.modeling.generator import STYLES, WIDTH
+from core.modeling.weights_io import SHIPPED
 
 
 class StraightReader(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.engines.batching import BatchingEngine
 from core.engines.eager import TorchEngine
 from core.engines.engine import Drawn
-from core.models import Models
+from core.modeling.registry import Models
 
 
 class Slow:

@@ -11,7 +11,7 @@ from core.directions import LOOK_STEPS, ONE_SIDED, PASSING, QUANTITIES, TRAIT_QU
 from core.domain.child_spec import LOOKS
 from core.domain.errors import MissingWeights
 from core.domain.genes import TRAITS
-from core.loading import SHIPPED
+from core.modeling.weights_io import SHIPPED
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from core.face.age_estimator import AgeEstimate, pooled_features
 from core.face.analyzer import Eye, Sight
 from core.face.recognition import identity_chip
 from core.face.skin_tone import skin_of_drawing
-from core.loading import SHIPPED
-from core.models import Models
+from core.modeling.registry import Models
+from core.modeling.weights_io import SHIPPED
 from core.photo.nsfw import network_input
 from core.tensors import shrink
 
@@ -232,7 +232,7 @@ def test_what_is_compiled_beforehand_draws_the_same(networks: Networks, latents:
 def test_a_process_that_ends_does_not_wait_for_graphs(models: Models) -> None:
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
-        "from core.models import Models\n"
+        "from core.modeling.registry import Models\n"
         "openvino_engine.OpenVinoEngine._compiled = lambda *_: print('compiled', flush=True) or time.sleep(1)\n"
         "choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
     )
@@ -245,7 +245,7 @@ def test_a_process_that_ends_waits_for_the_graph_at_hand_whoever_asked_for_it(mo
     """A thread that comes back from OpenVINO into a Python that is being taken down aborts the process."""
     script = (
         "import sys, threading, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
-        "from core.models import Models\n"
+        "from core.modeling.registry import Models\n"
         "openvino_engine.OpenVinoEngine._compiled = lambda *_: time.sleep(1) or print('compiled', flush=True)\n"
         "load = lambda: choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
         "threading.Thread(target=load, daemon=True).start()\n"
@@ -261,7 +261,7 @@ def test_a_signal_is_survived_wherever_the_last_engine_ended(models: Models, whe
     """Python's handlers run on the stack for signals, which OpenVINO replaces. Time limits of tasks are signals."""
     script = (
         "import gc, os, signal, sys, threading\nfrom pathlib import Path\nfrom threading import Thread\n"
-        "from core.engines import choice\nfrom core.models import Models\n"
+        "from core.engines import choice\nfrom core.modeling.registry import Models\n"
         "signal.signal(signal.SIGALRM, lambda *_: print('heard', flush=True))\n"
         "engines = [choice.load_engine(Models(Path(sys.argv[1])), 'openvino')]\n"
         "def drop():\n    engines.clear()\n    gc.collect()\n"

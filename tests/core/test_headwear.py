@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from core.generator import STYLES, WIDTH
 from core.headwear import SURELY_BARE, Headwear, load_headwear
-from core.loading import SHIPPED
+from core.modeling.generator import STYLES, WIDTH
+from core.modeling.weights_io import SHIPPED
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from torch import Tensor
 from core.directions import PASSING, TRAIT_QUANTITIES, Directions, load_directions
 from core.domain.genes import TRAITS
 from core.heredity import COLOURS, IRIS, Genes, block_edges, dominance, draw_genes, draw_sex, mix_parents
-from core.loading import SHIPPED
+from core.modeling.weights_io import SHIPPED
 
 Couple = tuple[Tensor, Tensor]
 

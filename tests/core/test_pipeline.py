@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.domain.child_spec import Wish
 from core.domain.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
-from core.models import Models
+from core.modeling.registry import Models
 from core.pictures import encode_picture
 from core.pipeline import ChildPipeline, Parent
 

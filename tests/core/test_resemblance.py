@@ -12,7 +12,7 @@ from torch import Tensor
 from core.domain.child_spec import Wish
 from core.domain.errors import MissingWeights
 from core.latents import Latent
-from core.loading import SHIPPED
+from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
 from core.resemblance import Resemblance, load_resemblance
 

@@ -28,7 +28,7 @@ workshop = childface.wiring.workshop(settings, config, lambda settings: 1 / 0)
 register(create_celery(config), workshop)
 Housekeeping(workshop, waited_too_long=timedelta(1), process_forks=True)
 share_cores(processes())
-print(*[name for name in ("torch", "core.pipeline", "core.generator", "openvino") if name in sys.modules])
+print(*[name for name in ("torch", "core.pipeline", "core.modeling.generator", "openvino") if name in sys.modules])
 """
 
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from core.directions import QUANTITIES, Directions, load_directions
-from core.generator import MobileStyleGAN
-from core.loading import SHIPPED
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.weights_io import SHIPPED
 from tests.support.photos.drawn_faces import NAMES, drawn
 from training.directions import DirectionSettings, Labelled, read_labels, train_directions
 from training.drawn import DrawnPairs

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from core.ageing import KNOTS, load_ageing
-from core.encoder import Encoder
 from core.face.age_estimator import AgeEstimator
-from core.generator_weights import load_generator
-from core.loading import SHIPPED
+from core.modeling.encoder import Encoder
+from core.modeling.generator_weights import load_generator
+from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
 from core.resemblance import load_resemblance
 from training.encoder import blend

@@ -23,7 +23,7 @@ from core.face.skin_tone import (
     skin_of_drawing,
     skin_of_photo,
 )
-from core.loading import SHIPPED
+from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
 
 FAIR: Colour = np.array([75, 14, 18], np.float32)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from core.generator import STYLES, WIDTH, MobileStyleGAN
-from core.generator_weights import load_generator
 from core.latent.naturalness import BANDS, CHILD_LIMITS, NaturalPrior, load_naturalness
-from core.loading import SHIPPED
+from core.modeling.generator import STYLES, WIDTH, MobileStyleGAN
+from core.modeling.generator_weights import load_generator
+from core.modeling.weights_io import SHIPPED
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.domain.errors import MissingWeights
-from core.weight_hashes import SHIPPED, verified
+from core.modeling.weight_hashes import SHIPPED, verified
 
 __all__ = ["SHIPPED", "load_state", "load_weights", "save_weights"]
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from core.generator import SynthesisNetwork
-from core.loading import load_weights, save_weights
-from core.preview import PREVIEW_FILE, PreviewHead, load_preview
+from core.modeling.generator import SynthesisNetwork
+from core.modeling.preview_head import PREVIEW_FILE, PreviewHead, load_preview
+from core.modeling.weights_io import load_weights, save_weights
 
 
 @pytest.fixture

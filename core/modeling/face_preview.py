@@ -10,8 +10,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from core.generator import Block
-from core.preview import PREVIEW_FEATURES, PreviewGenerator
+from core.modeling.generator import Block
+from core.modeling.preview_head import PREVIEW_FEATURES, PreviewGenerator
 
 HALF = PREVIEW_FEATURES // 2
 LEFT, TOP, SIDE = 8, 14, 48

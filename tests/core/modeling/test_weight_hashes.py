@@ -13,15 +13,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core import weight_hashes
 from core.domain.errors import MissingWeights
 from core.face.age_estimator import AGE_FILE, AgeHead
 from core.face.detection import LANDMARKS_FILE, FaceFinder
 from core.face.recognition import IDENTITY_FILE, load_identity
-from core.generator_weights import GENERATOR_FILE, load_generator, load_w_mean
-from core.loading import load_weights
+from core.modeling import weight_hashes
+from core.modeling.generator_weights import GENERATOR_FILE, load_generator, load_w_mean
+from core.modeling.weight_hashes import MANIFEST, SHIPPED, SUMS, file_sha256, verified
+from core.modeling.weights_io import load_weights
 from core.photo.nsfw import SAFETY_FILE, SafetyNetwork, load_safety
-from core.weight_hashes import MANIFEST, SHIPPED, SUMS, file_sha256, verified
 
 
 def change_last_byte(path: Path) -> None:

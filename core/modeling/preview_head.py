@@ -2,7 +2,7 @@
 
 The generator's last two blocks cost nine tenths of a drawing and of its gradient. Optimising or training through
 them is not needed to see who a picture shows: this small network takes their place wherever gradients are wanted.
-Legend of letters: see `core.generator`.
+Legend of letters: see `core.modeling.generator`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.generator import WIDTH, SynthesisNetwork, inverse_haar
-from core.loading import load_weights
+from core.modeling.generator import WIDTH, SynthesisNetwork, inverse_haar
+from core.modeling.weights_io import load_weights
 
 PREVIEW_FEATURES = 128
 """Size of the features that the head starts from."""

@@ -19,9 +19,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
-from core.generator import STYLES, MobileStyleGAN
-from core.loading import load_state
-from core.weight_hashes import file_sha256, verified
+from core.modeling.generator import STYLES, MobileStyleGAN
+from core.modeling.weight_hashes import file_sha256, verified
+from core.modeling.weights_io import load_state
 
 GENERATOR_NAME = "mobilestylegan-ffhq-1024"
 GENERATOR_FILE = f"{GENERATOR_NAME}.safetensors"

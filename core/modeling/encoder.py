@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.face.recognition import IdentityNetwork
-from core.generator import STYLES, WIDTH
-from core.loading import load_weights
+from core.modeling.generator import STYLES, WIDTH
+from core.modeling.weights_io import load_weights
 
 ENCODER_FILE = "encoder.safetensors"
 ENCODER_SIZE = 192

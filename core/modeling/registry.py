@@ -18,20 +18,20 @@ from core.ageing import AgeModel, load_ageing
 from core.correction import Corrector, load_correction
 from core.directions import Directions, load_directions
 from core.domain.errors import MissingWeights
-from core.encoder import Encoder, load_encoder
 from core.engines.engine import Engine
 from core.engines.networks import Networks
 from core.face.age_estimator import AGE_FILE, AgeHead
 from core.face.detection import LANDMARKS_FILE, FaceFinder
 from core.face.recognition import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.face.whole_head import WholeHeadEstimator
-from core.generator import MobileStyleGAN
-from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean
 from core.headwear import Headwear, load_headwear
 from core.latent.naturalness import NaturalPrior, load_naturalness
-from core.loading import SHIPPED, load_weights
+from core.modeling.encoder import Encoder, load_encoder
+from core.modeling.generator import MobileStyleGAN
+from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean
+from core.modeling.preview_head import PreviewGenerator, load_preview
+from core.modeling.weights_io import SHIPPED, load_weights
 from core.photo.nsfw import SAFETY_FILE, SafetyNetwork, load_safety
-from core.preview import PreviewGenerator, load_preview
 from core.resemblance import Resemblance, load_resemblance
 from core.second_look import SecondLook
 

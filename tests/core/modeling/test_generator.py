@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
-from core.generator import STYLES, WIDTH, MappingNetwork, MobileStyleGAN, SynthesisNetwork, inverse_haar
-from core.generator_weights import GENERATOR_FILE, load_generator
+from core.modeling.generator import STYLES, WIDTH, MappingNetwork, MobileStyleGAN, SynthesisNetwork, inverse_haar
+from core.modeling.generator_weights import GENERATOR_FILE, load_generator
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.domain.errors import MissingWeights
 
-SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = Path(__file__).parents[1] / "weights"
 """The folder of the weights that come with the code."""
 
 SUMS = "SHA256SUMS"
