@@ -1,4 +1,4 @@
-"""Where `AIMS` of `core/ageing.py` comes from: `python -m benchmarks.aims PHOTOS`.
+"""Where `AIMS` of `core/latent/age_editing.py` comes from: `python -m benchmarks.aims PHOTOS`.
 
 Children of couples put together from portraits are moved to an age and drawn, and the age that the reader of latents is
 to aim at is changed until half of them look older than asked, and half younger.
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.ageing import OLDEST, aim_at, growth_of
 from core.domain.child_spec import Wish
+from core.latent.age_editing import OLDEST, aim_at, growth_of
 from core.pipeline import Born, ChildPipeline
 from training.grown_ups import grown_ups
 

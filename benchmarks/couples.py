@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.domain.child_spec import Wish
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
 from training.family_report import COMPARED_AT, GROWN_AGES, own_couple_first
 from training.grown_ups import grown_ups

@@ -16,7 +16,7 @@ import torch
 from core.domain.child_spec import Wish
 from core.face.recognition import identity_chip
 from core.face.similarity import cosine
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import Born, ChildPipeline, Pixels
 from core.tensors import to_tensor
 from training.drawn import DrawnPairs

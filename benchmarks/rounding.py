@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ageing import Ager, Seen
 from core.engines.openvino_engine import OpenVinoEngine
 from core.face.analyzer import Eye
+from core.latent.age_editing import Ager, Seen
 from core.modeling.registry import Models
 
 AGES = (1, 3, 6, 9, 12, 16, 25, 40, 60)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 LOOKS = 2
-"""Looks at a face, beside the drawing, that one child costs (see `core.ageing`)."""
+"""Looks at a face, beside the drawing, that one child costs (see `core.latent.age_editing`)."""
 
 
 @dataclass(frozen=True)

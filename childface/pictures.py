@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from core.credentials import Credentials
     from core.films import Film
-    from core.latents import Latent
+    from core.latent.latent import Latent
     from core.pipeline import Child
     from tasks.pipeline_port import Pipeline
 
@@ -113,7 +113,7 @@ def ages(text: str) -> list[float]:
 
 def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool, show: Show = progress) -> ParentFile:
     """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
-    from core.latents import Latent
+    from core.latent.latent import Latent
 
     if not source.is_latent:
         return person(pipeline, [source], face, refine, show)

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.ageing import OLDEST, Ager
 from core.device import has_bfloat16, torch_threads
 from core.domain.child_code import code_of
 from core.domain.child_spec import ParentSex, Wish
@@ -41,9 +40,12 @@ from core.face.skin_tone import Colour, SkinRange, mean_skin, skin_of_drawing, s
 from core.face.whole_face import require_whole_face
 from core.films import Film
 from core.growth import Stage, growth_film
-from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
-from core.latents import Latent
-from core.losses import NO_MORE, LossMaker
+from core.latent.age_editing import OLDEST, Ager
+from core.latent.feedback import DESCRIPTOR, SECOND_LOOK_FILE
+from core.latent.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
+from core.latent.latent import Latent
+from core.latent.losses import NO_MORE, LossMaker
+from core.latent.projection import ProjectionSettings, Projector
 from core.memory import give_back
 from core.modeling.encoder import ENCODER_FILE
 from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME
@@ -52,8 +54,6 @@ from core.modeling.weight_hashes import file_sha256
 from core.modeling.weights_io import SHIPPED
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
-from core.projection import ProjectionSettings, Projector
-from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from core.domain.child_spec import Wish
     from core.films import Film
-    from core.latents import Latent
+    from core.latent.latent import Latent
     from core.pipeline import Child
 
     Pixels = npt.NDArray[np.uint8]

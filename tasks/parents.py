@@ -19,13 +19,13 @@ from tasks.workshop import Workshop
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from core.latents import Latent
+    from core.latent.latent import Latent
     from core.pipeline import Parent
 
 
 def cached(workshop: Workshop, photo: Photo, quality: Quality) -> Latent | None:
     """The stored latent of exactly this quality, or None."""
-    from core.latents import Latent
+    from core.latent.latent import Latent
 
     with workshop.store.unit() as unit:
         data = unit.latents.find(photo.owner_id, photo.sha256, photo.face, workshop.pipeline().encoder_version, quality)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from core.domain.child_spec import Wish
     from core.films import Film
-    from core.latents import Latent
+    from core.latent.latent import Latent
     from core.pipeline import Child, Parent
 
     Pixels = npt.NDArray[np.uint8]

@@ -16,7 +16,7 @@ from core.domain.child_spec import Wish
 from core.domain.errors import Cancelled, NoFace
 from core.domain.genes import TRAITS
 from core.films import Film
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import Child, Parent
 
 Progress = Callable[[float], object]

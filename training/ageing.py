@@ -1,4 +1,4 @@
-"""Fits the age model (`core.ageing`) on drawn pairs whose age and sex our own estimator tells.
+"""Fits the age model (`core.latent.age_editing`) on drawn pairs whose age and sex our own estimator tells.
 
 The curve is a ridge regression of styles on knots of age, per sex, with a penalty on kinks. The colours of skin, hair
 and background, and glasses, enter it beside age: babies among the drawn are fairer than their elders and wear none, and
@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.ageing import AGEING_FILE, KNOTS, AgeModel, Ager
 from core.face.age_estimator import AgeEstimator, pooled_features, to_growth
+from core.latent.age_editing import AGEING_FILE, KNOTS, AgeModel, Ager
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import save_weights
 from training.ageing_report import ASKED, ageing_report

@@ -1,7 +1,7 @@
 """Moves faces through ages and sexes, draws and judges them: how well does an age model do what it is asked?
 
-Nobody looks at a face on its way (`core.correction` does so in the program); the finished drawing is judged by the age
-estimator, dlib's distance and the colours of its regions.
+Nobody looks at a face on its way (`core.latent.correction` does so in the program); the finished drawing is judged by
+the age estimator, dlib's distance and the colours of its regions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ageing import Ager
 from core.face.age_estimator import AgeEstimator
 from core.face.recognition import identity_chip
+from core.latent.age_editing import Ager
 from training.face_measures import COLOURS, region_colours
 
 ASKED = (1.0, 3.0, 6.0, 9.0, 12.0, 16.0, 22.0, 35.0, 50.0, 70.0)

@@ -166,10 +166,10 @@ def second_look(
 ) -> None:
     """Train what the encoder's second look needs: how a face's looks follow from its style."""
     from core.face.recognition import load_identity
+    from core.latent.feedback import LooksReader, SecondLook
     from core.modeling.generator_weights import load_generator
     from core.modeling.preview_head import load_preview
     from core.modeling.weights_io import SHIPPED
-    from core.second_look import LooksReader, SecondLook
     from training.second_look import LookSettings, draw_looks, train_second_look
 
     use_threads(threads)
@@ -195,9 +195,9 @@ def headwear(
     threads: Threads = 0,
 ) -> None:
     """Fit the line by which hats are seen and taken off; to the children that we looked at, or to some of your own."""
-    from core.headwear import HEADWEAR_FILE
+    from core.latent.feedback import load_looks_reader
+    from core.latent.headwear import HEADWEAR_FILE
     from core.modeling.weights_io import SHIPPED, save_weights
-    from core.second_look import load_looks_reader
     from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
     use_threads(threads)
@@ -291,7 +291,7 @@ def correction(
     """Train what corrects a child after a look at it, by gradients through its drawing."""
     import torch
 
-    from core.correction import CORRECTION_FILE, load_correction
+    from core.latent.correction import CORRECTION_FILE, load_correction
     from core.modeling.weights_io import save_weights
     from core.pipeline import ChildPipeline
     from training.correction import CorrectionSettings, train_correction
@@ -501,7 +501,7 @@ def draw_map(
     ),
 ) -> None:
     """Draw the latent space in two dimensions (t-SNE and LLE), coloured by age and sex, as PNG and HTML."""
-    from core.directions import load_directions
+    from core.latent.attributes import load_directions
     from core.modeling.weights_io import SHIPPED
     from training.drawn import DrawnPairs
     from training.latent_map import draw_png, lay_out, write_html

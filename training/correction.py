@@ -1,4 +1,4 @@
-"""Trains `core.correction`: a network learns to correct children from what its corrections do to their drawings.
+"""Trains `core.latent.correction`: a network learns to correct children from what its corrections do to their drawings.
 
 Couples are put together from photos of grown-ups, their children mixed and brought to an age as the program does it.
 The network looks, takes a step, and is told by gradients through the preview generator and the face recognition network
@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
 from core.device import has_bfloat16
 from core.domain.child_spec import Wish
 from core.face.age_estimator import AgeHead, pooled_stages, to_growth
 from core.face.recognition import IdentityNetwork, identity_chip
 from core.face.skin_tone import cheeks_of
-from core.headwear import SURELY_BARE
-from core.latents import Latent
+from core.latent.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
+from core.latent.headwear import SURELY_BARE
+from core.latent.latent import Latent
 from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
 from training.encoder import ahead

@@ -1,4 +1,4 @@
-"""Fits the linear maps of `core.directions` on drawn faces, which were measured, and photos, which carry labels.
+"""Fits the linear maps of `core.latent.attributes` on drawn faces, which were measured, and photos, which carry labels.
 
 A reader is a ridge regression of one quantity on the latent's principal components, group by group of style inputs; a
 writer is the smallest change (Mahalanobis) of the allowed inputs that moves its quantity by one and the others by as
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.directions import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
 from core.face.age_estimator import to_growth
+from core.latent.attributes import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
 from core.modeling.encoder import GROUPS
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import save_weights

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.face.recognition import IdentityNetwork, identity_chip
-from core.losses import face_mask, weighted_loss
+from core.latent.losses import face_mask, weighted_loss
 from core.modeling.encoder import ENCODER_FILE, Encoder, load_encoder
 from core.modeling.face_preview import paste
 from core.modeling.preview_head import PreviewGenerator

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.domain.errors import FaceError, PhotoError
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
 
 AGES = (20.0, 65.0)

@@ -1,4 +1,4 @@
-"""Fits the line of `core.headwear` to drawn children of whom somebody has said who wears something on the head.
+"""Fits the line of `core.latent.headwear` to drawn children of whom somebody has said who wears something on the head.
 
 `training/headwear.safetensors` holds the children that we looked at: their coarse styles, and whether something is
 worn. Others are drawn onto numbered sheets: children of made-up parents as the program draws them, headwear left on.
@@ -17,11 +17,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from core.domain.child_spec import Wish
-from core.headwear import Headwear, coarse_style
+from core.latent.feedback import LooksReader
+from core.latent.headwear import Headwear, coarse_style
 from core.modeling.generator import MobileStyleGAN
 from core.pictures import encode_picture, resize_area
 from core.pipeline import ChildPipeline
-from core.second_look import LooksReader
 from core.tensors import to_pixels
 from training.resemblance import MadeUpParents, ResemblanceSettings
 

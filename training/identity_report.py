@@ -21,8 +21,8 @@ from skimage.color import rgb2lab
 
 from core.domain.errors import FaceError, PhotoError
 from core.face.detection import Face, Pixels
-from core.latents import Latent
-from core.losses import face_mask
+from core.latent.latent import Latent
+from core.latent.losses import face_mask
 from core.photo.decode import open_photo
 from core.pictures import resize_area
 from core.pipeline import ChildPipeline

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from core.directions import Directions
+from core.latent.attributes import Directions
 from training.directions import components
 from training.drawn import DrawnPairs
 

@@ -1,4 +1,4 @@
-"""Landmarks and colours (`training.traits`) → the quantities of `core.directions`, still in their own units.
+"""Landmarks and colours (`training.traits`) → the quantities of `core.latent.attributes`, still in their own units.
 
 Shares of the picture's side for lengths, CIE Lab for colours. Nothing here is learnt; `training.directions` takes pose
 and expression out of the shapes afterwards.

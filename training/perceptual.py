@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.domain.errors import MissingWeights
-from core.losses import Loss, LossMaker
+from core.latent.losses import Loss, LossMaker
 from core.modeling.weights_io import load_state
 
 VGG_FILE = "vgg16-hed.safetensors"

@@ -1,4 +1,4 @@
-"""Measures what `core.resemblance` knows: the mean looks of grown-ups on photos, and of drawn faces at every age.
+"""Measures what `core.latent.kinship` knows: the mean looks of grown-ups on photos, and of drawn faces at every age.
 
 Couples are put together from made-up people, their children mixed and brought to an age as the program does it, drawn
 as previews and looked at.
@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ageing import KNOTS, AgeModel
 from core.domain.child_spec import Wish
 from core.face.age_estimator import AgeEstimator
 from core.face.recognition import IdentityNetwork, identity_chip
-from core.latents import Latent
+from core.latent.age_editing import KNOTS, AgeModel
+from core.latent.feedback import DESCRIPTOR
+from core.latent.kinship import RESEMBLANCE_FILE, Resemblance
+from core.latent.latent import Latent
 from core.modeling.generator import STYLES, WIDTH, MobileStyleGAN
 from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
-from core.resemblance import RESEMBLANCE_FILE, Resemblance
-from core.second_look import DESCRIPTOR
 from training.log import TrainingLog
 from training.photos import AlignedPhotos
 

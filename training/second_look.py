@@ -1,4 +1,4 @@
-"""Trains the reader of `core.second_look`: from a style to the descriptor and colour of the face that it draws."""
+"""Trains the reader of `core.latent.feedback`: from a style to the descriptor and colour of the face that it draws."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.latent.feedback import SECOND_LOOK_FILE, LooksReader, SecondLook
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import save_weights
-from core.second_look import SECOND_LOOK_FILE, LooksReader, SecondLook
 from training.log import TrainingLog
 from training.preview import warm_cosine
 

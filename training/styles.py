@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.heredity import Basis
+from core.latent.heredity import Basis
 from core.modeling.generator import MobileStyleGAN
 
 

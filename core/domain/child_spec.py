@@ -33,7 +33,7 @@ LOOKS = (
     "smile", "mouth", "eyes", "glasses", "yaw", "pitch",
     "hair", "hair_length", "light", "background", "beard", "makeup",
 )  # fmt: skip
-"""What can be asked for beyond age and genes, each from -1 to 1 (see `core.directions`); 0 is the usual."""
+"""What can be asked for beyond age and genes, each from -1 to 1 (see `core.latent.attributes`); 0 is the usual."""
 
 
 @dataclass(frozen=True)

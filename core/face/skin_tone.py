@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.directions import TRAIT_QUANTITIES, Directions
 from core.domain.genes import Source
+from core.latent.attributes import TRAIT_QUANTITIES, Directions
 from core.pictures import Pixels
 
 Colour = npt.NDArray[np.float32]
@@ -41,8 +41,8 @@ PALEST = 4.0
 """Least colour of a photo that is not black and white."""
 
 PER_STEP = np.array([[3.7, 0.2, 0.2], [-0.5, 3.0, -0.2], [0.6, 0.2, 4.45]], np.float32)
-"""What one step of skin_light, skin_red and skin_yellow (`core.directions`) does to Lab, one row each: the means over
-ten children; between them it differs by less than a sixth."""
+"""What one step of skin_light, skin_red and skin_yellow (`core.latent.attributes`) does to Lab, one row each: the
+means over ten children; between them it differs by less than a sixth."""
 
 SLACK = 1.0
 """How far, in Lab, a child's skin may lie outside its parents': to move it further would cost the picture more."""

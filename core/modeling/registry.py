@@ -14,9 +14,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from core.ageing import AgeModel, load_ageing
-from core.correction import Corrector, load_correction
-from core.directions import Directions, load_directions
 from core.domain.errors import MissingWeights
 from core.engines.engine import Engine
 from core.engines.networks import Networks
@@ -24,7 +21,12 @@ from core.face.age_estimator import AGE_FILE, AgeHead
 from core.face.detection import LANDMARKS_FILE, FaceFinder
 from core.face.recognition import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.face.whole_head import WholeHeadEstimator
-from core.headwear import Headwear, load_headwear
+from core.latent.age_editing import AgeModel, load_ageing
+from core.latent.attributes import Directions, load_directions
+from core.latent.correction import Corrector, load_correction
+from core.latent.feedback import SecondLook
+from core.latent.headwear import Headwear, load_headwear
+from core.latent.kinship import Resemblance, load_resemblance
 from core.latent.naturalness import NaturalPrior, load_naturalness
 from core.modeling.encoder import Encoder, load_encoder
 from core.modeling.generator import MobileStyleGAN
@@ -32,8 +34,6 @@ from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load
 from core.modeling.preview_head import PreviewGenerator, load_preview
 from core.modeling.weights_io import SHIPPED, load_weights
 from core.photo.nsfw import SAFETY_FILE, SafetyNetwork, load_safety
-from core.resemblance import Resemblance, load_resemblance
-from core.second_look import SecondLook
 
 FILES = {GENERATOR_NAME: GENERATOR_FILE, IDENTITY_FILE: IDENTITY_FILE, LANDMARKS_FILE: LANDMARKS_FILE}
 """What set-up fetched, by the name that MissingWeights gives it."""

@@ -14,7 +14,7 @@ from childface.words import SENTENCES
 from core.domain import errors
 from core.domain.child_spec import LOOKS
 from core.domain.errors import MissingWeights, SeveralFaces, UnsafePhoto
-from core.latents import Latent
+from core.latent.latent import Latent
 from tests.childface.conftest import Terminal
 from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
 

@@ -27,7 +27,7 @@ from bots.patience import Patience
 from bots.quotas import Quotas
 from bots.telegram import TelegramBot, TelegramOptions
 from core.domain.child_spec import Wish
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import Child
 from storage.blobs import DiskBlobs
 from storage.clock import utc_now

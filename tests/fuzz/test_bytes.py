@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from core.domain.errors import LatentMismatch, PhotoError
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.photo.decode import FORMATS, open_photo
 from storage.blobs import DiskBlobs
 from storage.errors import BlobDamaged, WrongKey

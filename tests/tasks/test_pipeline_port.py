@@ -12,7 +12,7 @@ import pytest
 
 from core.domain.child_spec import Wish
 from core.domain.errors import Cancelled, InputError
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
 from tasks.pipeline_port import Pipeline
 from tests.fakes import FakePipeline, photo_of

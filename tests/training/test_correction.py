@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.correction import Correction, Corrector, Goal, Shown, load_correction
 from core.face.skin_tone import lab_of
-from core.latents import Latent
+from core.latent.correction import Correction, Corrector, Goal, Shown, load_correction
+from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
 from training.correction import (
     Children,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.directions import QUANTITIES, Directions, load_directions
+from core.latent.attributes import QUANTITIES, Directions, load_directions
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import SHIPPED
 from tests.support.photos.drawn_faces import NAMES, drawn

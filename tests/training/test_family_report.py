@@ -11,7 +11,7 @@ import pytest
 
 from core.domain.errors import MissingWeights
 from core.face.detection import FaceFinder, align_face
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline, Parent
 from training.family_report import (

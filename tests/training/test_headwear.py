@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.headwear import Headwear, load_headwear
+from core.latent.feedback import LooksReader, load_looks_reader
+from core.latent.headwear import Headwear, load_headwear
 from core.modeling.generator_weights import load_generator
 from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
-from core.second_look import LooksReader, load_looks_reader
 from training.headwear import discriminant, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
 

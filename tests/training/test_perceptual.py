@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.domain.errors import MissingWeights
 from core.face.recognition import IdentityNetwork
-from core.losses import face_mask, weighted_loss
+from core.latent.losses import face_mask, weighted_loss
 from tests.support.photos.drawn_faces import drawn
 from training.perceptual import PerceptualNetwork, research_losses, similarity
 

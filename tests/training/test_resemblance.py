@@ -1,4 +1,4 @@
-"""What `core.resemblance` knows is learnt from children that do not exist."""
+"""What `core.latent.kinship` knows is learnt from children that do not exist."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from core.ageing import KNOTS, load_ageing
 from core.face.age_estimator import AgeEstimator
+from core.latent.age_editing import KNOTS, load_ageing
+from core.latent.kinship import load_resemblance
 from core.modeling.encoder import Encoder
 from core.modeling.generator_weights import load_generator
 from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
-from core.resemblance import load_resemblance
 from training.encoder import blend
 from training.photos import AlignedPhotos
 from training.resemblance import (

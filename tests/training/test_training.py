@@ -14,15 +14,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.directions import load_directions
 from core.face.age_estimator import YEARS, AgeEstimator, pooled_features
 from core.face.recognition import IdentityNetwork, load_identity
+from core.latent.attributes import load_directions
+from core.latent.feedback import LooksReader, SecondLook
 from core.modeling.encoder import load_encoder
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.generator_weights import load_generator
 from core.modeling.preview_head import load_preview
 from core.modeling.weights_io import SHIPPED
-from core.second_look import LooksReader, SecondLook
 from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
 from training.age_faces import FaceReader, tight_faces
 from training.ageing import AgeingSettings, check_moves, label_pairs, train_ageing

@@ -9,7 +9,6 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from core.directions import load_directions
 from core.face.skin_tone import (
     CHEEKS,
     DRAWN_CHEEKS,
@@ -23,6 +22,7 @@ from core.face.skin_tone import (
     skin_of_drawing,
     skin_of_photo,
 )
+from core.latent.attributes import load_directions
 from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
 

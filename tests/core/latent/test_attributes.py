@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.directions import LOOK_STEPS, ONE_SIDED, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions, load_directions
 from core.domain.child_spec import LOOKS
 from core.domain.errors import MissingWeights
 from core.domain.genes import TRAITS
+from core.latent.attributes import (
+    LOOK_STEPS,
+    ONE_SIDED,
+    PASSING,
+    QUANTITIES,
+    TRAIT_QUANTITIES,
+    Directions,
+    load_directions,
+)
 from core.modeling.weights_io import SHIPPED
 
 

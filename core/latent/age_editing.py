@@ -4,7 +4,7 @@ Two things are learnt from labelled latents (`childface train ageing`): the mean
 as a curve through W from which colours of skin, hair and background are taken out, and a reader that tells age, sex and
 skin tone from a latent. A latent moves by the difference of two points of the curve of its own skin tone, so everything
 by which it differs from its own age's mean goes with it. How far along the curve is solved for: the reader, not a fixed
-step, decides when the asked age is reached; looks at a drawn preview correct it (`core.correction`).
+step, decides when the asked age is reached; looks at a drawn preview correct it (`core.latent.correction`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Pictures are (B, 3, H, H) in [-1, 1], FFHQ-aligned; `mask` is (1, 1, H, H) in [0
 
     pixel, l1, log-cosh, colour         by pixels
     face-features, identity             by the face recognition network
-    latent-l1                           not by the picture: the latent's own size, see `core.projection`
+    latent-l1                           not by the picture: the latent's own size, see `core.latent.projection`
 
 `training.perceptual` brings vgg, vgg-l1, lpips and ms-ssim for those who compare.
 """

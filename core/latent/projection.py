@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core.domain.errors import Cancelled
 from core.face.recognition import IdentityNetwork
-from core.losses import NO_MORE, LossMaker, face_mask, weighted_loss
+from core.latent.losses import NO_MORE, LossMaker, face_mask, weighted_loss
 from core.modeling.preview_head import PreviewGenerator
 
 Progress = Callable[[float], None]

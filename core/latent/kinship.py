@@ -2,7 +2,7 @@
 
 A descriptor (`core.face.recognition`) says who somebody is, how old, of which sex, and whether the face was drawn.
 Compared with the mean descriptor of others of the same age and sex, on photos or in drawings, only the first is left.
-`core.correction` asks drawings for a share of it, and `core.face.similarity` tells people how much of it shows.
+`core.latent.correction` asks drawings for a share of it, and `core.face.similarity` tells people how much of it shows.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.ageing import KNOTS
+from core.latent.age_editing import KNOTS
+from core.latent.feedback import DESCRIPTOR
 from core.modeling.weights_io import load_weights
-from core.second_look import DESCRIPTOR
 
 RESEMBLANCE_FILE = "resemblance.safetensors"
 

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.ageing import AgeModel, growth_of
-from core.directions import QUANTITIES, Directions
 from core.face.age_estimator import to_growth, to_years
 from core.face.analyzer import Sight
 from core.face.skin_tone import SkinRange, recolour
+from core.latent.age_editing import AgeModel, growth_of
+from core.latent.attributes import QUANTITIES, Directions
+from core.latent.feedback import DESCRIPTOR
+from core.latent.kinship import Resemblance
 from core.latent.naturalness import NaturalPrior
 from core.modeling.encoder import GROUPS
 from core.modeling.weights_io import load_weights
-from core.resemblance import Resemblance
-from core.second_look import DESCRIPTOR
 
 CORRECTION_FILE = "correction.safetensors"
 
@@ -38,7 +38,7 @@ SEX_FROM = 3.0
 """Years from which on a face shall show its sex."""
 
 HELD = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background", "hair_length", "beard", "makeup")
-"""Quantities of `core.directions` that a step leaves alone."""
+"""Quantities of `core.latent.attributes` that a step leaves alone."""
 
 LOOKS = 2
 """How often to look and to step. A third step shows a little more of the parents, and misses the age as much."""

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.directions import HELD, PASSING, TRAIT_QUANTITIES, Directions
 from core.domain.genes import TRAITS, Source, share_of, source_of
+from core.latent.attributes import HELD, PASSING, TRAIT_QUANTITIES, Directions
 from core.modeling.encoder import GROUPS
 
 BLOCKS = 12

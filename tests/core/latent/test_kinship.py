@@ -11,10 +11,10 @@ from torch import Tensor
 
 from core.domain.child_spec import Wish
 from core.domain.errors import MissingWeights
-from core.latents import Latent
+from core.latent.kinship import Resemblance, load_resemblance
+from core.latent.latent import Latent
 from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
-from core.resemblance import Resemblance, load_resemblance
 
 
 def axis(number: int, length: float = 1.0) -> Tensor:

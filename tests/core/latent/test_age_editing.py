@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.ageing import (
+from core.face.age_estimator import to_growth, to_years
+from core.latent.age_editing import (
     KNOTS,
     AgeModel,
     Ager,
@@ -15,7 +16,6 @@ from core.ageing import (
     load_ageing,
     sure_at,
 )
-from core.face.age_estimator import to_growth, to_years
 from core.modeling.generator import STYLES, WIDTH
 from core.modeling.weights_io import SHIPPED
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.domain.errors import Cancelled, SettingError
-from core.losses import PIXEL_LOSSES, face_mask, weighted_loss
-from core.projection import OptimiserName, ProjectionSettings, Projector, clip_stochastically
+from core.latent.losses import PIXEL_LOSSES, face_mask, weighted_loss
+from core.latent.projection import OptimiserName, ProjectionSettings, Projector, clip_stochastically
 
 
 class FlatPreview(nn.Module):

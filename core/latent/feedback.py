@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from core.device import has_bfloat16
-from core.directions import QUANTITIES, Directions
 from core.face.recognition import identity_chip
-from core.losses import face_mask
+from core.latent.attributes import QUANTITIES, Directions
+from core.latent.losses import face_mask
 from core.modeling.face_preview import FacePreview, paste
 from core.modeling.generator import WIDTH
 from core.modeling.preview_head import PreviewGenerator
@@ -44,7 +44,7 @@ LOOKS = 1
 glasses appear, because the descriptor cares little for either."""
 
 HELD_BACK = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background")
-"""Quantities of `core.directions` that a move leaves alone: the encoder saw them, the descriptor hardly does."""
+"""Quantities of `core.latent.attributes` that a move leaves alone: the encoder saw them, the descriptor hardly does."""
 
 LONGEST = 0.7
 """The longest step, as its root mean square along W's principal directions, in units of W's spread."""

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from core.directions import QUANTITIES, load_directions
 from core.domain.errors import MissingWeights
 from core.face.recognition import load_identity
+from core.latent.attributes import QUANTITIES, load_directions
+from core.latent.feedback import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook, slopes_of
 from core.modeling.face_preview import SCALE, SIDE, FacePreview, paste
 from core.modeling.generator import STYLES, MobileStyleGAN
 from core.modeling.generator_weights import load_generator
 from core.modeling.preview_head import PreviewGenerator, load_preview
 from core.modeling.weights_io import SHIPPED
-from core.second_look import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook, slopes_of
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.domain.errors import LatentMismatch
-from core.latents import Latent
+from core.latent.latent import Latent
 
 
 def make_latent(*, generator: str = "g@1", value: float = 0.25) -> Latent:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.directions import PASSING, TRAIT_QUANTITIES, Directions, load_directions
 from core.domain.genes import TRAITS
-from core.heredity import COLOURS, IRIS, Genes, block_edges, dominance, draw_genes, draw_sex, mix_parents
+from core.latent.attributes import PASSING, TRAIT_QUANTITIES, Directions, load_directions
+from core.latent.heredity import COLOURS, IRIS, Genes, block_edges, dominance, draw_genes, draw_sex, mix_parents
 from core.modeling.weights_io import SHIPPED
 
 Couple = tuple[Tensor, Tensor]

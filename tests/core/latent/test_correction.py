@@ -9,7 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.correction import (
+from core.domain.child_spec import Wish
+from core.domain.errors import MissingWeights
+from core.face.analyzer import Sight
+from core.face.skin_tone import SLACK, UNKNOWN, SkinRange
+from core.latent.correction import (
     FURTHEST,
     HELD,
     LOOKS,
@@ -20,11 +24,7 @@ from core.correction import (
     load_correction,
     off_colour,
 )
-from core.domain.child_spec import Wish
-from core.domain.errors import MissingWeights
-from core.face.analyzer import Sight
-from core.face.skin_tone import SLACK, UNKNOWN, SkinRange
-from core.latents import Latent
+from core.latent.latent import Latent
 from core.pipeline import Born, ChildPipeline
 
 ANY = SkinRange(UNKNOWN, UNKNOWN)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from core.headwear import SURELY_BARE, Headwear, load_headwear
+from core.latent.headwear import SURELY_BARE, Headwear, load_headwear
 from core.modeling.generator import STYLES, WIDTH
 from core.modeling.weights_io import SHIPPED
 
