@@ -65,7 +65,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
     import torch
 
     from core.domain.child_spec import Wish
-    from core.engines import choice
+    from core.engines import selection
     from core.modeling.registry import Models
     from core.pictures import encode_picture
     from core.pipeline import ChildPipeline
@@ -78,9 +78,9 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
         RIVAL: rival(chosen.weights, "f32", people),
         f"{RIVAL}, bfloat16": rival(chosen.weights, "bf16", people),
     }
-    for name in choice.available():
+    for name in selection.available():
         if name != "compiled" or chosen.compiled:
-            engine = choice.load_engine(models, name)
+            engine = selection.load_engine(models, name)
             for size in (1024, 512, 256):
                 found[f"{name}: drawing {size}"] = lambda engine=engine, size=size: engine.draw(next(people), size=size)
     pipeline = ChildPipeline.load(chosen.weights, nsfw_limit=0.8)
@@ -105,7 +105,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
 
 def rival(weights: Path, precision: str, people: Any) -> Callable[[], object]:
     """The published graph, as it comes."""
-    from core.engines.openvino_engine import shared_core
+    from core.engines.openvino.engine import shared_core
 
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
     compiled = shared_core().compile_model(weights / "originals" / "SynthesisNetwork.xml", "CPU", options)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engines.openvino_engine import OpenVinoEngine
+from core.engines.openvino.engine import OpenVinoEngine
 from core.face.analyzer import Eye
 from core.latent.age_editing import Ager, Seen
 from core.modeling.registry import Models

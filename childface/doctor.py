@@ -90,7 +90,7 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
 
 def _engine(settings: Settings) -> Iterator[Finding]:
     """What will draw here, told without loading torch."""
-    from core.engines.measured import recall
+    from core.engines.benchmark_cache import recall
 
     if settings.engine != "auto":
         yield Finding("engine", "good", f"{settings.engine}, as CHILDFACE_ENGINE says")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from core.engines.engine import Engine
+    from core.engines.protocol import Engine
 
 ROUNDS = 5
 LOOKS = 2
@@ -42,25 +42,25 @@ class Row:
 
 def bench(weights: Path, *, threads: int | None = None, note: Callable[[str], None]) -> dict[str, Any]:
     """Measure all engines of this machine, remember the best, and tell. MissingWeights."""
-    from core.engines import choice, measured
+    from core.engines import benchmark_cache, selection
     from core.modeling.registry import Models
 
     models = Models(weights)
     models.require_files(safety=False)
     engines: dict[str, Engine] = {}
-    for name in choice.available():
+    for name in selection.available():
         note(f"Warming up {name}" + (" (compiles: some minutes the first time)" if name == "compiled" else ""))
-        engines[name] = choice.load_engine(models, name, threads=threads)
+        engines[name] = selection.load_engine(models, name, threads=threads)
         for work in tasks_of(engines[name], latent_of(models, 0)).values():
             work()
     note("Measuring")
     rows = measure(engines, lambda turn: latent_of(models, turn))
     best = min(rows, key=lambda row: row.child).engine
-    measured.remember(weights, best)
+    benchmark_cache.remember(weights, best)
     return {
         "engines": [{**asdict(row), "child": round(row.child, 4)} for row in rows],
         "best": best,
-        "measured_on": measured.fingerprint(),
+        "measured_on": benchmark_cache.fingerprint(),
     }
 
 

@@ -26,9 +26,9 @@ from core.domain.child_code import code_of
 from core.domain.child_spec import ParentSex, Wish
 from core.domain.errors import Cancelled, DamagedPhoto, NoFace
 from core.domain.genes import Source
-from core.engines.choice import load_engine
-from core.engines.engine import Engine
-from core.engines.openvino_engine import OpenVinoEngine
+from core.engines.openvino.engine import OpenVinoEngine
+from core.engines.protocol import Engine
+from core.engines.selection import load_engine
 from core.face.analyzer import Eye
 from core.face.detection import Face, align_face
 from core.face.mask import landmark_mask
@@ -172,7 +172,7 @@ class ChildPipeline:
 
         `nsfw_limit` (0..1) is the score above which a photo is refused; None leaves that check out. `photo_limit` is
         that above which a face counts as drawn, carved or rendered (see `core.face.photo_check`). `engine` is one of
-        `core.engines.choice.ENGINES`. MissingWeights names the first that lacks.
+        `core.engines.selection.ENGINES`. MissingWeights names the first that lacks.
         """
         if threads is not None:
             torch.set_num_threads(threads)

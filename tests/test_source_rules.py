@@ -121,7 +121,7 @@ READ_WEIGHTS = {
     "childface/doctor.py",
     "training/second_judge.py",
     "training/headwear.py",  # labels of drawn faces
-    "core/engines/openvino_engine.py",  # graphs that it wrote itself, named by the hashes of the weights
+    "core/engines/openvino/engine.py",  # graphs that it wrote itself, named by the hashes of the weights
 }
 """Where weights are parsed, after `core.modeling.weight_hashes.verified`."""
 

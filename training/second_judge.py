@@ -49,7 +49,7 @@ class SecondJudge:
         """Read the graphs; MissingWeights unless `childface weights fetch --research` has fetched them."""
         files = [verified(weights / name, name=name) for name in (AGE_FILE, SEX_FILE)]
 
-        from core.engines.openvino_engine import shared_core
+        from core.engines.openvino.engine import shared_core
 
         core = shared_core()
         exact = {"INFERENCE_PRECISION_HINT": "f32"}

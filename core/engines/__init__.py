@@ -1,1 +1,1 @@
-"""What draws and looks: one interface (`core.engines.engine`) and an engine for every kind of machine."""
+"""What draws and looks: one interface (`core.engines.protocol`) and an engine for every kind of machine."""

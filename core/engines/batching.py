@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from core.engines.engine import Drawn, Engine, Judged, Looked
+from core.engines.protocol import Drawn, Engine, Judged, Looked
 
 MOST = 8
 """Faces drawn at once: at 1024 px each takes a third of a gigabyte."""

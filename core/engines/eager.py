@@ -7,8 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked
 from core.engines.networks import Networks
+from core.engines.protocol import HALF_SIZE, Drawn, Judged, Looked
 from core.face.age_estimator import pooled_stages
 from core.face.recognition import both_chips
 from core.face.skin_tone import cheeks_of

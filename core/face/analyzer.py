@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.engines.engine import Engine, Judged
+from core.engines.protocol import Engine, Judged
 from core.face.age_estimator import AgeEstimate, AgeHead, read_age
 from core.face.recognition import both_chips
 from core.face.skin_tone import Colour, skin_of_cheeks

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import MissingWeights
-from core.engines.engine import Engine
 from core.engines.networks import Networks
+from core.engines.protocol import Engine
 from core.face.age_estimator import AGE_FILE, AgeHead
 from core.face.detection import LANDMARKS_FILE, FaceFinder
 from core.face.recognition import IDENTITY_FILE, IdentityNetwork, load_identity

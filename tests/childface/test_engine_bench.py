@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from childface import engine_bench
 from childface.cli import app
 from childface.environment import Environment
-from core.engines.engine import Drawn, Looked
-from core.engines.measured import recall
+from core.engines.benchmark_cache import recall
+from core.engines.protocol import Drawn, Looked
 
 
 class Sluggish:
@@ -48,7 +48,7 @@ def test_engines_take_turns_and_the_slower_one_is_seen(tmp_path: Path) -> None:
 def test_doctor_measures_what_is_installed_and_the_pipeline_takes_the_best(
     weights_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.engines import choice
+    from core.engines import selection
     from core.modeling.registry import Models
 
     for file in weights_dir.iterdir():
@@ -56,7 +56,7 @@ def test_doctor_measures_what_is_installed_and_the_pipeline_takes_the_best(
             (tmp_path / file.name).symlink_to(file)
     (tmp_path / "engine.json").unlink(missing_ok=True)
     monkeypatch.setenv("CHILDFACE_WEIGHTS_DIR", str(tmp_path))
-    monkeypatch.setattr(choice, "can_compile", lambda: False)
+    monkeypatch.setattr(selection, "can_compile", lambda: False)
     told = CliRunner().invoke(app, ["doctor", "--bench", "--json"], obj=Environment())
     assert told.exit_code == 0, told.output
     measured = json.loads(told.stdout)
@@ -64,7 +64,7 @@ def test_doctor_measures_what_is_installed_and_the_pipeline_takes_the_best(
     assert set(rows) == {"torch", "openvino"}
     assert all(row["draw_1024"] > 0 for row in rows.values())
     assert rows["openvino"]["levels"] <= 32
-    assert recall(tmp_path) == measured["best"] == choice.load_engine(Models(tmp_path), "auto").name
+    assert recall(tmp_path) == measured["best"] == selection.load_engine(Models(tmp_path), "auto").name
     lines = engine_bench.table(measured)
     assert measured["best"] in lines[-1]
     assert len(lines) == 4

@@ -80,7 +80,7 @@ def test_truncation_zero_draws_the_mean_and_one_seed_draws_one_sample() -> None:
 
 @pytest.mark.slow
 def test_three_latents_look_as_openvino_draws_them(weights_dir: Path, generator_source: Path) -> None:
-    from core.engines.openvino_engine import shared_core
+    from core.engines.openvino.engine import shared_core
 
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     core = shared_core()

@@ -38,7 +38,7 @@ def blind() -> SafetyCheck:
 
 
 def test_it_says_what_the_original_says(check: SafetyCheck, safety_source: Path) -> None:
-    from core.engines.openvino_engine import shared_core
+    from core.engines.openvino.engine import shared_core
 
     core = shared_core()
     original = core.compile_model(str(safety_source / SOURCE), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.engines.batching import BatchingEngine
 from core.engines.eager import TorchEngine
-from core.engines.engine import Drawn
+from core.engines.protocol import Drawn
 from core.modeling.registry import Models
 
 
@@ -85,13 +85,13 @@ def test_two_threads_get_the_faces_they_would_get_alone(weights_dir: Path) -> No
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_only_a_gpu_draws_batches(weights_dir: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
-    from core.engines import choice
+    from core.engines import selection
 
     class Pretended(TorchEngine):
         def __init__(self, networks: object, *, device: str = "cpu") -> None:
             self.device = torch.device(device)
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: device == "cuda")
-    monkeypatch.setattr(choice, "TorchEngine", Pretended)
-    found = choice.load_engine(Models(weights_dir), "torch")
+    monkeypatch.setattr(selection, "TorchEngine", Pretended)
+    found = selection.load_engine(Models(weights_dir), "torch")
     assert isinstance(found, BatchingEngine) == (device == "cuda")

@@ -1,4 +1,4 @@
-"""The fast engine for processors: our own graphs (`core.engines.graphs`) in OpenVINO.
+"""The fast engine for processors: our own graphs (`core.engines.openvino.generator_graph`) in OpenVINO.
 
 The graphs are written once into a folder beside the weights, and anew when a weight, the recipe or OpenVINO changes
 (the folder's name says which). Everything is computed in float32, with one exception: where the processor has bfloat16,
@@ -28,8 +28,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engines.engine import HALF_SIZE, Drawn, Judged, Looked, Pictures
 from core.engines.networks import Networks
+from core.engines.protocol import HALF_SIZE, Drawn, Judged, Looked, Pictures
 from core.memory import give_back, keep_little, let_go
 from core.modeling.encoder import ENCODER_SIZE
 from core.tensors import to_levels
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import openvino
 
 RECIPE = 6
-"""Raise it when `core.engines.graphs` writes other graphs: everybody's are then made anew."""
+"""Raise it when `core.engines.openvino.generator_graph` writes other graphs: everybody's are then made anew."""
 
 GRAPHS = ("trunk", "whole", "half", "preview", "face", "look", "judge", "encoder", "safety")
 IN_FLOAT32 = ("trunk", "encoder", "safety")
@@ -267,28 +267,28 @@ def _age(folder: Path) -> float:
 
 def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
     """One of `GRAPHS`."""
-    from core.engines import graphs, seeing_graphs
+    from core.engines.openvino import analysis_graph, generator_graph
 
     synthesis, head = networks.synthesis, networks.preview.head
     match name:
         case "trunk":
-            return graphs.trunk(synthesis, sums=sums)
+            return generator_graph.trunk(synthesis, sums=sums)
         case "whole":
-            return graphs.whole(synthesis, sums=sums)
+            return generator_graph.whole(synthesis, sums=sums)
         case "half":
-            return graphs.half(synthesis, sums=sums)
+            return generator_graph.half(synthesis, sums=sums)
         case "preview":
-            return graphs.preview(synthesis, head, sums=sums)
+            return generator_graph.preview(synthesis, head, sums=sums)
         case "face":
-            return graphs.face(synthesis, head, sums=sums)
+            return generator_graph.face(synthesis, head, sums=sums)
         case "look":
-            return seeing_graphs.look(synthesis, head, networks.identity, sums=sums)
+            return analysis_graph.look(synthesis, head, networks.identity, sums=sums)
         case "judge":
-            return seeing_graphs.judge(networks.identity)
+            return analysis_graph.judge(networks.identity)
         case "encoder":
-            return seeing_graphs.encoder(networks.encoder)
+            return analysis_graph.encoder(networks.encoder)
     assert name == "safety" and networks.safety is not None
-    return seeing_graphs.safety(networks.safety)
+    return analysis_graph.safety(networks.safety)
 
 
 def _kind(sums: bool) -> str:

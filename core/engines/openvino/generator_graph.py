@@ -17,7 +17,7 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
-from core.engines.nodes import (
+from core.engines.openvino.ops import (
     Node,
     as_channels,
     constant,

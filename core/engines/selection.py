@@ -9,13 +9,13 @@ from typing import Literal
 import torch
 
 from core.domain.errors import SettingError
-from core.engines import openvino_engine
 from core.engines.batching import BatchingEngine
+from core.engines.benchmark_cache import recall
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
-from core.engines.engine import Engine
-from core.engines.measured import recall
-from core.engines.openvino_engine import OpenVinoEngine
+from core.engines.openvino import engine as openvino_engine
+from core.engines.openvino.engine import OpenVinoEngine
+from core.engines.protocol import Engine
 from core.memory import let_go
 from core.modeling.encoder import ENCODER_FILE
 from core.modeling.generator_weights import GENERATOR_FILE

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import MissingWeights, SettingError
-from core.engines import choice, measured, openvino_engine
+from core.engines import benchmark_cache, selection
 from core.engines.compiled import CompiledEngine, can_compile
 from core.engines.eager import TorchEngine
-from core.engines.engine import Engine
 from core.engines.networks import Networks
-from core.engines.openvino_engine import OpenVinoEngine, has_bfloat16, shared_core
+from core.engines.openvino import engine as openvino_engine
+from core.engines.openvino.engine import OpenVinoEngine, has_bfloat16, shared_core
+from core.engines.protocol import Engine
 from core.face.age_estimator import AgeEstimate, pooled_features
 from core.face.analyzer import Eye, Sight
 from core.face.recognition import identity_chip
@@ -288,11 +289,11 @@ def test_other_weights_ask_for_other_graphs(models: Models, tmp_path: Path) -> N
     for path in SHIPPED.glob("*.safetensors"):
         (tmp_path / path.name).symlink_to(path)
     twin = Models(models.weights, tmp_path)
-    before = choice.weights_version(twin)
-    assert before == choice.weights_version(models)
+    before = selection.weights_version(twin)
+    assert before == selection.weights_version(models)
     (tmp_path / "preview.safetensors").unlink()
     (tmp_path / "preview.safetensors").write_bytes(b"another")
-    assert choice.weights_version(twin) != before
+    assert selection.weights_version(twin) != before
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(
@@ -302,13 +303,13 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(openvino_engine, "export", full)
-    assert choice.load_engine(models, "openvino").draw(latents[:1], size=256).pictures.any()
+    assert selection.load_engine(models, "openvino").draw(latents[:1], size=256).pictures.any()
 
 
 def test_nobody_is_told_that_openvino_was_imported() -> None:
     """Its telemetry writes to Google Analytics on every import, unless it cannot be imported itself."""
     script = (
-        "import sys\nfrom core.engines.openvino_engine import runtime\nruntime()\n"
+        "import sys\nfrom core.engines.openvino.engine import runtime\nruntime()\n"
         "print(any(name.startswith('openvino_telemetry') and sys.modules[name] for name in sys.modules))"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -320,27 +321,27 @@ def test_nobody_is_told_that_openvino_was_imported() -> None:
 
 def test_without_a_measurement_the_likeliest_engine_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choice.choose(tmp_path) == "openvino"
+    assert selection.choose(tmp_path) == "openvino"
     monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
-    assert choice.choose(tmp_path) == "torch"
+    assert selection.choose(tmp_path) == "torch"
 
 
 def test_a_measurement_counts_on_the_machine_where_it_was_made(tmp_path: Path) -> None:
-    measured.remember(tmp_path, "torch")
-    assert choice.choose(tmp_path) == "torch"
-    kept = json.loads((tmp_path / measured.REMEMBERED).read_text())
+    benchmark_cache.remember(tmp_path, "torch")
+    assert selection.choose(tmp_path) == "torch"
+    kept = json.loads((tmp_path / benchmark_cache.REMEMBERED).read_text())
     kept["measured_on"]["processor"] = "another"
-    (tmp_path / measured.REMEMBERED).write_text(json.dumps(kept))
-    assert choice.choose(tmp_path) == "openvino"
-    (tmp_path / measured.REMEMBERED).write_text("[]")
-    assert choice.choose(tmp_path) == "openvino"
+    (tmp_path / benchmark_cache.REMEMBERED).write_text(json.dumps(kept))
+    assert selection.choose(tmp_path) == "openvino"
+    (tmp_path / benchmark_cache.REMEMBERED).write_text("[]")
+    assert selection.choose(tmp_path) == "openvino"
 
 
 def test_an_engine_that_cannot_run_here_is_a_wrong_setting(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
     with pytest.raises(SettingError):
-        choice.load_engine(models, "openvino")
-    assert isinstance(choice.load_engine(models, "auto"), TorchEngine)
+        selection.load_engine(models, "openvino")
+    assert isinstance(selection.load_engine(models, "auto"), TorchEngine)
 
 
 def test_the_first_missing_file_is_named(models: Models, tmp_path: Path) -> None:

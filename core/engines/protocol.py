@@ -1,8 +1,8 @@
 """The interface behind which faces are drawn and looked at.
 
 Letters as in `core.modeling.generator`: B batch, L = 23 style inputs, D = 512 style width; faces are RGB in [-1, 1],
-float32. All engines draw the same faces: `tests/core/test_engines.py` holds them to a few levels of 255 from torch in
-float32. Calls of several threads may overlap.
+float32. All engines draw the same faces: `tests/core/engines/test_engines.py` holds them to a few levels of 255 from
+torch in float32. Calls of several threads may overlap.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor, nn
 
-from core.engines.graphs import face_of, trunk_features
-from core.engines.nodes import (
+from core.engines.openvino.generator_graph import face_of, trunk_features
+from core.engines.openvino.ops import (
     Node,
     constant,
     constant_ints,

@@ -1,0 +1,1 @@
+"""The OpenVINO engine: graphs built node by node from our torch modules."""
