@@ -67,7 +67,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
     from core.domain.child_spec import Wish
     from core.engines import selection
     from core.modeling.registry import Models
-    from core.pictures import encode_picture
+    from core.output.images import encode_picture
     from core.pipeline import ChildPipeline
 
     models = Models(chosen.weights)

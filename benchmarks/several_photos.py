@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.domain.errors import FaceError
-from core.pictures import encode_picture
+from core.output.images import encode_picture
 from core.pipeline import ChildPipeline, Parent
 from core.tensors import to_pixels
 from training.augment import spoil

@@ -119,7 +119,7 @@ def grow(
     years = pictures.ages(ages)
     written = pictures.growth_kind_of(out, kind)
     photos = [pictures.read(mom), pictures.read(dad)]
-    from core.pictures import strip
+    from core.output.images import strip
 
     wish = read_wish(code, sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks)
     for age in years:
@@ -218,7 +218,7 @@ def marks(ctx: typer.Context) -> dict[str, Any]:
     settings = environment.read_settings()
     marks: dict[str, Any] = {"corner_mark": settings.corner_mark}
     if settings.c2pa_certificate is not None and settings.c2pa_key is not None:
-        from core.credentials import Credentials
+        from core.output.c2pa import Credentials
 
         marks["credentials"] = Credentials(settings.c2pa_certificate, settings.c2pa_key)
     return marks

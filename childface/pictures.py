@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.credentials import Credentials
-    from core.films import Film
     from core.latent.latent import Latent
+    from core.output.c2pa import Credentials
+    from core.output.video import Film
     from core.pipeline import Child
     from tasks.pipeline_port import Pipeline
 
@@ -167,7 +167,7 @@ def write(
     out: Path, image: Pixels, kind: Kind, *, corner_mark: bool = False, credentials: Credentials | None = None
 ) -> None:
     """Save a picture, marked as AI-generated; with `corner_mark` visibly so, with `credentials` signed."""
-    from core.pictures import encode_picture, mark_corner
+    from core.output.images import encode_picture, mark_corner
 
     if corner_mark:
         image = mark_corner(image)
@@ -183,7 +183,7 @@ def about(child: Child) -> str:
 
 def write_film(out: Path, film: Film, kind: Literal["gif", "mp4"], *, corner_mark: bool = False) -> None:
     """Save a film, marked as AI-generated; with `corner_mark` visibly so."""
-    from core.films import encode_film, mark_corners
+    from core.output.video import encode_film, mark_corners
 
     write_whole(out, encode_film(mark_corners(film) if corner_mark else film, kind))
 

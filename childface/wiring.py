@@ -142,7 +142,7 @@ def signature(settings: Settings) -> Callable[[bytes], bytes] | None:
     """What adds Content Credentials to a JPEG, if the settings name a certificate. Raises CredentialsFault."""
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         return None
-    from core.credentials import Credentials
+    from core.output.c2pa import Credentials
 
     credentials = Credentials(settings.c2pa_certificate, settings.c2pa_key)
     credentials.check()

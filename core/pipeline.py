@@ -38,8 +38,6 @@ from core.face.quality_gate import Verdict, judge_child
 from core.face.similarity import distance, likeness
 from core.face.skin_tone import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
 from core.face.whole_face import require_whole_face
-from core.films import Film
-from core.growth import Stage, growth_film
 from core.latent.age_editing import OLDEST, Ager
 from core.latent.feedback import DESCRIPTOR, SECOND_LOOK_FILE
 from core.latent.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
@@ -52,6 +50,8 @@ from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME
 from core.modeling.registry import Models
 from core.modeling.weight_hashes import file_sha256
 from core.modeling.weights_io import SHIPPED
+from core.output.growth import Stage, growth_film
+from core.output.video import Film
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
 from core.tensors import shrink, to_tensor

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.pictures import Pixels
+from core.output.images import Pixels
 
 
 def to_tensor(rgb: Pixels) -> Tensor:

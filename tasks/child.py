@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.domain.child_spec import Wish
-    from core.films import Film
     from core.latent.latent import Latent
+    from core.output.video import Film
     from core.pipeline import Child
 
     Pixels = npt.NDArray[np.uint8]
@@ -122,7 +122,7 @@ def _draw(
     """
     import numpy as np
 
-    from core.pictures import strip
+    from core.output.images import strip
 
     mom, dad = latents
     pipeline = workshop.pipeline()
@@ -145,7 +145,7 @@ def _draw(
 
 
 def _picture(workshop: Workshop, children: Sequence[Child], image: Pixels) -> Drawn:
-    from core.pictures import encode_picture, mark_corner
+    from core.output.images import encode_picture, mark_corner
 
     if workshop.config.corner_mark:
         image = mark_corner(image)
@@ -158,7 +158,7 @@ def _picture(workshop: Workshop, children: Sequence[Child], image: Pixels) -> Dr
 
 def _film(workshop: Workshop, job: Job, children: Sequence[Child], film: Film) -> Drawn:
     from core.domain.errors import SettingError
-    from core.films import FILM_TYPES, encode_film, mark_corners
+    from core.output.video import FILM_TYPES, encode_film, mark_corners
 
     kind = job.wish["film"]
     if kind not in FILM_TYPES:

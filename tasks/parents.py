@@ -98,7 +98,7 @@ def refine(
 
 
 def _keep(workshop: Workshop, unit: Unit, photo: Photo, parent: Parent, *, keep_crop: bool) -> None:
-    from core.pictures import encode_picture
+    from core.output.images import encode_picture
 
     _add_latent(workshop, unit, photo, parent.latent, "fast")
     unit.photos.set_facts(

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.domain.child_spec import Wish
-    from core.films import Film
     from core.latent.latent import Latent
+    from core.output.video import Film
     from core.pipeline import Child, Parent
 
     Pixels = npt.NDArray[np.uint8]

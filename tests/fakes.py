@@ -15,8 +15,8 @@ from core.domain.child_code import code_of
 from core.domain.child_spec import Wish
 from core.domain.errors import Cancelled, NoFace
 from core.domain.genes import TRAITS
-from core.films import Film
 from core.latent.latent import Latent
+from core.output.video import Film
 from core.pipeline import Child, Parent
 
 Progress = Callable[[float], object]

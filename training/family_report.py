@@ -22,7 +22,7 @@ from core.domain.errors import FaceError, PhotoError
 from core.face.detection import Pixels
 from core.face.recognition import identity_chip
 from core.face.similarity import distance
-from core.pictures import encode_picture, resize_area
+from core.output.images import encode_picture, resize_area
 from core.pipeline import Born, ChildPipeline, Parent
 from core.tensors import to_pixels
 from training.measures import measure

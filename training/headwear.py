@@ -20,7 +20,7 @@ from core.domain.child_spec import Wish
 from core.latent.feedback import LooksReader
 from core.latent.headwear import Headwear, coarse_style
 from core.modeling.generator import MobileStyleGAN
-from core.pictures import encode_picture, resize_area
+from core.output.images import encode_picture, resize_area
 from core.pipeline import ChildPipeline
 from core.tensors import to_pixels
 from training.resemblance import MadeUpParents, ResemblanceSettings

@@ -23,8 +23,8 @@ from core.domain.errors import FaceError, PhotoError
 from core.face.detection import Face, Pixels
 from core.latent.latent import Latent
 from core.latent.losses import face_mask
+from core.output.images import resize_area
 from core.photo.decode import open_photo
-from core.pictures import resize_area
 from core.pipeline import ChildPipeline
 from core.tensors import to_pixels, to_tensor
 from training.groups import Source, hard_copies, measured_groups, read_groups

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.domain.genes import Source
 from core.latent.attributes import TRAIT_QUANTITIES, Directions
-from core.pictures import Pixels
+from core.output.images import Pixels
 
 Colour = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]

@@ -101,7 +101,7 @@ def open_photo(data: bytes, *, max_bytes: int = MOST_BYTES, max_pixels: int = MO
 
     Raises only PhotoError, with the decoder's as cause.
 
-    >>> from core.pictures import encode_picture
+    >>> from core.output.images import encode_picture
     >>> open_photo(encode_picture(np.zeros((4, 6, 3), np.uint8))).rgb.shape
     (4, 6, 3)
     """

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bots.fitting import TELEGRAM, CannotFit, Limits, discord_limits, fit
 from bots.messenger import Picture
-from core.pictures import MADE_BY_A_MODEL, encode_picture
+from core.output.images import MADE_BY_A_MODEL, encode_picture
 
 
 def picture_of(width: int, height: int, kind: str = "png", *, noisy: bool = True) -> Picture:

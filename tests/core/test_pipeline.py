@@ -13,7 +13,7 @@ from PIL import Image
 from core.domain.child_spec import Wish
 from core.domain.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
 from core.modeling.registry import Models
-from core.pictures import encode_picture
+from core.output.images import encode_picture
 from core.pipeline import ChildPipeline, Parent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

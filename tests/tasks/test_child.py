@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.domain.child_code import wish_of_code
-from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS
+from core.output.images import MADE_BY_A_MODEL, SAID_IN_WORDS
 from storage.deletion import delete_user
 from tasks.child import ON_CARD, make_child
 from tasks.encode import encode_photo

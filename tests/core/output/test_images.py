@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from core.output.images import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture, mark_corner, resize_area, strip
 from core.photo.decode import open_photo
-from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture, mark_corner, resize_area, strip
 from tests.support.photos.drawn_faces import Pixels, drawn
 
 

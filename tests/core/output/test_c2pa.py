@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
-from core.credentials import Credentials
 from core.domain.errors import CredentialsFault
-from core.pictures import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture
+from core.output.c2pa import Credentials
+from core.output.images import MADE_BY_A_MODEL, SAID_IN_WORDS, encode_picture
 from tests.support.photos.drawn_faces import drawn
 
 c2pa = pytest.importorskip("c2pa")

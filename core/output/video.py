@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from core.pictures import MADE_BY_A_MODEL, mark_corner
+from core.output.images import MADE_BY_A_MODEL, mark_corner
 
 Pixels = npt.NDArray[np.uint8]
 FilmKind = Literal["gif", "mp4"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import CredentialsFault
-from core.pictures import MADE_BY_A_MODEL, MAKER
+from core.output.images import MADE_BY_A_MODEL, MAKER
 
 
 @dataclass(frozen=True)

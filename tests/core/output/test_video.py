@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from core.domain.errors import Cancelled
-from core.films import Film, blend, encode_film
-from core.growth import FRAME_MS, REST_MS, STEPS, Stage, growth_film
+from core.output.growth import FRAME_MS, REST_MS, STEPS, Stage, growth_film
+from core.output.video import Film, blend, encode_film
 
 
 def plain(grey: int, size: int = 64) -> np.ndarray:

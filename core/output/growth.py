@@ -15,8 +15,8 @@ from torch import Tensor
 
 from core.domain.child_spec import PICTURE_SIZES
 from core.domain.errors import Cancelled
-from core.films import Film, blend, captioned
-from core.pictures import Pixels, resize_area
+from core.output.images import Pixels, resize_area
+from core.output.video import Film, blend, captioned
 from core.tensors import to_pixels
 
 STEPS = 5

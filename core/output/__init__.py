@@ -1,0 +1,1 @@
+"""Encodes images and videos and marks them as AI-generated."""
