@@ -18,7 +18,7 @@ from core.face.recognition import identity_chip
 from core.face.similarity import cosine
 from core.latent.latent import Latent
 from core.pipeline import Born, ChildPipeline, Pixels
-from core.tensors import to_tensor
+from core.runtime.tensors import to_tensor
 from training.drawn import DrawnPairs
 from training.traits import read_face
 

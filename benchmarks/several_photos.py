@@ -16,7 +16,7 @@ import torch
 from core.domain.errors import FaceError
 from core.output.images import encode_picture
 from core.pipeline import ChildPipeline, Parent
-from core.tensors import to_pixels
+from core.runtime.tensors import to_pixels
 from training.augment import spoil
 from training.drawn import read_picture
 from training.identity_report import Judge

@@ -28,7 +28,7 @@ from core.face.recognition import load_identity
 from core.face.whole_head import WholeHeadEstimator
 from core.modeling.weights_io import SHIPPED
 from core.photo.decode import open_photo
-from core.tensors import to_tensor
+from core.runtime.tensors import to_tensor
 from training.age_faces import AgedFace, FaceReader, gather_faces
 
 BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 34), (35, 100))

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from childface.console import note
-from core.machine import cpu_quota
+from core.runtime.host import cpu_quota
 
 if TYPE_CHECKING:
     from childface.settings import Settings

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.device import has_bfloat16, torch_threads
 from core.domain.child_code import code_of
 from core.domain.child_spec import ParentSex, Wish
 from core.domain.errors import Cancelled, DamagedPhoto, NoFace
@@ -44,7 +43,6 @@ from core.latent.heredity import Genes, dominance, draw_genes, draw_sex, mix_par
 from core.latent.latent import Latent
 from core.latent.losses import NO_MORE, LossMaker
 from core.latent.projection import ProjectionSettings, Projector
-from core.memory import give_back
 from core.modeling.encoder import ENCODER_FILE
 from core.modeling.generator_weights import GENERATOR_FILE, GENERATOR_NAME
 from core.modeling.registry import Models
@@ -54,8 +52,10 @@ from core.output.growth import Stage, growth_film
 from core.output.video import Film
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
-from core.tensors import shrink, to_tensor
-from core.timing import Stopwatch
+from core.runtime.cpu import has_bfloat16, torch_threads
+from core.runtime.malloc import give_back
+from core.runtime.stopwatch import Stopwatch
+from core.runtime.tensors import shrink, to_tensor
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[float], None]

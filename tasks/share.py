@@ -7,7 +7,7 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from core.machine import CARDS, cores, count_cards
+from core.runtime.host import CARDS, cores, count_cards
 
 CORES_EACH = 2
 """Of a process without a GPU: a drawing gains little from more."""

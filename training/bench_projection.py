@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.device import has_bfloat16
 from core.face.detection import Pixels
 from core.face.mask import landmark_mask
 from core.latent.losses import face_mask, weighted_loss
 from core.latent.projection import Projection, ProjectionSettings
 from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent
-from core.tensors import to_tensor
+from core.runtime.cpu import has_bfloat16
+from core.runtime.tensors import to_tensor
 from training.identity_report import CHILDHOOD, Judge, Measured
 from training.perceptual import research_losses
 from training.photos import SUFFIXES

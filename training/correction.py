@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.device import has_bfloat16
 from core.domain.child_spec import Wish
 from core.face.age_estimator import AgeHead, pooled_stages, to_growth
 from core.face.recognition import IdentityNetwork, identity_chip
@@ -28,6 +27,7 @@ from core.latent.headwear import SURELY_BARE
 from core.latent.latent import Latent
 from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
+from core.runtime.cpu import has_bfloat16
 from training.encoder import ahead
 from training.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.photo_gradients import PhotoGradients

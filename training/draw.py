@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.modeling.generator import STYLES, MobileStyleGAN
-from core.tensors import to_pixels
+from core.runtime.tensors import to_pixels
 
 MIXED_SHARE = 0.42
 TRUNCATIONS = (0.6, 1.0)

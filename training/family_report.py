@@ -24,7 +24,7 @@ from core.face.recognition import identity_chip
 from core.face.similarity import distance
 from core.output.images import encode_picture, resize_area
 from core.pipeline import Born, ChildPipeline, Parent
-from core.tensors import to_pixels
+from core.runtime.tensors import to_pixels
 from training.measures import measure
 from training.second_judge import SecondJudge
 from training.traits import Landmarker, Looks, look

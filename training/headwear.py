@@ -22,7 +22,7 @@ from core.latent.headwear import Headwear, coarse_style
 from core.modeling.generator import MobileStyleGAN
 from core.output.images import encode_picture, resize_area
 from core.pipeline import ChildPipeline
-from core.tensors import to_pixels
+from core.runtime.tensors import to_pixels
 from training.resemblance import MadeUpParents, ResemblanceSettings
 
 LABELLED = Path(__file__).parent / "headwear.safetensors"

@@ -26,7 +26,7 @@ from core.latent.losses import face_mask
 from core.output.images import resize_area
 from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline
-from core.tensors import to_pixels, to_tensor
+from core.runtime.tensors import to_pixels, to_tensor
 from training.groups import Source, hard_copies, measured_groups, read_groups
 from training.perceptual import PerceptualNetwork, similarity
 from training.photos import SUFFIXES

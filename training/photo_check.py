@@ -21,7 +21,7 @@ from torch import Tensor
 from core.face.age_estimator import pooled_features
 from core.face.photo_check import CHANNELS, TEXTURES, PhotoCheckNetwork, features_of
 from core.face.recognition import IdentityNetwork
-from core.tensors import to_tensor
+from core.runtime.tensors import to_tensor
 from training.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
 
 Pixels = npt.NDArray[np.uint8]

@@ -12,9 +12,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from core.device import has_bfloat16
 from core.modeling.face_preview import FacePreview
 from core.modeling.preview_head import PreviewGenerator
+from core.runtime.cpu import has_bfloat16
 
 PictureLoss = Callable[[Tensor], Tensor]
 

@@ -13,7 +13,7 @@ from core.face.age_estimator import pooled_stages
 from core.face.recognition import both_chips
 from core.face.skin_tone import cheeks_of
 from core.modeling.face_preview import FacePreview, paste
-from core.tensors import shrink, to_levels
+from core.runtime.tensors import shrink, to_levels
 
 
 class TorchEngine:

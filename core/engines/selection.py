@@ -16,13 +16,13 @@ from core.engines.eager import TorchEngine
 from core.engines.openvino import engine as openvino_engine
 from core.engines.openvino.engine import OpenVinoEngine
 from core.engines.protocol import Engine
-from core.memory import let_go
 from core.modeling.encoder import ENCODER_FILE
 from core.modeling.generator_weights import GENERATOR_FILE
 from core.modeling.preview_head import PREVIEW_FILE
 from core.modeling.registry import Models
 from core.modeling.weight_hashes import file_sha256
 from core.photo.nsfw import SAFETY_FILE
+from core.runtime.malloc import let_go
 
 EngineName = Literal["auto", "torch", "compiled", "openvino"]
 ENGINES: tuple[EngineName, ...] = ("auto", "torch", "compiled", "openvino")

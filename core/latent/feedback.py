@@ -16,7 +16,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from core.device import has_bfloat16
 from core.face.recognition import identity_chip
 from core.latent.attributes import QUANTITIES, Directions
 from core.latent.losses import face_mask
@@ -24,6 +23,7 @@ from core.modeling.face_preview import FacePreview, paste
 from core.modeling.generator import WIDTH
 from core.modeling.preview_head import PreviewGenerator
 from core.modeling.weights_io import load_weights
+from core.runtime.cpu import has_bfloat16
 
 Network = Callable[[Tensor], Tensor]
 

@@ -17,7 +17,7 @@ from core.domain.child_spec import PICTURE_SIZES
 from core.domain.errors import Cancelled
 from core.output.images import Pixels, resize_area
 from core.output.video import Film, blend, captioned
-from core.tensors import to_pixels
+from core.runtime.tensors import to_pixels
 
 STEPS = 5
 """Frames that are drawn from one age to the next; blending makes twice as many of them."""

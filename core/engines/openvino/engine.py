@@ -30,9 +30,9 @@ from torch import Tensor
 
 from core.engines.networks import Networks
 from core.engines.protocol import HALF_SIZE, Drawn, Judged, Looked, Pictures
-from core.memory import give_back, keep_little, let_go
 from core.modeling.encoder import ENCODER_SIZE
-from core.tensors import to_levels
+from core.runtime.malloc import give_back, keep_little, let_go
+from core.runtime.tensors import to_levels
 
 if TYPE_CHECKING:
     import openvino

@@ -31,7 +31,7 @@ from core.face.skin_tone import skin_of_drawing
 from core.modeling.registry import Models
 from core.modeling.weights_io import SHIPPED
 from core.photo.nsfw import network_input
-from core.tensors import shrink
+from core.runtime.tensors import shrink
 
 LEVELS = {"torch": 1, "compiled": 1, "openvino": 1, "openvino bfloat16": 32}
 """The largest difference of a byte from torch in float32; rounding itself may move one level."""

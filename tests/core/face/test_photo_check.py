@@ -13,7 +13,7 @@ from core.face.age_estimator import FEATURES, pooled_features
 from core.face.photo_check import CHANNELS, TEXTURES, PhotoCheck, channel_statistics, texture_statistics
 from core.face.recognition import IdentityNetwork, load_identity
 from core.modeling.weights_io import SHIPPED
-from core.tensors import to_tensor
+from core.runtime.tensors import to_tensor
 from tests.support.photos.drawn_faces import NAMES, Pixels, drawn
 from training.drawings import STYLES, drawing_of, made_up_face
 

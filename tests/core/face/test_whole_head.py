@@ -12,7 +12,7 @@ from PIL import Image
 from core.domain.errors import MissingWeights
 from core.face.whole_head import HEAD_SIZE, WholeHeadEstimator, WholeHeadNetwork, head_chip
 from core.modeling.weights_io import SHIPPED
-from core.tensors import to_tensor
+from core.runtime.tensors import to_tensor
 
 DATA = Path(__file__).parents[2] / "data"
 

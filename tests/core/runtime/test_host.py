@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import machine
+from core.runtime import host
 
 MANY = set(range(16))
 
@@ -23,7 +23,7 @@ def quota(tmp_path: Path, own: str, files: dict[str, str]) -> int | None:
         path = tmp_path / "mount" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return machine.cpu_quota(tmp_path / "mount", tmp_path / "own")
+    return host.cpu_quota(tmp_path / "mount", tmp_path / "own")
 
 
 V1 = "4:memory:/docker/a\n3:cpu,cpuacct:/docker/a\n"
@@ -61,11 +61,11 @@ def test_a_quota_is_read_in_cores_rounded_up(
 
 
 def test_without_cgroups_there_is_no_quota(tmp_path: Path) -> None:
-    assert machine.cpu_quota(tmp_path / "nowhere", tmp_path / "neither") is None
+    assert host.cpu_quota(tmp_path / "nowhere", tmp_path / "neither") is None
 
 
 def test_cores_follow_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "cpu_quota", lambda: 3)
-    assert machine.cores() == 3
-    monkeypatch.setattr(machine, "cpu_quota", lambda: None)
-    assert machine.cores() == 16
+    monkeypatch.setattr(host, "cpu_quota", lambda: 3)
+    assert host.cores() == 3
+    monkeypatch.setattr(host, "cpu_quota", lambda: None)
+    assert host.cores() == 16

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from core.memory import give_back, let_go
+from core.runtime.malloc import give_back, let_go
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is freed")

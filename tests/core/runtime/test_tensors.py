@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.tensors import to_pixels, to_tensor
+from core.runtime.tensors import to_pixels, to_tensor
 
 
 def picture() -> np.ndarray:
