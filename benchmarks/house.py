@@ -30,7 +30,7 @@ from tests.bots.fake_telegram import TOKEN
 from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program
 
 if TYPE_CHECKING:
-    from tasks.pipeline_port import Pipeline
+    from core.pipeline_protocol import Pipeline
 
 ROOT = Path(__file__).parent.parent
 SPEED = "LOAD_SPEED"

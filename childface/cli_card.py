@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from core.pipeline import Child
-    from tasks.pipeline_port import Pipeline
+    from core.pipeline_protocol import Pipeline
 
     Pixels = npt.NDArray[np.uint8]
 

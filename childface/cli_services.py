@@ -156,7 +156,7 @@ def worker(
     from childface import wiring
     from childface.watching import sharing, traced
     from tasks.queue import QUEUES
-    from tasks.share import processes, threads_each
+    from tasks.workers.resources import processes, threads_each
 
     environment: Environment = ctx.obj
     settings = environment.read_settings()
@@ -184,8 +184,8 @@ def _serve_queues(settings: Settings, environment: Environment, queues: list[str
     from childface import wiring
     from childface.heartbeat import BEAT_EVERY, Heartbeat
     from childface.watching import watched
-    from tasks.pulse import pulse
-    from tasks.worker import run_worker
+    from tasks.workers.heartbeat import pulse
+    from tasks.workers.worker import run_worker
 
     config = wiring.task_config(settings)
     workshop = wiring.workshop(settings, config, environment.load_pipeline)

@@ -13,7 +13,7 @@ from core.runtime.host import cpu_quota
 if TYPE_CHECKING:
     from childface.settings import Settings
     from core.photo.decode import Photo
-    from tasks.pipeline_port import Pipeline
+    from core.pipeline_protocol import Pipeline
 
 
 def read_settings() -> Settings:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.output.c2pa import Credentials
     from core.output.video import Film
     from core.pipeline import Child
-    from tasks.pipeline_port import Pipeline
+    from core.pipeline_protocol import Pipeline
 
     Pixels = npt.NDArray[np.uint8]
 

@@ -1,7 +1,7 @@
 """`childface db purge --every`: deletes what has outlived its time, again and again, until a signal ends it.
 
-Workers and the embedded default do that as well (`tasks/housekeeping.py`). This process keeps the promise where they
-are stopped, or stand on machines that come and go. It needs neither broker nor models.
+Workers and the embedded default do that as well (`tasks/workers/housekeeping.py`). This process keeps the promise
+where they are stopped, or stand on machines that come and go. It needs neither broker nor models.
 """
 
 from __future__ import annotations

@@ -25,16 +25,16 @@ from storage.keys import KeyFile, load_keys, load_or_create_key
 from storage.unit import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
-from tasks.share import drawn_together
+from tasks.workers.resources import drawn_together
 
 if TYPE_CHECKING:
     from bots.console import ConsoleChat
     from bots.dialogue import Dialogue
     from bots.running import Bot
     from bots.telegram_webhook import Webhook
-    from tasks.per_process import PerProcess
-    from tasks.pipeline_port import Pipeline
-    from tasks.workshop import Workshop
+    from core.pipeline_protocol import Pipeline
+    from tasks.context import Workshop
+    from tasks.workers.per_process import PerProcess
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +126,8 @@ def workshop(
 
     Without a `store` each process opens its own: connections do not survive a fork.
     """
-    from tasks.per_process import PerProcess
-    from tasks.workshop import Workshop
+    from tasks.context import Workshop
+    from tasks.workers.per_process import PerProcess
 
     pipeline = PerProcess(lambda: load_pipeline(settings))
     main = os.getpid()
@@ -177,7 +177,7 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
     config = task_config(settings)
     try:
         if settings.embedded:
-            from tasks.embedded import EmbeddedWorkers
+            from tasks.workers.embedded import EmbeddedWorkers
 
             opened = workshop(settings, config, load_pipeline, store)
             with EmbeddedWorkers(config, opened):

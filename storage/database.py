@@ -69,7 +69,7 @@ class Database:
 
         Deleted cells are zeroed in the main file (secure_delete), but their old pages stay readable in the write-ahead
         file until it is emptied. That cannot be while somebody reads an older state of the database (a backup, a
-        shell): then the answer is False after a moment, and it is to be tried again (`tasks/housekeeping.py`).
+        shell): then the answer is False after a moment, and it is to be tried again (`tasks/workers/housekeeping.py`).
         """
         if self.engine.dialect.name != "sqlite":
             return True

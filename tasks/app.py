@@ -9,12 +9,12 @@ import random
 
 from celery import Celery, Task
 
-from tasks.encode import encode_photo
-from tasks.per_process import PerProcess
+from tasks.context import Workshop
+from tasks.jobs.concurrent_drawing import make_children
+from tasks.jobs.encode import encode_photo
+from tasks.jobs.job_runner import Again
 from tasks.queue import ENCODE_TASK, MAKE_TASK
-from tasks.running import Again
-from tasks.together import make_children
-from tasks.workshop import Workshop
+from tasks.workers.per_process import PerProcess
 
 
 def register(app: Celery, workshop: PerProcess[Workshop]) -> None:

@@ -37,7 +37,9 @@ class TaskConfig:
     memory_per_child: int = 3_000
     """Megabytes; a child that ever took more makes room for a fresh one after its job. 0: no limit."""
     together: int = 1
-    """How many people's drawings a process makes at once (`tasks/together.py`): worth it on a GPU only."""
+    """How many people's drawings a process makes at once (`tasks/jobs/concurrent_drawing.py`): worth it on a GPU
+    only.
+    """
     max_attempts: int = 5
     first_retry_seconds: float = 1.0
     """Waits grow from here: doubled each time, at most a minute."""

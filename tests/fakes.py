@@ -48,7 +48,7 @@ def latent_of(text: bytes, quality: str = "fast") -> Latent:
 
 @dataclass
 class FakePipeline:
-    """See `tasks.pipeline_port.Pipeline`. `raises` maps a method's name to what it raises, once for each entry."""
+    """See `core.pipeline_protocol.Pipeline`. `raises` maps a method's name to what it raises, once for each entry."""
 
     encoder_version: str = ENCODER
     raises: dict[str, list[BaseException]] = field(default_factory=dict)

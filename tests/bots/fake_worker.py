@@ -22,7 +22,7 @@ from core.domain.child_code import code_of
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job
 from storage.unit import Store
-from tasks.child import wish_of
+from tasks.jobs.child import wish_of
 
 HOUR = timedelta(hours=1)
 

@@ -44,7 +44,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 
 
 def test_a_line_for_machines_is_one_object_with_time_level_logger_and_fields(log: Log) -> None:
-    get_logger("tasks.running").warning("an attempt failed", attempts=2, fault="StorageUnavailable")
+    get_logger("tasks.jobs.job_runner").warning("an attempt failed", attempts=2, fault="StorageUnavailable")
 
     [line] = log.objects
     moment = line.pop("timestamp")
@@ -52,7 +52,7 @@ def test_a_line_for_machines_is_one_object_with_time_level_logger_and_fields(log
     assert line == {
         "event": "an attempt failed",
         "level": "warning",
-        "logger": "tasks.running",
+        "logger": "tasks.jobs.job_runner",
         "attempts": 2,
         "fault": "StorageUnavailable",
     }
@@ -61,10 +61,10 @@ def test_a_line_for_machines_is_one_object_with_time_level_logger_and_fields(log
 @pytest.mark.parametrize("log", [False], indirect=True)
 def test_a_line_for_people_says_the_same_without_colours_in_a_file(log: Log) -> None:
     with about(job="a1b2"):
-        get_logger("tasks.running").info("answered", code="no_face")
+        get_logger("tasks.jobs.job_runner").info("answered", code="no_face")
 
     assert log.text.count("\n") == 1 and "\x1b" not in log.text
-    for part in ("info", "answered", "tasks.running", "code=no_face", "job=a1b2"):
+    for part in ("info", "answered", "tasks.jobs.job_runner", "code=no_face", "job=a1b2"):
         assert part in log.text
 
 
@@ -98,7 +98,7 @@ def test_of_an_exception_the_kind_and_the_places_become_fields(log: Log) -> None
     try:
         raise ValueError("words of mine")
     except ValueError:
-        get_logger("tasks.running").exception("failed")
+        get_logger("tasks.jobs.job_runner").exception("failed")
 
     [line] = log.objects
     assert line["fault"] == "ValueError" and "test_log_lines.py" in line["exception"]

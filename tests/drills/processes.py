@@ -35,11 +35,11 @@ from storage.database import open_database
 from storage.unit import Store
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
-from tasks.embedded import EmbeddedWorkers
-from tasks.per_process import PerProcess
+from tasks.context import Workshop
 from tasks.queue import CeleryQueue
-from tasks.worker import run_worker
-from tasks.workshop import Workshop
+from tasks.workers.embedded import EmbeddedWorkers
+from tasks.workers.per_process import PerProcess
+from tasks.workers.worker import run_worker
 from tests.bots.fake_telegram import TOKEN
 from tests.fakes import FakePipeline
 

@@ -16,7 +16,7 @@ from storage.database import open_database
 from storage.records import Job, Photo, Result, User
 from storage.unit import Store
 from tasks.config import TaskConfig
-from tasks.workshop import Workshop
+from tasks.context import Workshop
 from tests.fakes import FakePipeline, photo_of
 
 DAY = timedelta(days=1)

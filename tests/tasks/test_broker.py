@@ -11,9 +11,9 @@ from kombu import Queue
 
 from storage.deletion import delete_user
 from tasks.broker import create_celery
-from tasks.child import make_child
 from tasks.config import TaskConfig
-from tasks.encode import encode_photo
+from tasks.jobs.child import make_child
+from tasks.jobs.encode import encode_photo
 from tasks.queue import CeleryQueue, route
 from tests.tasks.conftest import Bench
 

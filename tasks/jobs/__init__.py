@@ -1,0 +1,1 @@
+"""The work behind each Celery task, as plain functions."""

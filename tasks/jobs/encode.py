@@ -1,0 +1,51 @@
+"""`encode_photo`: look at a photo as soon as it arrives, so that its sex, age and faults are known early."""
+
+from __future__ import annotations
+
+from storage.records import Job
+from storage.unit import Unit
+from tasks.context import Workshop
+from tasks.jobs import instrumentation, parents
+from tasks.jobs.job_runner import Again, run_job
+from tasks.jobs.progress import Reporter
+
+
+def encode_photo(workshop: Workshop, job_id: str) -> Again | None:
+    """Photo → latent in the cache and facts in the photo's row; the photo itself is deleted."""
+    return run_job(workshop, job_id, lambda job, reporter: _encode(workshop, job, reporter))
+
+
+def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
+    assert job.photo_id is not None
+    with workshop.store.view() as unit:
+        photo = unit.photos.get(job.photo_id)
+    reporter.stage("encoding", 0.0, 0.9)
+    found = None if photo.sex is None else parents.cached(workshop, photo, "fast")
+    instrumentation.looked_up("fast", found)
+    if found is None:
+        drawings = bool(job.wish.get("drawings"))
+        parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job), drawings=drawings)
+    with workshop.store.unit() as unit:
+        finished = unit.jobs.finish(job.id, facts_of(unit, photo.id))
+        if finished:
+            unit.commit()
+    return finished
+
+
+def facts_of(unit: Unit, photo_id: str) -> dict[str, object]:
+    """What the conversation wants to know about a parent."""
+    photo = unit.photos.get(photo_id)
+    return {
+        "photo_id": photo.id,
+        "sex": photo.sex,
+        "sex_confidence": photo.sex_confidence,
+        "estimated_age": photo.estimated_age,
+        "warnings": photo.warnings,
+    }
+
+
+def wants_refinement(workshop: Workshop, job: Job) -> bool:
+    """The user's choice, else the program's default."""
+    with workshop.store.view() as unit:
+        chosen = unit.users.get(job.user_id).refine
+    return workshop.config.refine if chosen is None else chosen

@@ -1,0 +1,1 @@
+"""Worker processes and threads: startup, heartbeat, recovery of lost jobs, shared resources."""
