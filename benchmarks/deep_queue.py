@@ -41,7 +41,7 @@ from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.models import JobRow
 from storage.records import Job
-from storage.unit import Store, Unit
+from storage.unit_of_work import Store, Unit
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue

@@ -24,7 +24,7 @@ from childface.environment import Environment
 from childface.settings import Settings
 from childface.wiring import open_store
 from storage import migrate
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import TOKEN
 from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from storage import binding
+from storage.encryption import binding
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, UserRow
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 BATCH = 200
 """People in one transaction."""

@@ -37,7 +37,7 @@ from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.models import JobRow
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_discord, fake_telegram
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot

@@ -35,7 +35,7 @@ from observability.logs import about, get_logger
 from observability.metrics import DELIVERIES, DELIVERY_SECONDS
 from storage.errors import NotFound, StorageUnavailable
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 log = get_logger(__name__)
 

@@ -57,7 +57,7 @@ from bots.steps import (
 from bots.turn import Context
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 
 FILM = "mp4"
 """What a growing child is sent as: both services play it by itself, and it is a tenth of a GIF."""

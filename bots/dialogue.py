@@ -53,7 +53,7 @@ from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable
 from storage.records import Job, User
-from storage.unit import Store, Unit
+from storage.unit_of_work import Store, Unit
 
 if TYPE_CHECKING:  # it brings Pillow, which most chat processes never need
     from bots.numbered import OpenPhoto

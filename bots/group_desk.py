@@ -14,7 +14,7 @@ from bots.events import Role
 from bots.rounds import Desk, desk_from_json
 from storage.errors import ConversationChanged, NotFound
 from storage.records import User
-from storage.unit import Store, Unit
+from storage.unit_of_work import Store, Unit
 
 MOST_TRIES = 8
 """How often the list is written again because somebody else's turn came between."""

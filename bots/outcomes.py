@@ -17,7 +17,7 @@ from bots.events import (
 )
 from storage.errors import NotFound
 from storage.records import Job
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 
 
 def outcome(job: Job) -> Event:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storage.repositories.quota_uses import Subject, UseKind, chat, person
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

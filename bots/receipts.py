@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 
 
 class Receipt:

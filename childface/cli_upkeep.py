@@ -14,7 +14,7 @@ from childface.console import EXIT_MISSING, Refusal, note, notes, say, say_json
 if TYPE_CHECKING:
     from childface.settings import Settings
     from storage.deletion import PurgeReport
-    from storage.unit import Store
+    from storage.unit_of_work import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -177,9 +177,9 @@ def db_rotate_key(ctx: typer.Context, as_json: Json = False) -> None:
     """
     from childface.wiring import open_blobs, require_readable_key, require_tables
     from storage.database import open_database
+    from storage.encryption.key_rotation import rotate_key
     from storage.errors import RotationRunning, WrongKey
-    from storage.rotation import rotate_key
-    from storage.unit import Store
+    from storage.unit_of_work import Store
 
     settings = _settings(ctx)
     console = notes()

@@ -140,8 +140,8 @@ def _broker(settings: Settings) -> Iterator[Finding]:
 
 
 def _key(settings: Settings) -> Iterator[Finding]:
+    from storage.encryption.keys import load_keys
     from storage.errors import KeyExposed, WrongKey
-    from storage.keys import load_keys
 
     path = settings.key_path
     if not path.exists():

@@ -16,8 +16,8 @@ from contextlib import suppress
 from childface.heartbeat import BEAT_EVERY, Heartbeat
 from storage.deletion import PurgeReport, purge_expired
 from storage.errors import StorageUnavailable
-from storage.repositories.signs import this_process
-from storage.unit import Store
+from storage.repositories.heartbeats import this_process
+from storage.unit_of_work import Store
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from childface.broker import messages
 from childface.console import EXIT_MISSING, Refusal
 from childface.wiring import open_store_to_look, require_tables
 from storage.deletion import PURGED
-from storage.repositories.overview import Due, Pile, Running
-from storage.repositories.signs import Sign
+from storage.repositories.heartbeats import Sign
+from storage.repositories.stats import Due, Pile, Running
 from tasks.queue import QUEUES, queue_of
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from childface.wishes import facts_of_code
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import Database, open_database
+from storage.encryption.keys import KeyFile, load_keys, load_or_create_key
 from storage.errors import KeyUnreadable, disk_faults
-from storage.keys import KeyFile, load_keys, load_or_create_key
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
 from tasks.workers.resources import drawn_together

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from storage.encryption.sealing import Ring, is_unbound
 from storage.errors import BlobMissing, disk_faults
-from storage.sealing import Ring, is_unbound
 
 _BLOB_KEY = re.compile(r"[0-9a-f]{32}")
 

@@ -14,7 +14,7 @@ from itertools import islice
 
 from storage.errors import StorageUnavailable
 from storage.repositories.removal import DeletionReport, Removal
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 BATCH = 100
 """Rows per transaction: small enough that nobody waits for a purge."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.pipeline_protocol import Pipeline
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.queue import JobQueue
 

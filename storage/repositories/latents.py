@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from storage import binding
+from storage.encryption import binding
 from storage.errors import BlobMissing
 from storage.models import NO_FACE_CHOSEN, LatentRow
 from storage.records import Quality

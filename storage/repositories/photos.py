@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from storage import binding
+from storage.encryption import binding
 from storage.errors import BlobMissing, NotFound, PhotoGone
 from storage.models import PhotoRow
 from storage.records import Photo

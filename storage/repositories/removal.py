@@ -10,9 +10,9 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, exists, func, or_, select, update
 
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
+from storage.redaction import without, without_cards, without_names
 from storage.repositories.base import Tools
 from storage.repositories.jobs import ACTIVE, FINISHED
-from storage.repositories.mentions import without, without_cards, without_names
 
 RowT = TypeVar("RowT", PhotoRow, LatentRow, ResultRow, JobRow)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from storage import binding
+from storage.encryption import binding
 from storage.errors import NotFound
 from storage.models import JobRow, ResultRow
 from storage.records import Result

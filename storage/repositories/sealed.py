@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import inspect, select, text, update
 
-from storage import binding
+from storage.encryption import binding
 from storage.errors import BlobDamaged, WrongKey
 from storage.models import Base, InboxAnswerRow, InboxRow, JobRow, LatentRow, PhotoRow, ResultRow, SecretRow
 from storage.repositories.base import Tools

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from observability.logs import get_logger
 from storage.errors import PhotoGone
 from storage.records import Job, Photo
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 from tasks.context import Workshop
 from tasks.jobs import instrumentation, parents
 from tasks.jobs.encode import wants_refinement

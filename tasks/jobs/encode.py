@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.records import Job
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 from tasks.context import Workshop
 from tasks.jobs import instrumentation, parents
 from tasks.jobs.job_runner import Again, run_job

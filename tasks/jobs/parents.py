@@ -12,7 +12,7 @@ from PIL import Image
 from core.domain.errors import InputError, NotAPhoto, SeveralFaces
 from core.face.minimum_age import require_grown_up
 from storage.records import Photo, Quality
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 from tasks.context import Workshop
 from tasks.jobs import instrumentation
 

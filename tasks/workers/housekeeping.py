@@ -13,7 +13,7 @@ from typing import Any
 from observability.logs import get_logger
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
-from storage.repositories.signs import this_process
+from storage.repositories.heartbeats import this_process
 from tasks.context import Workshop
 from tasks.workers.recovery import requeue_lost
 

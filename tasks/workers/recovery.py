@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from observability.logs import get_logger
 from observability.metrics import JOBS_REQUEUED
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.queue import JobQueue
 

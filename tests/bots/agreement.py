@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.consent import version_of
 from bots.turn import Keeping
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 
 def agreed(store: Store, platform: str, *numbers: int | str) -> None:

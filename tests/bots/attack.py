@@ -34,7 +34,7 @@ from storage.database import open_database
 from storage.errors import NotFound
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_worker import FakeWorker
 

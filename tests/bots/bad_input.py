@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bots.state import state_from_json
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 
 class Speaker(Protocol):

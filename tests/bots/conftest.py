@@ -18,7 +18,7 @@ from bots.telegram import TelegramBot, TelegramOptions
 from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.agreement import agreed
 from tests.bots.fake_discord import Discord

@@ -21,7 +21,7 @@ from PIL import Image
 from core.domain.child_code import code_of
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.jobs.child import wish_of
 
 HOUR = timedelta(hours=1)

@@ -11,7 +11,7 @@ from bots.deeds import Who
 from bots.dialogue import Dialogue, SentPhoto
 from bots.discord_reading import couple_of
 from bots.telegram_reading import SHARED_NUMBERS
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi, Person

@@ -11,7 +11,7 @@ from bots.commands import GROUP, PRIVATE
 from bots.console import CHAT, ConsoleChat
 from bots.courier import Pace
 from bots.dialogue import Dialogue
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.bad_input import (
     ANYWHERE,

@@ -9,7 +9,7 @@ from typing import Any
 
 from bots.commands import GROUP, PRIVATE
 from bots.dialogue import Dialogue
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.agreement import agreed
 from tests.bots.bad_input import (

@@ -17,7 +17,7 @@ from bots.looks import STRENGTHS
 from bots.state import ParentPhoto, Question, State
 from bots.steps import Button, Say, Toast
 from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi

@@ -15,7 +15,7 @@ from bots.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered,
 from bots.steps import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
 from bots.texts import EN
 from bots.turn import Keeping
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.fake_discord import CHANNEL, Discord

@@ -13,7 +13,7 @@ from bots.console import ConsoleChat, NothingHappens, split_line
 from bots.courier import Pace
 from bots.dialogue import Dialogue
 from bots.inline_pictures import draw_inline, protocol_of
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.fake_worker import FakeWorker, drawn
 
 QUICK = Pace(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)

@@ -18,7 +18,7 @@ from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
 from observability import traces
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.conftest import FAST
 from tests.bots.test_dialogue import ANNA, Desk
 

@@ -18,7 +18,7 @@ from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
 from storage.errors import NotFound, StorageUnavailable
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 
 ANNA = Who("telegram", "1", "1", "en")

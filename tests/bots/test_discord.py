@@ -22,7 +22,7 @@ from bots.running import TokenRefused
 from bots.steps import Say
 from bots.trait_words import LOOKS, TRAITS
 from bots.wishes import GROUP_CHOICES
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot
 from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown

@@ -9,7 +9,7 @@ import pytest
 from bots.dialogue import Defaults, Dialogue
 from bots.downloads import BytesInFlight
 from bots.quotas import Quotas
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from bots.telegram import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.models import InboxRow
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.fake_telegram import ME, BotApi, Person, Shown, message_json
 from tests.bots.fake_worker import FakeWorker, drawn
 

@@ -17,7 +17,7 @@ from bots.receipts import Receipt
 from bots.steps import Say, line_to_json
 from bots.telegram import TelegramBot
 from storage.repositories.inbox import Letter
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import ME, BotApi, Person
 from tests.bots.fake_worker import FakeWorker, drawn

@@ -12,7 +12,7 @@ from bots.events import CommandGiven, TextSaid
 from bots.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
 from bots.steps import CloseQuestion, Say
 from bots.texts import render
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import FakeWorker

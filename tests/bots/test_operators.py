@@ -11,7 +11,7 @@ from bots.dialogue import Defaults, Dialogue, Rules, SentPhoto
 from bots.doors import AGAIN
 from bots.events import CommandGiven, Offer, OfferedPhoto, OtherMessage, PhotosOffered, TextSaid
 from bots.steps import ChangeDoor, FetchPhotos, Line, ReadStanding, Say, SetMaintenance
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi

@@ -28,7 +28,7 @@ from bots.discord import DiscordBot
 from bots.telegram import TelegramBot
 from storage.blobs import DiskBlobs
 from storage.database import open_database
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 home = Path(sys.argv[1])
 store = Store(open_database(f"sqlite:///{home}/a.sqlite3"), DiskBlobs(home / "blobs", [secrets.token_bytes(32)]))

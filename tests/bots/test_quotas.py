@@ -19,7 +19,7 @@ from bots.steps import Say
 from bots.telegram import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import BotApi

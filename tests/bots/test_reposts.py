@@ -13,7 +13,7 @@ from bots.dialogue import Dialogue
 from bots.events import CommandGiven, Offer, OfferedPhoto, TextSaid
 from bots.state import state_from_json
 from bots.steps import Say
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.fake_discord import CHANNEL, Discord

@@ -10,7 +10,7 @@ from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue
 from bots.quotas import Quotas
 from storage.repositories.quota_uses import person
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_telegram
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -14,7 +14,7 @@ from bots.commands import GROUP, PRIVATE
 from bots.dialogue import Dialogue
 from bots.languages import LANGUAGES
 from bots.telegram import FETCH_TRIES, TelegramBot
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi, Person, message_json
 from tests.bots.fake_worker import FakeWorker, drawn

@@ -24,7 +24,7 @@ from bots.dialogue import Dialogue
 from bots.running import CannotListen
 from bots.telegram_webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
 from childface.logs import discreet_handler
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.bots.fake_worker import drawn

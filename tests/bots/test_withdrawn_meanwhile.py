@@ -11,7 +11,7 @@ from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
 from bots.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from bots.steps import Say
 from storage.deletion import delete_user
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi

@@ -16,7 +16,7 @@ import pytest
 from childface.heartbeat import SILENT_AFTER, Heartbeat, silence
 from childface.wiring import open_store
 from storage.clock import utc_now
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.childface.conftest import Terminal
 
 PROGRAM = Path(sys.executable).with_name("childface")

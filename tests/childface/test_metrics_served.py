@@ -22,7 +22,7 @@ from childface import weights
 from childface.settings import Settings
 from childface.wiring import open_store
 from observability import metrics, serving
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.childface.conftest import Terminal

@@ -12,7 +12,7 @@ from childface.wiring import open_queue, open_store, task_config
 from storage.clock import utc_now
 from storage.deletion import purge_expired
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.queue import CeleryQueue
 from tests.childface.conftest import Terminal
 from tests.servers import RedisServer

@@ -27,7 +27,7 @@ from childface.settings import Settings
 from childface.wiring import open_store
 from storage import migrate
 from storage.errors import StorageUnavailable, WrongKey
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots import fake_discord, fake_telegram
 from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import BotApi

@@ -32,7 +32,7 @@ from core.pipeline import Child
 from storage.blobs import DiskBlobs
 from storage.clock import utc_now
 from storage.database import open_database
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.context import Workshop

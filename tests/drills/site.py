@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from storage.models import JobRow, ResultRow
 from storage.records import Job
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import BotApi, Person
 from tests.drills import processes

@@ -13,7 +13,7 @@ import pytest
 
 from storage.blobs import DiskBlobs
 from storage.database import open_database
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import BotApi, Person
 from tests.drills.processes import KEY

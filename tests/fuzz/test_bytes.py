@@ -21,8 +21,8 @@ from core.domain.errors import LatentMismatch, PhotoError
 from core.latent.latent import Latent
 from core.photo.decode import FORMATS, open_photo
 from storage.blobs import DiskBlobs
+from storage.encryption.sealing import Ring
 from storage.errors import BlobDamaged, WrongKey
-from storage.sealing import Ring
 from tests.support.photos.good_photos import good_files, saved
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import pytest
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.records import Job, Photo, User
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.blobs import DiskBlobs
+from storage.encryption.sealing import Ring
 from storage.errors import BlobDamaged, BlobMissing, StorageUnavailable, WrongKey
-from storage.sealing import Ring
 
 KEY, OTHER_KEY = secrets.token_bytes(32), secrets.token_bytes(32)
 PICTURE = b"\xff\xd8\xff\xe0 JFIF and a face in plain sight " * 100

@@ -195,7 +195,7 @@ import sys
 from datetime import timedelta
 from storage import migrate
 from storage.database import open_database
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 url, job_id = sys.argv[1:]
 store = Store(open_database(url), blobs=None)
@@ -228,7 +228,7 @@ def test_a_worker_that_is_killed_in_a_unit_leaves_the_database_usable(house: Fur
     script = (
         "import os, signal, sys\n"
         "from storage.database import open_database\n"
-        "from storage.unit import Store\n"
+        "from storage.unit_of_work import Store\n"
         "store = Store(open_database(sys.argv[1]), blobs=None)\n"
         "with store.unit() as unit:\n"
         "    unit.users.save_settings(sys.argv[2], age=99.0)\n"

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from storage.blobs import DiskBlobs
 from storage.database import database_faults, normal_url, open_database
 from storage.errors import DatabaseDamaged, FolderUnusable, UnsupportedDatabase
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 NO_BLOBS = DiskBlobs(Path("/nowhere"), [b"k" * 32])
 

@@ -18,7 +18,7 @@ from storage.errors import NotFound
 from storage.models import Base
 from storage.records import User
 from storage.repositories.removal import DeletionReport
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import DAY, HOUR, Furnished, TurnableClock
 
 NOTHING = DeletionReport()

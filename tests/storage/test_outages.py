@@ -19,7 +19,7 @@ from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.servers import PostgresServer, postgres_programs
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 

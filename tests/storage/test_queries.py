@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 
 from storage.repositories.quota_uses import person
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 from tests.storage.conftest import HOUR, Furnished
 
 SHA, NOBODY = "0" * 64, "0" * 32

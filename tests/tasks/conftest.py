@@ -14,7 +14,7 @@ import pytest
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.records import Job, Photo, Result, User
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.context import Workshop
 from tests.fakes import FakePipeline, photo_of

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from storage.clock import utc_now
 from storage.deletion import delete_user
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.workers.embedded import EmbeddedWorkers
 from tasks.workers.housekeeping import PURGE_EVERY, Housekeeping

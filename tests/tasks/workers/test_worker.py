@@ -15,7 +15,7 @@ import pytest
 
 from storage.clock import utc_now
 from storage.records import Job, Quality
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tasks.broker import create_celery
 from tasks.queue import CeleryQueue
 from tests.fakes import photo_of

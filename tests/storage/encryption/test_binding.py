@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from storage.errors import BlobDamaged
-from storage.unit import Unit
+from storage.unit_of_work import Unit
 from tests.storage.conftest import Furnished
 
 

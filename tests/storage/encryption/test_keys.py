@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from storage.blobs import DiskBlobs
+from storage.encryption.keys import add_key, decode_key, drop_old_keys, load_keys, load_or_create_key
 from storage.errors import KeyExposed, KeyLost, WrongKey
-from storage.keys import add_key, decode_key, drop_old_keys, load_keys, load_or_create_key
 
 CONTEXT = "photo original anna 1"
 

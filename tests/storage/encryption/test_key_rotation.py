@@ -15,12 +15,12 @@ import pytest
 
 from storage.blobs import DiskBlobs
 from storage.database import open_database
+from storage.encryption.key_rotation import RotationReport, rotate_key
+from storage.encryption.keys import KeyFile, load_keys, load_or_create_key
+from storage.encryption.sealing import Ring
 from storage.errors import BlobDamaged, BlobMissing, KeyUnreadable, RotationRunning, WrongKey
-from storage.keys import KeyFile, load_keys, load_or_create_key
 from storage.repositories.quota_uses import person
-from storage.rotation import RotationReport, rotate_key
-from storage.sealing import Ring
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 CONTEXT = "photo original anna 1"
 

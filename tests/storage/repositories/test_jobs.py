@@ -4,7 +4,7 @@ import pytest
 
 from storage.errors import NotFound
 from storage.records import Job, JobKind
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 
 MINUTE = timedelta(minutes=1)

@@ -24,21 +24,21 @@ from storage.blobs import BlobStore
 from storage.clock import Clock, utc_now
 from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
-from storage.forking import transactions
+from storage.fork_safety import transactions
+from storage.repositories.access_rules import Doors
 from storage.repositories.base import Tools
-from storage.repositories.chats import Chats
+from storage.repositories.chat_migration import Chats
 from storage.repositories.conversations import Conversations
-from storage.repositories.doors import Doors
+from storage.repositories.heartbeats import Signs
 from storage.repositories.inbox import Inbox
 from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
-from storage.repositories.overview import Overview
 from storage.repositories.photos import Photos
 from storage.repositories.quota_uses import QuotaUses
 from storage.repositories.removal import Removal
 from storage.repositories.results import Results
 from storage.repositories.sealed import SealedColumns
-from storage.repositories.signs import Signs
+from storage.repositories.stats import Overview
 from storage.repositories.users import Users
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import database, forking
+from storage import database, fork_safety
 from storage.blobs import DiskBlobs
 from storage.database import open_database
-from storage.forking import Transactions
-from storage.unit import Store
+from storage.fork_safety import Transactions
+from storage.unit_of_work import Store
 
 FORKS = 8
 
@@ -67,7 +67,7 @@ def test_a_child_is_not_locked_out_by_what_a_thread_of_its_parent_did(
 
 
 def test_a_fork_does_not_wait_for_itself_nor_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forking, "PATIENCE", 0.05)
+    monkeypatch.setattr(fork_safety, "PATIENCE", 0.05)
     transactions = Transactions()
     inside, done = threading.Event(), threading.Event()
 

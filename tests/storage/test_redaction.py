@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.deletion import delete_user
-from storage.repositories.mentions import without
+from storage.redaction import without
 from tests.storage.conftest import Furnished
 
 ANNA, PHOTO = "a" * 32, "b" * 32

@@ -6,7 +6,7 @@ import pytest
 
 from storage.deletion import KEEP_UPDATES, purge_expired
 from storage.repositories.inbox import Letter
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import Furnished
 
 BOT = "telegram:1"

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFound, PhotoGone
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 
 

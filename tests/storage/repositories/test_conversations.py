@@ -1,7 +1,7 @@
 import pytest
 
 from storage.errors import ConversationChanged, NotFound
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import Furnished, TurnableClock
 
 KEY = ("telegram", "-100123")

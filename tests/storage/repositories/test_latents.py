@@ -4,7 +4,7 @@ import pytest
 
 from storage.errors import NotFound
 from storage.records import Quality
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
 
 SHA = "ab" * 32

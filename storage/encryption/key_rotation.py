@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.blobs import DiskBlobs
+from storage.encryption.keys import add_key, alone_with_key, drop_old_keys, load_keys, remove_remains
 from storage.errors import BlobDamaged, BlobMissing, WrongKey
-from storage.keys import add_key, alone_with_key, drop_old_keys, load_keys, remove_remains
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from storage.repositories.overview import Due
+from storage.repositories.stats import Due
 from tests.storage.conftest import Furnished
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.blobs import BlobStore
 from storage.database import open_database
 from storage.errors import NotFound, StorageUnavailable
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import HOUR, Furnished
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.records import User
-from storage.unit import Store
+from storage.unit_of_work import Store
 
 OLD, NEW = "-500", "-100501"
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from storage.errors import NotFound
-from storage.unit import Store
+from storage.unit_of_work import Store
 from tests.storage.conftest import Furnished, TurnableClock
 
 
