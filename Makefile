@@ -62,7 +62,7 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 texts: $(VENV)/.dev  ## bring the catalogues of all languages up to date with the English texts
-	@$(BIN)/python -m bots.extraction
+	@$(BIN)/python -m bots.i18n.catalog_tool
 
 clean:  ## remove caches and build products, keep the environment
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

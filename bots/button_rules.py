@@ -12,11 +12,11 @@ from typing import Any
 
 from bots.events import ButtonPressed, DrawingKind
 from bots.genes import RESET as GENES_RESET
-from bots.languages import LANGUAGES
+from bots.i18n.languages import LANGUAGES
+from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
 from bots.looks import RESET as LOOKS_RESET
 from bots.looks import STRENGTHS
 from bots.state import Question
-from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
 from bots.turn import Turn
 from bots.wishes import READERS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.texts import render
+from bots.i18n.messages import render
 
 PRIVATE = (
     "start", "help", "mom", "dad", "couple", "child", "age", "group", "mix", "sex", "genes", "smile", "look",

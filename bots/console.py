@@ -29,13 +29,13 @@ from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
+from bots.i18n.messages import render
+from bots.i18n.parsing.words import read_command, read_role
 from bots.inline_pictures import COLUMNS, draw_inline
 from bots.lanes import Lanes
 from bots.messenger import Note, Picture
 from bots.picture_files import PICTURE_ENDINGS
 from bots.presenter import Place, Presenter
-from bots.texts import render
-from bots.words import read_command, read_role
 
 PLATFORM = "console"
 CHAT = "terminal"

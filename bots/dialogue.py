@@ -40,7 +40,7 @@ from bots.events import (
     TextSaid,
 )
 from bots.group_desk import GroupDesk, exists, load_desk
-from bots.languages import DEFAULT_LANGUAGE, language_of
+from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
 from bots.outbox import Outbox
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue

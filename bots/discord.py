@@ -42,11 +42,11 @@ from bots.discord_reading import (
 from bots.discretion import PRIVATE_COMMANDS
 from bots.events import CommandGiven, CoupleProposed, Offer, OfferedPhoto, OtherMessage, PhotoNotTaken, Role
 from bots.faults import fields_of
+from bots.i18n.messages import render
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, Press
 from bots.presenter import Place, Presenter
 from bots.running import TokenRefused, run_bots
-from bots.texts import render
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
 from storage.errors import StorageUnavailable

@@ -16,10 +16,10 @@ from discord.app_commands import Choice, Transform, locale_str
 from bots import commands
 from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
 from bots.events import Role
-from bots.languages import language_of
-from bots.texts import render
-from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
-from bots.words import OLDEST
+from bots.i18n.languages import language_of
+from bots.i18n.messages import render
+from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
+from bots.i18n.parsing.words import OLDEST
 
 Heed = Callable[[Interaction, Asked], Awaitable[None]]
 HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]

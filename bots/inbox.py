@@ -22,10 +22,10 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bots.dialogue import Dialogue
+from bots.i18n.messages import render
 from bots.messenger import Messenger, MessengerError, Note
 from bots.receipts import Receipt
 from bots.telegram_updates import says_something
-from bots.texts import render
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
 from storage.repositories.inbox import Letter

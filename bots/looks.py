@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bots.events import ButtonPressed, CommandGiven
+from bots.i18n.parsing.traits import LOOKS, read_looks, read_strength, says_reset
 from bots.steps import Button, CloseQuestion, Rows
-from bots.trait_words import LOOKS, read_looks, read_strength, says_reset
 from bots.turn import Turn
 from bots.wishes import child_in_mind, draw_so
 

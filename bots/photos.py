@@ -20,6 +20,7 @@ from bots.events import (
     PhotosReceived,
     Role,
 )
+from bots.i18n.parsing.words import is_wish
 from bots.state import Child, ParentPhoto, State
 from bots.steps import (
     Button,
@@ -31,7 +32,6 @@ from bots.steps import (
     SplitPhoto,
 )
 from bots.turn import Turn, button_row
-from bots.words import is_wish
 
 SURE = 0.8
 """Confidence of the sex estimate from which two photos of different sex name themselves."""

@@ -29,13 +29,13 @@ from bots.i18n.parsing.intents import (
     Wish,
 )
 from bots.i18n.parsing.reader import read_intents
+from bots.i18n.parsing.traits import LOOKS, TRAITS
+from bots.i18n.parsing.words import OLDEST, is_wish
 from bots.photos import draw_new_child, forget_round, tell_what_is_missing
 from bots.state import Child
 from bots.steps import Button, CancelJobs, CloseQuestion, SaveSettings
-from bots.trait_words import LOOKS, TRAITS
 from bots.turn import Turn, button_row
 from bots.wishes import AGE_LADDER, child_in_mind
-from bots.words import OLDEST, is_wish
 
 MIX_STEPS = {"little": 10.0, "usual": 20.0, "much": 35.0}
 LITTLE_OLDER = ((10.0, 1.0), (30.0, 3.0), (float("inf"), 5.0))

@@ -8,10 +8,10 @@ from typing import Any
 
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
+from bots.i18n.messages import render
 from bots.messenger import Messenger, Note, Picture, Press
 from bots.sharing import alt_text, show_card, show_wall
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
-from bots.texts import render
 from observability.logs import get_logger
 from storage.errors import StorageError
 

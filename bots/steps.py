@@ -1,6 +1,6 @@
 """What a conversation wants done. Lines are for the eyes of people, deeds are for the store and the queue.
 
-Texts are keys with parameters, never sentences: `bots.texts` turns them into words of the reader's language.
+Texts are keys with parameters, never sentences: `bots.i18n.messages` turns them into words of the reader's language.
 """
 
 from __future__ import annotations

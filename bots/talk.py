@@ -7,8 +7,10 @@ from collections.abc import Callable
 from bots.consent import answer_consent, answer_permission, answer_withdraw
 from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
 from bots.genes import code_command, genes_command, source_said
+from bots.i18n.languages import LANGUAGES
 from bots.i18n.parsing.intents import WISHES
-from bots.languages import LANGUAGES
+from bots.i18n.parsing.traits import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
+from bots.i18n.parsing.words import plain_words, read_language, read_number, read_role, read_yes_no
 from bots.looks import look_command, strength_said
 from bots.photos import (
     choose_face,
@@ -21,10 +23,8 @@ from bots.photos import (
 from bots.plain_words import do_intents, does_more_each_time, intents_in, says_more_than_an_answer
 from bots.state import Question, State
 from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
-from bots.trait_words import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
 from bots.turn import Turn, button_row
 from bots.wishes import READERS, ask_wish, wish_said
-from bots.words import plain_words, read_language, read_number, read_role, read_yes_no
 
 SERIOUS = ("consent", "permission", "withdraw", "delete")
 """Questions that only words meant for us can answer."""

@@ -51,9 +51,10 @@ from bots.events import (
     TextSaid,
 )
 from bots.faults import fields_of
+from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
+from bots.i18n.messages import render
 from bots.inbox import Inbox, WrittenQueue
 from bots.lanes import Lanes
-from bots.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
 from bots.presenter import Place, Presenter
@@ -64,7 +65,6 @@ from bots.telegram_order import InOrder, album_key
 from bots.telegram_reading import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
 from bots.telegram_updates import UpdateRequest
 from bots.telegram_webhook import Webhook, WebhookServer
-from bots.texts import render
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
 

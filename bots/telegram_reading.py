@@ -11,8 +11,8 @@ from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOri
 from bots.deeds import Who
 from bots.dialogue import LONGEST_TEXT, ReplyTo
 from bots.events import Named, Role
+from bots.i18n.parsing.words import Command, plain_words, read_command, read_role
 from bots.picture_files import is_picture_file
-from bots.words import Command, plain_words, read_command, read_role
 
 PLATFORM = "telegram"
 

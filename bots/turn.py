@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.events import DrawingKind
-from bots.languages import DEFAULT_LANGUAGE
+from bots.i18n.languages import DEFAULT_LANGUAGE
 from bots.state import PRESSED_KEPT, Child, Order, Question, State
 from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, SaveSettings, Say, Step, Toast
 

@@ -98,7 +98,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _language(code: str) -> str:
-    from bots.languages import LANGUAGES, language_of
+    from bots.i18n.languages import LANGUAGES, language_of
 
     language = language_of(code)
     if language is None:
@@ -115,7 +115,7 @@ def _sheet(faces: list[Pixels], child: Child, names: tuple[str, ...], language: 
     import numpy as np
     from PIL import Image
 
-    from bots.names import child_name
+    from bots.i18n.child_names import child_name
     from bots.sharing import card_sheet
     from bots.steps import CardFacts
 

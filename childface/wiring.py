@@ -280,7 +280,7 @@ CHAT_BOTS = {"telegram": _telegram_bot, "discord": _discord_bot}
 def console_chat(house: House, user: str = "local", *, agreed: bool = False) -> ConsoleChat:
     """The terminal adapter. `agreed`: the question before the first photo was answered on the command line."""
     from bots.console import ConsoleChat
-    from bots.languages import language_of_environment
+    from bots.i18n.languages import language_of_environment
 
     language = language_of_environment(os.environ)
     folder = house.settings.pictures_dir

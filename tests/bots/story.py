@@ -28,9 +28,9 @@ from bots.events import (
     Source,
     TextSaid,
 )
+from bots.i18n.messages import render
 from bots.state import State, state_from_json
 from bots.steps import Button, Line, QueueDrawing, ReadCode, Say, SplitPhoto, Step, Toast, line_from_json, line_to_json
-from bots.texts import render
 from bots.turn import Context, Habits
 from childface.wishes import facts_of_code
 

@@ -13,10 +13,10 @@ from bots.conversation import BUTTONS
 from bots.deeds import Who, load_state
 from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
 from bots.events import ButtonPressed, CommandGiven, Source
+from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
 from bots.looks import STRENGTHS
 from bots.state import ParentPhoto, Question, State
 from bots.steps import Button, Say, Toast
-from bots.trait_words import CHANCE, LOOKS, SOURCES, TRAITS
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -12,8 +12,8 @@ from bots.couples import AGREE_WITHIN
 from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue, SentPhoto
 from bots.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered, TextSaid
+from bots.i18n.messages import EN
 from bots.steps import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
-from bots.texts import EN
 from bots.turn import Keeping
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed

@@ -20,7 +20,7 @@ from rich.console import Console
 from bots.console import ConsoleChat
 from bots.courier import Pace
 from bots.dialogue import Dialogue
-from bots.texts import render
+from bots.i18n.messages import render
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
 from tests.bots.fake_discord import Discord

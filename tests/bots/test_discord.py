@@ -16,11 +16,11 @@ from PIL.PngImagePlugin import PngInfo
 from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
 from bots.discord_reading import escape_name
+from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.messenger import Note
 from bots.presenter import Place, Presenter
 from bots.running import TokenRefused
 from bots.steps import Say
-from bots.trait_words import LOOKS, TRAITS
 from bots.wishes import GROUP_CHOICES
 from storage.unit_of_work import Store
 from tests.bots import fake_discord

@@ -8,7 +8,7 @@ import pytest
 
 from bots.events import WallChild, WallFound
 from bots.fun import LONGEST_NAME, POLL_ANSWERS, read_names
-from bots.names import NAMES, child_name
+from bots.i18n.child_names import NAMES, child_name
 from bots.steps import FindWall, QueueDrawing, SaveGroup, Say
 from bots.turn import Habits
 from tests.bots.story import OWNER, Story

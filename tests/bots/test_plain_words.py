@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bots.events import TextSaid
-from bots.languages import LANGUAGES
+from bots.i18n.languages import LANGUAGES
 from bots.state import Child
 from bots.steps import CloseQuestion, ForgetPhotos, QueueDrawing, SaveSettings
 from bots.turn import Habits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from bots.names import child_name
+from bots.i18n.child_names import child_name
 from tests.childface.conftest import Terminal
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bots import words
+from bots.i18n.parsing import words
 from core.domain.child_code import ALPHABET, LONGEST, code_of, wish_of_code
 from core.domain.child_spec import LARGEST_SEED, LOOKS, OLDEST, Wish, age_of_group
 from core.domain.errors import SettingError

@@ -6,7 +6,7 @@ from functools import cache
 
 from unicode_rbnf import FormatPurpose, RbnfEngine
 
-from bots.words import OLDEST
+from bots.i18n.parsing.words import OLDEST
 
 TOO_SMALL = 2
 """Below, most languages use the word as an article."""

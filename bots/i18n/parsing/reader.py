@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES, language_of
 from bots.i18n.parsing.grammar import read_clause
 from bots.i18n.parsing.intents import (
     RELATIVE,
@@ -22,7 +23,6 @@ from bots.i18n.parsing.intents import (
     ShiftMix,
 )
 from bots.i18n.parsing.vocabulary import Token, vocabulary
-from bots.languages import DEFAULT_LANGUAGE, LANGUAGES, language_of
 
 LONGEST = 300
 """Characters. Whoever writes more tells a story."""

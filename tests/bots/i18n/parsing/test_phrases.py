@@ -7,9 +7,9 @@ from itertools import groupby
 
 import pytest
 
+from bots.i18n.languages import LANGUAGES
 from bots.i18n.parsing.intents import WISHES
 from bots.i18n.parsing.reader import read_intents
-from bots.languages import LANGUAGES
 from tests.bots.i18n.parsing.phrase_set import Phrase, phrases
 
 ALL = phrases()

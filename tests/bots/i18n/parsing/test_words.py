@@ -6,11 +6,11 @@ import pytest
 from babel import Locale
 
 from bots.conversation import COMMANDS
+from bots.i18n.languages import LANGUAGES, own_name
+from bots.i18n.messages import render
 from bots.i18n.parsing.command_names import NAMES
 from bots.i18n.parsing.tokens import fold
-from bots.languages import LANGUAGES, own_name
-from bots.texts import render
-from bots.words import (
+from bots.i18n.parsing.words import (
     read_age,
     read_command,
     read_language,

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from bots.languages import LANGUAGES
-from bots.texts import render
-from bots.trait_words import (
+from bots.i18n.languages import LANGUAGES
+from bots.i18n.messages import render
+from bots.i18n.parsing.traits import (
     GENE_SOURCES,
     LOOKS,
     SOURCES,
@@ -20,8 +20,8 @@ from bots.trait_words import (
     read_strength,
     says_reset,
 )
+from bots.i18n.parsing.words import read_age, read_age_group, words_of
 from bots.wishes import GROUP_CHOICES
-from bots.words import read_age, read_age_group, words_of
 from core.domain import child_spec, genes
 
 EYES_AND_NOSE = {"eyes": "mom", "nose": "dad"}

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bots import texts
 from bots.commands import GROUP, PRIVATE, menu
-from bots.languages import LANGUAGES
-from bots.texts import EN, EN_PLURAL, bar, render
+from bots.i18n import messages
+from bots.i18n.languages import LANGUAGES
+from bots.i18n.messages import EN, EN_PLURAL, bar, render
 
 EXAMPLES: dict[str, Any] = {
     "age": 6.0, "mix": 50.0, "sex": "girl", "refine": True, "photo_hours": 24.0, "latent_days": 30.0,
@@ -54,7 +54,7 @@ def keys_in_code() -> tuple[set[str], set[str]]:
     """All strings of the code, and its f-strings as patterns, as far as they begin like a key."""
     constants: set[str] = set()
     patterns: set[str] = set()
-    folder = Path(texts.__file__).parent
+    folder = Path(messages.__file__).parent
     for path in folder.glob("*.py"):
         if path.name == "texts.py":
             continue
@@ -146,5 +146,5 @@ def test_the_bar_is_empty_at_the_start_and_full_at_the_end() -> None:
 
 
 def test_the_page_of_commands_names_each_of_them() -> None:
-    page = (Path(texts.__file__).parents[1] / "docs" / "commands.md").read_text()
+    page = (Path(messages.__file__).parents[1] / "docs" / "commands.md").read_text()
     assert {name for name in re.findall(r"`/([a-z_]+)", page)} == {*PRIVATE, *GROUP}

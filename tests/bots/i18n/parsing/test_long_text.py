@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from bots import fun, trait_words, voice, words
+from bots import fun
 from bots.dialogue import LONGEST_TEXT, bounded
 from bots.events import CommandGiven, TextSaid
+from bots.i18n import translator
+from bots.i18n.parsing import traits, words
 from childface.logs import TOKEN
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -18,11 +20,11 @@ READERS: dict[str, Callable[[str], object]] = {
     "role": words.read_role,
     "age": words.read_age_group,
     "words": words.plain_words,
-    "genes": trait_words.read_genes,
-    "looks": trait_words.read_looks,
-    "strength": trait_words.read_strength,
-    "code": trait_words.find_code,
-    "direction": voice._begins_right,
+    "genes": traits.read_genes,
+    "looks": traits.read_looks,
+    "strength": traits.read_strength,
+    "code": traits.find_code,
+    "direction": translator._begins_right,
     "token": lambda text: TOKEN.sub("", text),
 }
 FRAGMENTS = (" ", "\n", "a", "1", "-", "1 ", "a-", "a1-", ".", ",", " and", "hair ", "妈", "\u2068", ":", "://", "/a ")

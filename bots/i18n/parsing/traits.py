@@ -11,7 +11,16 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from bots.words import DAD_WORDS, MOM_WORDS, NO_WORDS, SURPRISE_WORDS, YES_WORDS, is_chinese, plain_words, words_of
+from bots.i18n.parsing.words import (
+    DAD_WORDS,
+    MOM_WORDS,
+    NO_WORDS,
+    SURPRISE_WORDS,
+    YES_WORDS,
+    is_chinese,
+    plain_words,
+    words_of,
+)
 
 TRAIT_WORDS: dict[str, frozenset[str]] = {
     "face": words_of(

@@ -1,4 +1,4 @@
-"""Brings the catalogues up to date with the English texts: `make texts`, or `python -m bots.extraction`.
+"""Brings the catalogues up to date with the English texts: `make texts`, or `python -m bots.i18n.catalog_tool`.
 
 New texts appear without a translation. A text whose English changed keeps its translation, marked as fuzzy: until
 somebody has looked at it, English is said. Texts that are gone leave the catalogue. A language that is new in
@@ -15,12 +15,12 @@ from pathlib import Path
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
-from bots.languages import CATALOGUES, DEFAULT_LANGUAGE, LANGUAGES
-from bots.texts import EN, EN_PLURAL
+from bots.i18n.languages import CATALOGS, DEFAULT_LANGUAGE, LANGUAGES
+from bots.i18n.messages import EN, EN_PLURAL
 
 HEADER = """\
 # {language} texts of ChildFace.
-# The context (msgctxt) is the key of the text in bots/texts.py; what stands in {{braces}} must stay as it is.
+# The context (msgctxt) is the key of the text in bots/i18n/messages.py; what stands in {{braces}} must stay as it is.
 #"""
 
 
@@ -74,7 +74,7 @@ def has_words(text: str) -> bool:
     return any(letter.isalpha() for letter in re.sub(r"{[a-z_]*}", "", text))
 
 
-def update(folder: Path = CATALOGUES) -> list[str]:
+def update(folder: Path = CATALOGS) -> list[str]:
     """Update all catalogues of a folder; for each one a line that says how much of it is translated."""
     told = []
     for language in LANGUAGES:

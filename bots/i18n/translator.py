@@ -11,7 +11,7 @@ from babel import Locale
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
-from bots.languages import RIGHT_TO_LEFT, catalogue
+from bots.i18n.languages import RIGHT_TO_LEFT, catalogue
 
 # Unicode's marks of direction. An isolate keeps what stands in it from disturbing the order of what stands around.
 LEFT_ISOLATE, FIRST_ISOLATE, END_ISOLATE, RIGHT_MARK = "\u2066", "\u2068", "\u2069", "\u200f"

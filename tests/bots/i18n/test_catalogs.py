@@ -11,9 +11,9 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from bots.extraction import brought_up_to_date, has_words, missing_in, template, update
-from bots.languages import CATALOGUES, LANGUAGES
-from bots.texts import EN, EN_PLURAL, render
+from bots.i18n.catalog_tool import brought_up_to_date, has_words, missing_in, template, update
+from bots.i18n.languages import CATALOGS, LANGUAGES
+from bots.i18n.messages import EN, EN_PLURAL, render
 
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
 SAME_AS_ENGLISH = {
@@ -38,7 +38,7 @@ CLAIMS = {
 
 @cache
 def source(language: str) -> Catalog:
-    with (CATALOGUES / f"{language}.po").open("rb") as file:
+    with (CATALOGS / f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
@@ -66,7 +66,7 @@ def test_a_catalogue_has_exactly_the_texts_there_are(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_no_translation_is_missing(language: str) -> None:
-    assert missing_in((CATALOGUES / f"{language}.po").read_bytes(), language) == []
+    assert missing_in((CATALOGS / f"{language}.po").read_bytes(), language) == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
@@ -142,7 +142,7 @@ def test_texts_fit_where_services_count_characters(language: str) -> None:
 
 def test_updating_changes_nothing_when_everything_is_up_to_date() -> None:
     for language in TRANSLATED:
-        written = (CATALOGUES / f"{language}.po").read_bytes()
+        written = (CATALOGS / f"{language}.po").read_bytes()
         assert brought_up_to_date(written, language) == written
 
 
@@ -152,7 +152,7 @@ def test_a_new_language_gets_all_texts_without_translations() -> None:
 
 
 def test_a_text_whose_english_changed_keeps_its_translation_but_counts_as_missing() -> None:
-    written = (CATALOGUES / "de.po").read_bytes()
+    written = (CATALOGS / "de.po").read_bytes()
     older = written.replace(b'msgid "Nothing was deleted."', b'msgid "Nothing was removed."')
     assert older != written
     renewed = brought_up_to_date(older, "de")
@@ -162,7 +162,7 @@ def test_a_text_whose_english_changed_keeps_its_translation_but_counts_as_missin
 
 
 def test_a_text_that_is_gone_leaves_the_catalogue() -> None:
-    written = (CATALOGUES / "de.po").read_bytes()
+    written = (CATALOGS / "de.po").read_bytes()
     older = written + b'\nmsgctxt "gone"\nmsgid "Gone"\nmsgstr "Weg"\n'
     assert brought_up_to_date(older, "de") == written
 

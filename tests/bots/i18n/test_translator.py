@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from bots.texts import render, voice_of
+from bots.i18n.messages import render, voice_of
 
 RIGHT_MARK, LEFT_ISOLATE, FIRST_ISOLATE, END = "\u200f", "\u2066", "\u2068", "\u2069"
 

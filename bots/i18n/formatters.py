@@ -11,8 +11,8 @@ from typing import Any
 
 from babel.units import format_unit
 
-from bots.languages import own_name
-from bots.voice import Voice
+from bots.i18n.languages import own_name
+from bots.i18n.translator import Voice
 
 WARNINGS = ("small", "turned", "blurred", "dark", "overexposed", "eyes_covered", "mouth_covered", "incomplete")
 

@@ -1,8 +1,8 @@
-"""Every sentence the bot says, by key, in English; the other languages stand in `bots/catalogues/*.po`.
+"""Every sentence the bot says, by key, in English; the other languages stand in `bots/i18n/catalogs/*.po`.
 
 To add a text: put its English into `EN` (or `EN_PLURAL`, where a number called `count` decides) and say it by its key.
-Give parameters as facts (an age, a share, a count): `bots/facts.py` puts them into words, each language its own way.
-`make texts` adds the key to all catalogues; until its translations stand there, English is said.
+Give parameters as facts (an age, a share, a count): `bots/i18n/formatters.py` puts them into words, each language its
+own way. `make texts` adds the key to all catalogues; until its translations stand there, English is said.
 
 No text claims that a picture foretells anything.
 """
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from bots.facts import spoken
-from bots.languages import DEFAULT_LANGUAGE, language_of
-from bots.voice import Plural, Voice
+from bots.i18n.formatters import spoken
+from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
+from bots.i18n.translator import Plural, Voice
 
 EN: dict[str, str] = {
     # greeting and help

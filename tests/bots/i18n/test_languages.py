@@ -9,9 +9,9 @@ import pytest
 from bots.deeds import Who
 from bots.dialogue import Answer, Dialogue, SentPhoto
 from bots.events import CommandGiven, TextSaid
-from bots.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
+from bots.i18n.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
+from bots.i18n.messages import render
 from bots.steps import CloseQuestion, Say
-from bots.texts import render
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import BotApi

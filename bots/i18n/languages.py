@@ -1,7 +1,7 @@
 """The languages of the bot: which one somebody means, and its catalogue.
 
-The catalogues are gettext sources (`bots/catalogues/de.po`), kept up by `make texts`. They are compiled in memory when
-a language is first spoken, which takes some milliseconds: there is no build step that could be forgotten.
+The catalogues are gettext sources (`bots/i18n/catalogs/de.po`), kept up by `make texts`. They are compiled in memory
+when a language is first spoken, which takes some milliseconds: there is no build step that could be forgotten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 LANGUAGES = ("en", "es", "pt", "ru", "de", "hi", "zh", "ar")
 DEFAULT_LANGUAGE = "en"
 RIGHT_TO_LEFT = frozenset({"ar"})
-CATALOGUES = Path(__file__).parent / "catalogues"
+CATALOGS = Path(__file__).parent / "catalogs"
 
 
 def language_of(code: str | None) -> str | None:
@@ -50,7 +50,7 @@ def catalogue(language: str) -> NullTranslations:
     if language == DEFAULT_LANGUAGE:
         return NullTranslations()
     compiled = io.BytesIO()
-    with (CATALOGUES / f"{language}.po").open("rb") as source:
+    with (CATALOGS / f"{language}.po").open("rb") as source:
         write_mo(compiled, read_po(source, locale=language))
     compiled.seek(0)
     return GNUTranslations(compiled)
