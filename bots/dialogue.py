@@ -56,7 +56,7 @@ from storage.records import Job, User
 from storage.unit_of_work import Store, Unit
 
 if TYPE_CHECKING:  # it brings Pillow, which most chat processes never need
-    from bots.numbered import OpenPhoto
+    from bots.cards.face_numbers import OpenPhoto
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bots.cards.builder import alt_text, show_card, show_wall
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
 from bots.i18n.messages import render
 from bots.messenger import Messenger, Note, Picture, Press
-from bots.sharing import alt_text, show_card, show_wall
 from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from observability.logs import get_logger
 from storage.errors import StorageError
@@ -134,7 +134,7 @@ class Presenter:
 
     def _faces(self, faces: Faces) -> Picture | None:
         """The photo with numbers; None when it cannot be shown, the words then stand alone."""
-        from bots.numbered import number_faces
+        from bots.cards.face_numbers import number_faces
 
         try:
             with self._store.view() as unit:

@@ -115,8 +115,8 @@ def _sheet(faces: list[Pixels], child: Child, names: tuple[str, ...], language: 
     import numpy as np
     from PIL import Image
 
+    from bots.cards.builder import card_sheet
     from bots.i18n.child_names import child_name
-    from bots.sharing import card_sheet
     from bots.steps import CardFacts
 
     mom, dad, title, *_ = (*names, "", "", "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from bots.numbered import OpenPhoto
+    from bots.cards.face_numbers import OpenPhoto
     from childface.settings import Settings
 
 

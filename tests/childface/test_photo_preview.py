@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from bots.numbered import OpenPhoto, number_faces
+from bots.cards.face_numbers import OpenPhoto, number_faces
 from childface.photo_preview import preview_opener
 from childface.settings import Settings
 

@@ -1,9 +1,9 @@
 """Writes words of any of our languages onto a picture: the right font for each script, shaped and ordered by raqm.
 
-Latin, Greek and Cyrillic, Arabic, Devanagari and the commoner Chinese characters have a font in bots/fonts. Words may
-mix scripts: they are cut into runs of one font, and a line that begins in Arabic runs from the right to the left.
-Pillow's wheels bring raqm and HarfBuzz along and look for FriBiDi on the machine; without it Arabic and Hindi stand
-unshaped (`shapes_scripts` tells).
+Latin, Greek and Cyrillic, Arabic, Devanagari and the commoner Chinese characters have a font in bots/cards/fonts.
+Words may mix scripts: they are cut into runs of one font, and a line that begins in Arabic runs from the right to the
+left. Pillow's wheels bring raqm and HarfBuzz along and look for FriBiDi on the machine; without it Arabic and Hindi
+stand unshaped (`shapes_scripts` tells).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from bots.numbered import LONG_SIDE, number_faces
+from bots.cards.face_numbers import LONG_SIDE, number_faces
 
 
 def numbered(photo: Image.Image, *boxes: tuple[int, int, int, int], shrunk: int = 1) -> Image.Image:

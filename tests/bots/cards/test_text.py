@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from bots.cards.text import FONTS, Run, runs_of, shapes_scripts, width_of, write
 from bots.i18n.child_names import NAMES
 from bots.i18n.languages import LANGUAGES
 from bots.i18n.messages import render
-from bots.lettering import FONTS, Run, runs_of, shapes_scripts, width_of, write
 
 SAMPLES = [
     "card_mom", "card_dad", "card_likeness", "card_foot", "wall_title", "girl", "boy", "age_newborn",

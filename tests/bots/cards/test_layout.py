@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from bots.cards import (
+from bots.cards.layout import (
     MOST_ON_WALL,
     FamilyCard,
     WallTile,

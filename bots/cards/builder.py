@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 def show_card(facts: CardFacts, trio: Picture, language: str | None) -> Picture:
     """The family card of a picture that holds mom, dad and child side by side."""
-    from bots import cards
+    from bots.cards import layout
 
-    sheet = card_sheet(facts, *cards.cut_in_three(trio.data), language)
+    sheet = card_sheet(facts, *layout.cut_in_three(trio.data), language)
     alt = render("alt_card", {"name": facts.title, "sex": facts.sex, "age": facts.age}, language)
-    return Picture(cards.to_jpeg(sheet, cards.marks_of(trio.data)), "image/jpeg", f"family-{trio.name}", alt)
+    return Picture(layout.to_jpeg(sheet, layout.marks_of(trio.data)), "image/jpeg", f"family-{trio.name}", alt)
 
 
 def card_sheet(
     facts: CardFacts, mom: Image.Image, dad: Image.Image, child: Image.Image, language: str | None
 ) -> Image.Image:
     """The family card of three square pictures, in the words of a language."""
-    from bots import cards
+    from bots.cards import layout
 
-    return cards.family_card(
-        cards.FamilyCard(
+    return layout.family_card(
+        layout.FamilyCard(
             mom,
             dad,
             child,
@@ -51,19 +51,21 @@ def card_sheet(
 
 def show_wall(tiles: Sequence[WallTile], pictures: Sequence[Picture | None], language: str | None) -> Picture | None:
     """The wall of those children whose picture is still there; None without any."""
-    from bots import cards
+    from bots.cards import layout
 
     there = [(tile, picture) for tile, picture in zip(tiles, pictures, strict=True) if picture is not None]
     if not there:
         return None
     hung = [
-        cards.WallTile(cards.open_square(picture.data, cards.TILE), tile.name, line_under(tile.sex, tile.age, language))
+        layout.WallTile(
+            layout.open_square(picture.data, layout.TILE), tile.name, line_under(tile.sex, tile.age, language)
+        )
         for tile, picture in there
     ]
-    sheet = cards.family_wall(render("wall_title", {}, language), hung, render("card_foot", {}, language))
+    sheet = layout.family_wall(render("wall_title", {}, language), hung, render("card_foot", {}, language))
     alt = render("alt_wall", {"names": [tile.name for tile, _ in there]}, language)
     newest = there[0][1]
-    return Picture(cards.to_jpeg(sheet, cards.marks_of(newest.data)), "image/jpeg", f"wall-{newest.name}", alt)
+    return Picture(layout.to_jpeg(sheet, layout.marks_of(newest.data)), "image/jpeg", f"wall-{newest.name}", alt)
 
 
 def line_under(sex: str, age: float, language: str | None) -> str:

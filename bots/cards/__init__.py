@@ -1,0 +1,1 @@
+"""Family cards, walls and numbered faces, drawn with Pillow."""
