@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
 from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
 from bots.i18n.messages import render
 from bots.i18n.parsing.words import read_command, read_role
 from bots.inline_pictures import COLUMNS, draw_inline

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from bots.conversation.effects import Line, Say
 from bots.dialogue import Answer, Dialogue
 from bots.faults import fields_of
 from bots.i18n.messages import bar, render
@@ -29,7 +30,6 @@ from bots.lanes import Lanes
 from bots.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
 from bots.outcomes import reply_facts
 from bots.presenter import Place, Presenter
-from bots.steps import Line, Say
 from observability import traces
 from observability.logs import about, get_logger
 from observability.metrics import DELIVERIES, DELIVERY_SECONDS

@@ -9,26 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.conversation import step
-from bots.events import (
-    CodeRead,
-    DoorChanged,
-    DrawingFailed,
-    DrawingQueued,
-    DrawingStopped,
-    Event,
-    NewPhoto,
-    Offer,
-    PhotoRefused,
-    PhotoSplit,
-    StandingRead,
-    WallFound,
-)
-from bots.outcomes import wall_of
-from bots.quotas import Quotas
-from bots.receipts import Receipt
-from bots.state import State, offer_from_json, state_from_json
-from bots.steps import (
+from bots.conversation.effects import (
     AskConsent,
     CancelDrawing,
     CancelJobs,
@@ -54,7 +35,26 @@ from bots.steps import (
     line_from_json,
     line_to_json,
 )
-from bots.turn import Context
+from bots.conversation.events import (
+    CodeRead,
+    DoorChanged,
+    DrawingFailed,
+    DrawingQueued,
+    DrawingStopped,
+    Event,
+    NewPhoto,
+    Offer,
+    PhotoRefused,
+    PhotoSplit,
+    StandingRead,
+    WallFound,
+)
+from bots.conversation.router import step
+from bots.conversation.state import State, offer_from_json, state_from_json
+from bots.conversation.turn import Context
+from bots.outcomes import wall_of
+from bots.quotas import Quotas
+from bots.receipts import Receipt
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
 from storage.unit_of_work import Unit

@@ -18,13 +18,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from bots.breaker import Breaker
-from bots.buttons import ButtonSigner
-from bots.consent import version_of
-from bots.conversation import step
-from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
-from bots.downloads import BytesInFlight
-from bots.edge import Flood
-from bots.events import (
+from bots.conversation.callback_data import ButtonSigner
+from bots.conversation.effects import Line, Say, Toast, line_from_json, line_to_json
+from bots.conversation.events import (
     AvatarsReceived,
     ButtonPressed,
     CommandGiven,
@@ -39,16 +35,20 @@ from bots.events import (
     Role,
     TextSaid,
 )
+from bots.conversation.group_rounds import OPEN_FOR
+from bots.conversation.handlers.consent import version_of
+from bots.conversation.router import step
+from bots.conversation.state import State
+from bots.conversation.turn import Context, Habits, Keeping
+from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
+from bots.downloads import BytesInFlight
+from bots.edge import Flood
 from bots.group_desk import GroupDesk, exists, load_desk
 from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
 from bots.outbox import Outbox
 from bots.outcomes import outcome, reply_facts, source_of
 from bots.queue import JobQueue
 from bots.quotas import Full, Quotas
-from bots.rounds import OPEN_FOR
-from bots.state import State
-from bots.steps import Line, Say, Toast, line_from_json, line_to_json
-from bots.turn import Context, Habits, Keeping
 from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable

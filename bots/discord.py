@@ -20,7 +20,16 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bots.buttons import read_unverified
+from bots.conversation.callback_data import read_unverified
+from bots.conversation.events import (
+    CommandGiven,
+    CoupleProposed,
+    Offer,
+    OfferedPhoto,
+    OtherMessage,
+    PhotoNotTaken,
+    Role,
+)
 from bots.courier import Courier, Pace
 from bots.deeds import Who
 from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
@@ -40,7 +49,6 @@ from bots.discord_reading import (
     who_of,
 )
 from bots.discretion import PRIVATE_COMMANDS
-from bots.events import CommandGiven, CoupleProposed, Offer, OfferedPhoto, OtherMessage, PhotoNotTaken, Role
 from bots.faults import fields_of
 from bots.i18n.messages import render
 from bots.lanes import Lanes

@@ -14,8 +14,8 @@ from discord import app_commands
 from discord.app_commands import Choice, Transform, locale_str
 
 from bots import commands
+from bots.conversation.events import Role
 from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
-from bots.events import Role
 from bots.i18n.languages import language_of
 from bots.i18n.messages import render
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS

@@ -8,8 +8,8 @@ from typing import Any
 
 import discord
 
+from bots.conversation.events import Named, Role
 from bots.deeds import Who
-from bots.events import Named, Role
 from bots.picture_files import is_picture_file
 
 PLATFORM = "discord"

@@ -1,6 +1,6 @@
 """What a group keeps for itself: the list of rounds that wait for a photo, kept under a made-up user of the group's.
 
-The rules stand in `bots/rounds.py`; here the list is read and written.
+The rules stand in `bots/conversation/group_rounds.py`; here the list is read and written.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from bots.conversation.events import Role
+from bots.conversation.group_rounds import Desk, desk_from_json
 from bots.deeds import Who, desk_name, load_state
-from bots.events import Role
-from bots.rounds import Desk, desk_from_json
 from storage.errors import ConversationChanged, NotFound
 from storage.records import User
 from storage.unit_of_work import Store, Unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.events import (
+from bots.conversation.events import (
     DrawingFailed,
     DrawingKind,
     DrawingReady,

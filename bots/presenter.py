@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bots.cards.builder import alt_text, show_card, show_wall
+from bots.conversation.effects import CloseQuestion, Faces, Line, Say, Toast
 from bots.dialogue import Dialogue
 from bots.discretion import is_private
 from bots.i18n.messages import render
 from bots.messenger import Messenger, Note, Picture, Press
-from bots.steps import CloseQuestion, Faces, Line, Say, Toast
 from observability.logs import get_logger
 from storage.errors import StorageError
 

@@ -37,10 +37,7 @@ from telegram.ext import (
 
 from bots import commands
 from bots.albums import QUIET, Albums
-from bots.courier import Courier, Pace
-from bots.deeds import Who
-from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
-from bots.events import (
+from bots.conversation.events import (
     CommandGiven,
     CoupleProposed,
     Event,
@@ -50,6 +47,9 @@ from bots.events import (
     PhotoNotTaken,
     TextSaid,
 )
+from bots.courier import Courier, Pace
+from bots.deeds import Who
+from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
 from bots.faults import fields_of
 from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.i18n.messages import render

@@ -87,7 +87,7 @@ def card(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    from bots.fun import LONGEST_NAME, read_names
+    from bots.conversation.handlers.social import LONGEST_NAME, read_names
 
     names = read_names(text)
     if names and len(names) not in (2, 3):
@@ -116,8 +116,8 @@ def _sheet(faces: list[Pixels], child: Child, names: tuple[str, ...], language: 
     from PIL import Image
 
     from bots.cards.builder import card_sheet
+    from bots.conversation.effects import CardFacts
     from bots.i18n.child_names import child_name
-    from bots.steps import CardFacts
 
     mom, dad, title, *_ = (*names, "", "", "")
     facts = CardFacts(

@@ -190,9 +190,9 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
 
 def open_dialogue(house: House) -> Dialogue:
     """The conversation, with the settings' defaults for people who chose nothing."""
+    from bots.conversation.turn import Habits, Keeping
     from bots.dialogue import Defaults, Dialogue, Rules
     from bots.quotas import Quotas
-    from bots.turn import Habits, Keeping
 
     settings = house.settings
     hours, days = timedelta(hours=1), timedelta(days=1)

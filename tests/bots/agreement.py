@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bots.consent import version_of
-from bots.turn import Keeping
+from bots.conversation.handlers.consent import version_of
+from bots.conversation.turn import Keeping
 from storage.unit_of_work import Store
 
 

@@ -21,13 +21,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bots.buttons import ButtonSigner
+from bots.conversation.callback_data import ButtonSigner
+from bots.conversation.effects import Button, Say
+from bots.conversation.events import CommandGiven, Event, Offer, TextSaid
+from bots.conversation.state import state_from_json
 from bots.deeds import Who
 from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.events import CommandGiven, Event, Offer, TextSaid
 from bots.quotas import Quotas
-from bots.state import state_from_json
-from bots.steps import Button, Say
 from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bots.state import state_from_json
+from bots.conversation.state import state_from_json
 from storage.unit_of_work import Store
 
 

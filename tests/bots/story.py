@@ -6,8 +6,19 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bots.conversation import step
-from bots.events import (
+from bots.conversation.effects import (
+    Button,
+    Line,
+    QueueDrawing,
+    ReadCode,
+    Say,
+    SplitPhoto,
+    Step,
+    Toast,
+    line_from_json,
+    line_to_json,
+)
+from bots.conversation.events import (
     ButtonPressed,
     CodeRead,
     CommandGiven,
@@ -28,10 +39,10 @@ from bots.events import (
     Source,
     TextSaid,
 )
+from bots.conversation.router import step
+from bots.conversation.state import State, state_from_json
+from bots.conversation.turn import Context, Habits
 from bots.i18n.messages import render
-from bots.state import State, state_from_json
-from bots.steps import Button, Line, QueueDrawing, ReadCode, Say, SplitPhoto, Step, Toast, line_from_json, line_to_json
-from bots.turn import Context, Habits
 from childface.wishes import facts_of_code
 
 OWNER = "anna"

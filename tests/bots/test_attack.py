@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from bots.conversation import BUTTONS
+from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
+from bots.conversation.router import BUTTONS
 from bots.deeds import Who
-from bots.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from tests.bots.attack import GROUPS, MALLORY, PEOPLE, World, only
 
 SEQUENCES = int(os.environ.get("ATTACK_SEQUENCES", "25"))

@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bots import courier
+from bots.conversation.events import CommandGiven
 from bots.courier import Courier, Pace
-from bots.events import CommandGiven
 from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
 from observability import traces

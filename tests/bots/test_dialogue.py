@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from bots.conversation.effects import Button, Line, Say, Toast
+from bots.conversation.events import CommandGiven, TextSaid
 from bots.deeds import Who
 from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.events import CommandGiven, TextSaid
 from bots.quotas import Quotas
-from bots.steps import Button, Line, Say, Toast
 from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
 from storage.errors import NotFound, StorageUnavailable

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bots.conversation.effects import Say
+from bots.conversation.handlers.requests import GROUP_CHOICES
 from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
 from bots.discord_reading import escape_name
@@ -20,8 +22,6 @@ from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.messenger import Note
 from bots.presenter import Place, Presenter
 from bots.running import TokenRefused
-from bots.steps import Say
-from bots.wishes import GROUP_CHOICES
 from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot

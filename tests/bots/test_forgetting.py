@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from bots.deeds import Who
 from bots.dialogue import Dialogue, SentPhoto
-from bots.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.test_dialogue import Desk, keys

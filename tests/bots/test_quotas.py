@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from bots.conversation.effects import Say
+from bots.conversation.events import CommandGiven
 from bots.deeds import Who
 from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.discord import DiscordBot
-from bots.events import CommandGiven
 from bots.quotas import Quotas
-from bots.steps import Say
 from bots.telegram import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.records import Job

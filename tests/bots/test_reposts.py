@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bots.conversation.effects import Say
+from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, TextSaid
+from bots.conversation.state import state_from_json
 from bots.deeds import Who
 from bots.dialogue import Dialogue
-from bots.events import CommandGiven, Offer, OfferedPhoto, TextSaid
-from bots.state import state_from_json
-from bots.steps import Say
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot

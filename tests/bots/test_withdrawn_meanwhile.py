@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from bots.conversation.effects import Say
+from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from bots.deeds import Who
 from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
-from bots.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
-from bots.steps import Say
 from storage.deletion import delete_user
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed

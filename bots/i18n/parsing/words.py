@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from bots.events import Role
+from bots.conversation.events import Role
 from bots.i18n.parsing.command_names import canonical_name
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from bots import fun
+from bots.conversation.events import CommandGiven, TextSaid
+from bots.conversation.handlers import social
 from bots.dialogue import LONGEST_TEXT, bounded
-from bots.events import CommandGiven, TextSaid
 from bots.i18n import translator
 from bots.i18n.parsing import traits, words
 from childface.logs import TOKEN
 
 READERS: dict[str, Callable[[str], object]] = {
-    "names": fun.read_names,
+    "names": social.read_names,
     "command": words.read_command,
     "role": words.read_role,
     "age": words.read_age_group,

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from bots.conversation.handlers.requests import GROUP_CHOICES
 from bots.i18n.languages import LANGUAGES
 from bots.i18n.messages import render
 from bots.i18n.parsing.traits import (
@@ -21,7 +22,6 @@ from bots.i18n.parsing.traits import (
     says_reset,
 )
 from bots.i18n.parsing.words import read_age, read_age_group, words_of
-from bots.wishes import GROUP_CHOICES
 from core.domain import child_spec, genes
 
 EYES_AND_NOSE = {"eyes": "mom", "nose": "dad"}

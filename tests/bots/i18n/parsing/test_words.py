@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from babel import Locale
 
-from bots.conversation import COMMANDS
+from bots.conversation.router import COMMANDS
 from bots.i18n.languages import LANGUAGES, own_name
 from bots.i18n.messages import render
 from bots.i18n.parsing.command_names import NAMES

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bots.events import ButtonPressed, DrawingKind
-from bots.genes import RESET as GENES_RESET
+from bots.conversation.events import ButtonPressed, DrawingKind
+from bots.conversation.handlers.appearance import RESET as LOOKS_RESET
+from bots.conversation.handlers.appearance import STRENGTHS
+from bots.conversation.handlers.genes import RESET as GENES_RESET
+from bots.conversation.handlers.requests import READERS
+from bots.conversation.state import Question
+from bots.conversation.turn import Turn
 from bots.i18n.languages import LANGUAGES
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
-from bots.looks import RESET as LOOKS_RESET
-from bots.looks import STRENGTHS
-from bots.state import Question
-from bots.turn import Turn
-from bots.wishes import READERS
 
 Handler = Callable[[Turn, Any], None]
 Answers = Callable[[Turn, Question, str], bool]

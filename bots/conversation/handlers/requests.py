@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bots.events import (
+from bots.conversation.effects import Button, CloseQuestion, Rows, SaveSettings, Say
+from bots.conversation.events import (
     ButtonPressed,
     CommandGiven,
     DrawingFailed,
@@ -16,15 +17,14 @@ from bots.events import (
     DrawingStopped,
     Source,
 )
-from bots.fun import card_facts
+from bots.conversation.handlers.photos import draw_new_child, new_child, tell_what_is_missing
+from bots.conversation.handlers.social import card_facts
+from bots.conversation.state import Child, Order, ParentPhoto, Shown
+from bots.conversation.turn import Turn, button_row
 from bots.i18n.child_names import child_name
 from bots.i18n.parsing.intents import SetAge, SetMix, SetSex
 from bots.i18n.parsing.reader import read_intents
 from bots.i18n.parsing.words import OLDEST, read_age, read_age_group, read_mix, read_sex
-from bots.photos import draw_new_child, new_child, tell_what_is_missing
-from bots.state import Child, Order, ParentPhoto, Shown
-from bots.steps import Button, CloseQuestion, Rows, SaveSettings, Say
-from bots.turn import Turn, button_row
 
 AGE_LADDER = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 """Where "older" and "younger" stop: close together where faces change fast."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bots.events import TextSaid
-from bots.state import State, state_from_json
-from bots.steps import Button, CloseQuestion, QueueDrawing, Say
+from bots.conversation.effects import Button, CloseQuestion, QueueDrawing, Say
+from bots.conversation.events import TextSaid
+from bots.conversation.state import State, state_from_json
 from core.domain.child_code import code_of
 from core.domain.child_spec import Wish
 from tests.bots.story import Story

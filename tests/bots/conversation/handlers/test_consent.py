@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from bots.consent import MOST_MESSAGES, TEXT, version_of
-from bots.couples import AGREE_WITHIN
+from bots.conversation.effects import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
+from bots.conversation.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered, TextSaid
+from bots.conversation.handlers.consent import MOST_MESSAGES, TEXT, version_of
+from bots.conversation.handlers.couples import AGREE_WITHIN
+from bots.conversation.turn import Keeping
 from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue, SentPhoto
-from bots.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered, TextSaid
 from bots.i18n.messages import EN
-from bots.steps import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
-from bots.turn import Keeping
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot

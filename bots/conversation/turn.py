@@ -9,10 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bots.events import DrawingKind
+from bots.conversation.effects import (
+    Button,
+    CancelDrawing,
+    Faces,
+    Line,
+    QueueDrawing,
+    Rows,
+    SaveSettings,
+    Say,
+    Step,
+    Toast,
+)
+from bots.conversation.events import DrawingKind
+from bots.conversation.state import PRESSED_KEPT, Child, Order, Question, State
 from bots.i18n.languages import DEFAULT_LANGUAGE
-from bots.state import PRESSED_KEPT, Child, Order, Question, State
-from bots.steps import Button, CancelDrawing, Faces, Line, QueueDrawing, Rows, SaveSettings, Say, Step, Toast
 
 
 @dataclass(frozen=True, slots=True)

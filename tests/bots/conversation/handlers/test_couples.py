@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bots.couples import AGREE_WITHIN
-from bots.events import AvatarsReceived, Named, NewPhoto
-from bots.state import State, state_from_json
-from bots.steps import CloseQuestion, FetchAvatars, QueueEncode, Step
+from bots.conversation.effects import CloseQuestion, FetchAvatars, QueueEncode, Step
+from bots.conversation.events import AvatarsReceived, Named, NewPhoto
+from bots.conversation.handlers.couples import AGREE_WITHIN
+from bots.conversation.state import State, state_from_json
 from tests.bots.story import OWNER, Story
 
 ANNA = Named("@anna", username="anna")

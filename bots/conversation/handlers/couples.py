@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bots.events import AvatarsReceived, ButtonPressed, CommandGiven, CoupleProposed, Named, PhotosReceived
-from bots.photos import photos_received
-from bots.state import Proposal
-from bots.steps import AskConsent, CloseQuestion, FetchAvatars
-from bots.turn import Turn, button_row
+from bots.conversation.effects import AskConsent, CloseQuestion, FetchAvatars
+from bots.conversation.events import AvatarsReceived, ButtonPressed, CommandGiven, CoupleProposed, Named, PhotosReceived
+from bots.conversation.handlers.photos import photos_received
+from bots.conversation.state import Proposal
+from bots.conversation.turn import Turn, button_row
 
 AGREE_WITHIN = 24 * 3600.0
 """Seconds that the two have to agree."""

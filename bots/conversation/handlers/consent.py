@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from bots.events import ButtonPressed, CommandGiven, Offer, PhotosOffered
-from bots.steps import CancelJobs, CloseQuestion, DeleteData, FetchPhotos, SaveConsent, Say
-from bots.turn import Keeping, Turn, button_row
+from bots.conversation.effects import CancelJobs, CloseQuestion, DeleteData, FetchPhotos, SaveConsent, Say
+from bots.conversation.events import ButtonPressed, CommandGiven, Offer, PhotosOffered
+from bots.conversation.turn import Keeping, Turn, button_row
 
 TEXT = 1
 """Raise it when the text "consent" says something else: everybody is then asked again. A test compares."""

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from bots.conversation.effects import ChangeDoor, FetchPhotos, Line, ReadStanding, Say, SetMaintenance
+from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, OtherMessage, PhotosOffered, TextSaid
+from bots.conversation.handlers.access import AGAIN
 from bots.deeds import Who
 from bots.dialogue import Defaults, Dialogue, Rules, SentPhoto
-from bots.doors import AGAIN
-from bots.events import CommandGiven, Offer, OfferedPhoto, OtherMessage, PhotosOffered, TextSaid
-from bots.steps import ChangeDoor, FetchPhotos, Line, ReadStanding, Say, SetMaintenance
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.events import ButtonPressed, CommandGiven
+from bots.conversation.effects import Button, CloseQuestion, Rows
+from bots.conversation.events import ButtonPressed, CommandGiven
+from bots.conversation.handlers.requests import child_in_mind, draw_so
+from bots.conversation.turn import Turn
 from bots.i18n.parsing.traits import LOOKS, read_looks, read_strength, says_reset
-from bots.steps import Button, CloseQuestion, Rows
-from bots.turn import Turn
-from bots.wishes import child_in_mind, draw_so
 
 RESET = "reset"
 IN_A_ROW = 3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.events import ButtonPressed, CodeRead, CommandGiven
+from bots.conversation.effects import Button, CloseQuestion, ReadCode, Rows
+from bots.conversation.events import ButtonPressed, CodeRead, CommandGiven
+from bots.conversation.handlers.requests import child_in_mind, child_of, draw_so, take_couple_of
+from bots.conversation.state import Child
+from bots.conversation.turn import Turn
 from bots.i18n.parsing.traits import CHANCE, SOURCES, TRAITS, read_genes, read_source, says_reset
-from bots.state import Child
-from bots.steps import Button, CloseQuestion, ReadCode, Rows
-from bots.turn import Turn
-from bots.wishes import child_in_mind, child_of, draw_so, take_couple_of
 
 RESET = "reset"
 IN_A_ROW = 2

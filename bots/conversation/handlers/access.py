@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from bots.events import ButtonPressed, CommandGiven, OtherMessage, TextSaid
-from bots.turn import Turn
+from bots.conversation.events import ButtonPressed, CommandGiven, OtherMessage, TextSaid
+from bots.conversation.turn import Turn
 
 OPEN_COMMANDS = frozenset({"privacy", "withdraw", "delete_my_data"})
 IMPERSONAL_COMMANDS = frozenset({"start", "help", "privacy", "wall", "language", "admin"})

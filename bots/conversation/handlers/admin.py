@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 
-from bots.events import CommandGiven, DoorChanged, StandingRead
-from bots.steps import ChangeDoor, DoorVerdict, ReadStanding, Say, SetMaintenance
-from bots.turn import Turn
+from bots.conversation.effects import ChangeDoor, DoorVerdict, ReadStanding, Say, SetMaintenance
+from bots.conversation.events import CommandGiven, DoorChanged, StandingRead
+from bots.conversation.turn import Turn
 
 VERDICTS: dict[str, DoorVerdict] = {"block": "block", "unblock": "unblock", "allow": "allow", "disallow": "disallow"}
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bots.events import DrawingKind, Offer
-from bots.state import Child
+from bots.conversation.events import DrawingKind, Offer
+from bots.conversation.state import Child
 
 Params = dict[str, Any]
 DoorVerdict = Literal["block", "unblock", "allow", "disallow"]

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from bots.buttons import LONGEST, ButtonSigner, Pressed
-from bots.conversation import BUTTONS
+from bots.conversation.callback_data import LONGEST, ButtonSigner, Pressed
+from bots.conversation.effects import Button, Say, Toast
+from bots.conversation.events import ButtonPressed, CommandGiven, Source
+from bots.conversation.handlers.appearance import STRENGTHS
+from bots.conversation.router import BUTTONS
+from bots.conversation.state import ParentPhoto, Question, State
 from bots.deeds import Who, load_state
 from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
-from bots.events import ButtonPressed, CommandGiven, Source
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
-from bots.looks import STRENGTHS
-from bots.state import ParentPhoto, Question, State
-from bots.steps import Button, Say, Toast
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bots.events import Role
-from bots.state import State
+from bots.conversation.events import Role
+from bots.conversation.state import State
 
 VERSION = 1
 OPEN_FOR = 30 * 60.0

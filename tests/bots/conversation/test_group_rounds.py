@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bots.rounds import OPEN_FOR, Desk, desk_from_json, lacking
-from bots.state import ParentPhoto, State
+from bots.conversation.group_rounds import OPEN_FOR, Desk, desk_from_json, lacking
+from bots.conversation.state import ParentPhoto, State
 
 MOM = ParentPhoto("p1", "s1", "anna")
 DAD = ParentPhoto("p2", "s2", "ben")

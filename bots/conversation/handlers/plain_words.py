@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bots.events import ButtonPressed, CommandGiven, DrawingKind
+from bots.conversation.effects import Button, CancelJobs, CloseQuestion, SaveSettings
+from bots.conversation.events import ButtonPressed, CommandGiven, DrawingKind
+from bots.conversation.handlers.photos import draw_new_child, forget_round, tell_what_is_missing
+from bots.conversation.handlers.requests import AGE_LADDER, child_in_mind
+from bots.conversation.state import Child
+from bots.conversation.turn import Turn, button_row
 from bots.i18n.parsing.intents import (
     RELATIVE,
     WISHES,
@@ -31,11 +36,6 @@ from bots.i18n.parsing.intents import (
 from bots.i18n.parsing.reader import read_intents
 from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.i18n.parsing.words import OLDEST, is_wish
-from bots.photos import draw_new_child, forget_round, tell_what_is_missing
-from bots.state import Child
-from bots.steps import Button, CancelJobs, CloseQuestion, SaveSettings
-from bots.turn import Turn, button_row
-from bots.wishes import AGE_LADDER, child_in_mind
 
 MIX_STEPS = {"little": 10.0, "usual": 20.0, "much": 35.0}
 LITTLE_OLDER = ((10.0, 1.0), (30.0, 3.0), (float("inf"), 5.0))

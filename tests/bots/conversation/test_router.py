@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bots.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
-from bots.state import State, state_from_json
-from bots.steps import (
+from bots.conversation.effects import (
     CancelDrawing,
     ChooseFace,
     CloseQuestion,
@@ -20,7 +18,9 @@ from bots.steps import (
     Say,
     SplitPhoto,
 )
-from bots.turn import Habits
+from bots.conversation.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
+from bots.conversation.state import State, state_from_json
+from bots.conversation.turn import Habits
 from tests.bots.story import OWNER, Story
 
 # Two photos

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bots.events import (
+from bots.conversation.effects import (
+    Button,
+    ChooseFace,
+    CloseQuestion,
+    Faces,
+    ForgetPhotos,
+    QueueEncode,
+    SplitPhoto,
+)
+from bots.conversation.events import (
     ButtonPressed,
     CommandGiven,
     NewPhoto,
@@ -20,18 +29,9 @@ from bots.events import (
     PhotosReceived,
     Role,
 )
+from bots.conversation.state import Child, ParentPhoto, State
+from bots.conversation.turn import Turn, button_row
 from bots.i18n.parsing.words import is_wish
-from bots.state import Child, ParentPhoto, State
-from bots.steps import (
-    Button,
-    ChooseFace,
-    CloseQuestion,
-    Faces,
-    ForgetPhotos,
-    QueueEncode,
-    SplitPhoto,
-)
-from bots.turn import Turn, button_row
 
 SURE = 0.8
 """Confidence of the sex estimate from which two photos of different sex name themselves."""

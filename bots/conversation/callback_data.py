@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bots.steps import Button, Say
+from bots.conversation.effects import Button, Say
 
 LONGEST = 64
 SIGNATURE_BYTES = 9

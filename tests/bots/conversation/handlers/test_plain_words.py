@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bots.events import TextSaid
+from bots.conversation.effects import CloseQuestion, ForgetPhotos, QueueDrawing, SaveSettings
+from bots.conversation.events import TextSaid
+from bots.conversation.state import Child
+from bots.conversation.turn import Habits
 from bots.i18n.languages import LANGUAGES
-from bots.state import Child
-from bots.steps import CloseQuestion, ForgetPhotos, QueueDrawing, SaveSettings
-from bots.turn import Habits
 from tests.bots.story import Story
 
 OLDER = {

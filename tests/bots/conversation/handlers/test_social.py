@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bots.events import WallChild, WallFound
-from bots.fun import LONGEST_NAME, POLL_ANSWERS, read_names
+from bots.conversation.effects import FindWall, QueueDrawing, SaveGroup, Say
+from bots.conversation.events import WallChild, WallFound
+from bots.conversation.handlers.social import LONGEST_NAME, POLL_ANSWERS, read_names
+from bots.conversation.turn import Habits
 from bots.i18n.child_names import NAMES, child_name
-from bots.steps import FindWall, QueueDrawing, SaveGroup, Say
-from bots.turn import Habits
 from tests.bots.story import OWNER, Story
 
 

@@ -2,21 +2,23 @@
 
     EVENTS    kind of event  → handler      (this file)
     COMMANDS  /name          → handler      (this file)
-    BUTTONS   action         → rule, handler (this file; the rules are in bots/button_rules.py)
-    NEXT      what the photos of the round call for → handler   (bots/photos.py)
+    BUTTONS   action         → rule, handler (this file; the rules are in bots/conversation/button_rules.py)
+    NEXT      what the photos of the round call for → handler   (bots/conversation/handlers/photos.py)
 
-The handlers stand in bots/photos.py (photos, faces, who is who), bots/wishes.py (age, mix, sex, drawing again),
-bots/plain_words.py (wishes in somebody's own words), bots/genes.py (whose each trait is, the code), bots/looks.py
-(smile, glasses …), bots/couples.py (two people who both have to agree), bots/fun.py (names, wall, poll),
-bots/consent.py (agreeing, withdrawing, privacy), bots/operators.py (/admin) and bots/talk.py (help, cancel, deleting).
-Before all of them stands bots/doors.py (who is answered at all).
-`step` is pure: the same state, event and context give the same new state and steps.
+The handlers stand in bots/conversation/handlers/photos.py (photos, faces, who is who),
+bots/conversation/handlers/requests.py (age, mix, sex, drawing again), bots/conversation/handlers/plain_words.py
+(wishes in somebody's own words), bots/conversation/handlers/genes.py (whose each trait is, the code),
+bots/conversation/handlers/appearance.py (smile, glasses …), bots/conversation/handlers/couples.py (two people who both
+have to agree), bots/conversation/handlers/social.py (names, wall, poll), bots/conversation/handlers/consent.py
+(agreeing, withdrawing, privacy), bots/conversation/handlers/admin.py (/admin) and
+bots/conversation/handlers/general.py (help, cancel, deleting). Before all of them stands
+bots/conversation/handlers/access.py (who is answered at all). `step` is pure: the same state, event and context give
+the same new state and steps.
 """
 
 from __future__ import annotations
 
-from bots import consent, couples, fun, genes, looks, operators, photos, plain_words, talk, wishes
-from bots.button_rules import (
+from bots.conversation.button_rules import (
     ButtonRule,
     Handler,
     anybody,
@@ -32,8 +34,8 @@ from bots.button_rules import (
     one_of,
     owner_or_sender,
 )
-from bots.doors import kept_out, speaks_for_nobody
-from bots.events import (
+from bots.conversation.effects import Step
+from bots.conversation.events import (
     AvatarsReceived,
     ButtonPressed,
     CodeRead,
@@ -58,9 +60,21 @@ from bots.events import (
     TextSaid,
     WallFound,
 )
-from bots.state import State
-from bots.steps import Step
-from bots.turn import Context, Turn
+from bots.conversation.handlers import (
+    admin,
+    appearance,
+    consent,
+    couples,
+    general,
+    genes,
+    photos,
+    plain_words,
+    requests,
+    social,
+)
+from bots.conversation.handlers.access import kept_out, speaks_for_nobody
+from bots.conversation.state import State
+from bots.conversation.turn import Context, Turn
 
 SILENCE = 6 * 3600.0
 """Seconds after which photos that led to nothing are dropped: who comes back then means to begin anew."""
@@ -110,8 +124,8 @@ def button_pressed(turn: Turn, event: ButtonPressed) -> None:
 EVENTS: dict[type, Handler] = {
     CommandGiven: command_given,
     ButtonPressed: button_pressed,
-    TextSaid: talk.text_said,
-    OtherMessage: talk.other_message,
+    TextSaid: general.text_said,
+    OtherMessage: general.other_message,
     PhotosOffered: consent.photos_offered,
     PhotosReceived: photos.photos_received,
     CoupleProposed: couples.couple_proposed,
@@ -120,47 +134,47 @@ EVENTS: dict[type, Handler] = {
     PhotoEncoded: photos.photo_encoded,
     PhotoRefused: photos.photo_refused,
     PhotoSplit: photos.photo_split,
-    DrawingQueued: wishes.drawing_queued,
-    DrawingReady: wishes.drawing_ready,
-    DrawingFailed: wishes.drawing_failed,
-    DrawingStopped: wishes.drawing_stopped,
+    DrawingQueued: requests.drawing_queued,
+    DrawingReady: requests.drawing_ready,
+    DrawingFailed: requests.drawing_failed,
+    DrawingStopped: requests.drawing_stopped,
     CodeRead: genes.code_read,
-    WallFound: fun.wall_found,
-    DataDeleted: talk.data_deleted,
-    StandingRead: operators.standing_read,
-    DoorChanged: operators.door_changed,
+    WallFound: social.wall_found,
+    DataDeleted: general.data_deleted,
+    StandingRead: admin.standing_read,
+    DoorChanged: admin.door_changed,
 }
 
 FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosOffered, PhotosReceived, CoupleProposed)
 
 COMMANDS: dict[str, Handler] = {
-    "start": talk.start,
-    "help": talk.help_,
+    "start": general.start,
+    "help": general.help_,
     "mom": photos.parent_command,
     "dad": photos.parent_command,
     "couple": couples.couple_command,
-    "child": wishes.child_command,
-    "age": wishes.wish_command,
-    "mix": wishes.wish_command,
-    "sex": wishes.wish_command,
-    "group": wishes.group_command,
+    "child": requests.child_command,
+    "age": requests.wish_command,
+    "mix": requests.wish_command,
+    "sex": requests.wish_command,
+    "group": requests.group_command,
     "genes": genes.genes_command,
-    "smile": looks.smile_command,
-    "look": looks.look_command,
+    "smile": appearance.smile_command,
+    "look": appearance.look_command,
     "code": genes.code_command,
-    "sibling": wishes.sibling_command,
-    "grow": wishes.grow_command,
-    "card": wishes.card_command,
+    "sibling": requests.sibling_command,
+    "grow": requests.grow_command,
+    "card": requests.card_command,
     "wish": plain_words.wish_in_words,
-    "names": fun.names_command,
-    "wall": fun.wall_command,
-    "settings": talk.settings,
-    "language": talk.language,
-    "cancel": talk.cancel,
+    "names": social.names_command,
+    "wall": social.wall_command,
+    "settings": general.settings,
+    "language": general.language,
+    "cancel": general.cancel,
     "privacy": consent.privacy,
     "withdraw": consent.withdraw,
-    "delete_my_data": talk.delete_my_data,
-    "admin": operators.admin,
+    "delete_my_data": general.delete_my_data,
+    "admin": admin.admin,
 }
 
 YES_NO = ("yes", "no")
@@ -180,31 +194,31 @@ BUTTONS: dict[str, ButtonRule] = {
     "couple": ButtonRule(couples.couple_answered, one_of("couple", *YES_NO), pressers=anybody),
     "grown_up": ButtonRule(photos.age_is_wrong, one_of("grown_up", "", "mom", "dad")),
     "drawing": ButtonRule(photos.drawing_wanted, one_of("drawing", "use"), pressers=owner_or_sender),
-    "age": ButtonRule(wishes.wish_chosen, is_wish("age")),
-    "mix": ButtonRule(wishes.wish_chosen, is_wish("mix")),
-    "sex": ButtonRule(wishes.wish_chosen, is_wish("sex")),
+    "age": ButtonRule(requests.wish_chosen, is_wish("age")),
+    "mix": ButtonRule(requests.wish_chosen, is_wish("mix")),
+    "sex": ButtonRule(requests.wish_chosen, is_wish("sex")),
     "trait": ButtonRule(genes.trait_chosen, is_trait),
     "gene": ButtonRule(genes.source_chosen, is_source),
-    "look": ButtonRule(looks.look_chosen, is_look),
-    "strength": ButtonRule(looks.strength_chosen, is_strength),
-    "set": ButtonRule(talk.setting_chosen, one_of("set", "age", "mix", "sex", "refine")),
-    "language": ButtonRule(talk.language_chosen, is_language),
-    "delete": ButtonRule(talk.delete_chosen, one_of("delete", *YES_NO)),
+    "look": ButtonRule(appearance.look_chosen, is_look),
+    "strength": ButtonRule(appearance.strength_chosen, is_strength),
+    "set": ButtonRule(general.setting_chosen, one_of("set", "age", "mix", "sex", "refine")),
+    "language": ButtonRule(general.language_chosen, is_language),
+    "delete": ButtonRule(general.delete_chosen, one_of("delete", *YES_NO)),
     "consent": ButtonRule(consent.consent_chosen, one_of("consent", *YES_NO)),
     "permission": ButtonRule(consent.permission_chosen, one_of("permission", *YES_NO)),
     "withdraw": ButtonRule(consent.withdraw_chosen, is_withdrawal),
     "better": ButtonRule(plain_words.better_chosen, one_of("better", "photo", "sibling", "refine")),
     "restart": ButtonRule(plain_words.restart_chosen, one_of("restart", *YES_NO)),
     # under a picture
-    "older": _under_picture(wishes.vary),
-    "younger": _under_picture(wishes.vary),
-    "more_mom": _under_picture(wishes.vary),
-    "more_dad": _under_picture(wishes.vary),
-    "smile": _under_picture(wishes.vary),
-    "sibling": _under_picture(wishes.vary, AROUND_STRIP),
-    "grow": _under_picture(wishes.vary),
-    "card": _under_picture(wishes.vary),
-    "clip": _under_picture(wishes.vary),
+    "older": _under_picture(requests.vary),
+    "younger": _under_picture(requests.vary),
+    "more_mom": _under_picture(requests.vary),
+    "more_dad": _under_picture(requests.vary),
+    "smile": _under_picture(requests.vary),
+    "sibling": _under_picture(requests.vary, AROUND_STRIP),
+    "grow": _under_picture(requests.vary),
+    "card": _under_picture(requests.vary),
+    "clip": _under_picture(requests.vary),
     "genes": _under_picture(genes.genes_pressed, AROUND_STRIP),
-    "poll": _under_picture(fun.poll_pressed),
+    "poll": _under_picture(social.poll_pressed),
 }

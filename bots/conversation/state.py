@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from bots.events import DrawingKind, Named, Offer, OfferedPhoto, Role
+from bots.conversation.events import DrawingKind, Named, Offer, OfferedPhoto, Role
 
 VERSION = 2
 PRESSED_KEPT = 30

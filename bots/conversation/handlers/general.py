@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bots.consent import answer_consent, answer_permission, answer_withdraw
-from bots.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
-from bots.genes import code_command, genes_command, source_said
-from bots.i18n.languages import LANGUAGES
-from bots.i18n.parsing.intents import WISHES
-from bots.i18n.parsing.traits import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
-from bots.i18n.parsing.words import plain_words, read_language, read_number, read_role, read_yes_no
-from bots.looks import look_command, strength_said
-from bots.photos import (
+from bots.conversation.effects import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
+from bots.conversation.events import ButtonPressed, CommandGiven, DataDeleted, OtherMessage, TextSaid
+from bots.conversation.handlers.appearance import look_command, strength_said
+from bots.conversation.handlers.consent import answer_consent, answer_permission, answer_withdraw
+from bots.conversation.handlers.genes import code_command, genes_command, source_said
+from bots.conversation.handlers.photos import (
     choose_face,
     choose_mom,
     choose_whose,
@@ -20,11 +17,14 @@ from bots.photos import (
     parent_command,
     tell_what_is_missing,
 )
-from bots.plain_words import do_intents, does_more_each_time, intents_in, says_more_than_an_answer
-from bots.state import Question, State
-from bots.steps import Button, CancelJobs, ChooseLanguage, CloseQuestion, DeleteData, SaveSettings, Say
-from bots.turn import Turn, button_row
-from bots.wishes import READERS, ask_wish, wish_said
+from bots.conversation.handlers.plain_words import do_intents, does_more_each_time, intents_in, says_more_than_an_answer
+from bots.conversation.handlers.requests import READERS, ask_wish, wish_said
+from bots.conversation.state import Question, State
+from bots.conversation.turn import Turn, button_row
+from bots.i18n.languages import LANGUAGES
+from bots.i18n.parsing.intents import WISHES
+from bots.i18n.parsing.traits import LOOKS, TRAITS, find_code, read_genes, read_looks, says_reset
+from bots.i18n.parsing.words import plain_words, read_language, read_number, read_role, read_yes_no
 
 SERIOUS = ("consent", "permission", "withdraw", "delete")
 """Questions that only words meant for us can answer."""

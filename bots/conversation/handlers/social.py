@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bots.events import ButtonPressed, CommandGiven, DrawingReady, WallChild, WallFound
+from bots.conversation.effects import CardFacts, FindWall, SaveGroup, Say, WallTile
+from bots.conversation.events import ButtonPressed, CommandGiven, DrawingReady, WallChild, WallFound
+from bots.conversation.turn import Turn
 from bots.i18n.child_names import child_name
 from bots.i18n.parsing.words import read_yes_no
-from bots.steps import CardFacts, FindWall, SaveGroup, Say, WallTile
-from bots.turn import Turn
 
 LONGEST_NAME = 24
 _BETWEEN_NAMES = re.compile(r"[,،、;&+/\n]|\s(?:and|und|y|e|и|और|和|و)\s")
