@@ -35,7 +35,7 @@ from typing import TypeVar
 import psutil
 from sqlalchemy import insert, update
 
-from bots.courier import LOOK_AT
+from bots.service.delivery import LOOK_AT
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -26,16 +26,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
-from bots.courier import Courier, Pace
-from bots.deeds import Who
-from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.i18n.messages import render
 from bots.i18n.parsing.words import read_command, read_role
 from bots.inline_pictures import COLUMNS, draw_inline
-from bots.lanes import Lanes
 from bots.messenger import Note, Picture
 from bots.picture_files import PICTURE_ENDINGS
-from bots.presenter import Place, Presenter
+from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
+from bots.service.delivery import Courier, Pace
+from bots.service.effect_executor import Who
+from bots.service.keyed_locks import Lanes
+from bots.service.presenter import Place, Presenter
 
 PLATFORM = "console"
 CHAT = "terminal"

@@ -30,9 +30,6 @@ from bots.conversation.events import (
     PhotoNotTaken,
     Role,
 )
-from bots.courier import Courier, Pace
-from bots.deeds import Who
-from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.discord_commands import MenuWords, Person, register
 from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
 from bots.discord_patience import BROKEN, DiscordPatience, counting_refusals
@@ -48,13 +45,16 @@ from bots.discord_reading import (
     photo_in,
     who_of,
 )
-from bots.discretion import PRIVATE_COMMANDS
-from bots.faults import fields_of
 from bots.i18n.messages import render
-from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, Press
-from bots.presenter import Place, Presenter
 from bots.running import TokenRefused, run_bots
+from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
+from bots.service.delivery import Courier, Pace
+from bots.service.effect_executor import Who
+from bots.service.keyed_locks import Lanes
+from bots.service.presenter import Place, Presenter
+from bots.service.visibility import PRIVATE_COMMANDS
+from observability.error_summary import fields_of
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
 from storage.errors import StorageUnavailable

@@ -21,10 +21,10 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bots.dialogue import Dialogue
 from bots.i18n.messages import render
 from bots.messenger import Messenger, MessengerError, Note
-from bots.receipts import Receipt
+from bots.service.conversation_service import Dialogue
+from bots.service.receipts import Receipt
 from bots.telegram_updates import says_something
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from bots.faults import fields_of
+from observability.error_summary import fields_of
 from observability.logs import get_logger
 
 log = get_logger(__name__)

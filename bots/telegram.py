@@ -47,24 +47,24 @@ from bots.conversation.events import (
     PhotoNotTaken,
     TextSaid,
 )
-from bots.courier import Courier, Pace
-from bots.deeds import Who
-from bots.dialogue import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
-from bots.faults import fields_of
 from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.i18n.messages import render
 from bots.inbox import Inbox, WrittenQueue
-from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
-from bots.presenter import Place, Presenter
-from bots.receipts import Receipt
 from bots.running import CannotListen, TokenRefused, run_bots
+from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
+from bots.service.delivery import Courier, Pace
+from bots.service.effect_executor import Who
+from bots.service.keyed_locks import Lanes
+from bots.service.presenter import Place, Presenter
+from bots.service.receipts import Receipt
 from bots.telegram_messenger import TelegramMessenger, TelegramPress
 from bots.telegram_order import InOrder, album_key
 from bots.telegram_reading import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
 from bots.telegram_updates import UpdateRequest
 from bots.telegram_webhook import Webhook, WebhookServer
+from observability.error_summary import fields_of
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS
 

@@ -9,7 +9,7 @@ from telegram import Message, Update
 from telegram.ext import BaseUpdateProcessor
 
 from bots.albums import Albums
-from bots.lanes import Lanes
+from bots.service.keyed_locks import Lanes
 
 
 def album_key(message: Message) -> tuple[int, str | None]:

@@ -24,7 +24,7 @@ import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor
 
-from bots.faults import frames_of
+from observability.error_summary import frames_of
 from observability.logs import FIELDS
 
 if TYPE_CHECKING:

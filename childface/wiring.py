@@ -29,8 +29,8 @@ from tasks.workers.resources import drawn_together
 
 if TYPE_CHECKING:
     from bots.console import ConsoleChat
-    from bots.dialogue import Dialogue
     from bots.running import Bot
+    from bots.service.conversation_service import Dialogue
     from bots.telegram_webhook import Webhook
     from core.pipeline_protocol import Pipeline
     from tasks.context import Workshop
@@ -191,8 +191,8 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
 def open_dialogue(house: House) -> Dialogue:
     """The conversation, with the settings' defaults for people who chose nothing."""
     from bots.conversation.turn import Habits, Keeping
-    from bots.dialogue import Defaults, Dialogue, Rules
-    from bots.quotas import Quotas
+    from bots.service.conversation_service import Defaults, Dialogue, Rules
+    from bots.service.quotas import Quotas
 
     settings = house.settings
     hours, days = timedelta(hours=1), timedelta(days=1)

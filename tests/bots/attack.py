@@ -25,9 +25,9 @@ from bots.conversation.callback_data import ButtonSigner
 from bots.conversation.effects import Button, Say
 from bots.conversation.events import CommandGiven, Event, Offer, TextSaid
 from bots.conversation.state import state_from_json
-from bots.deeds import Who
-from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.quotas import Quotas
+from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
+from bots.service.effect_executor import Who
+from bots.service.quotas import Quotas
 from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bots.courier import Pace
-from bots.dialogue import Dialogue
 from bots.discord import DiscordBot, DiscordOptions
 from bots.discord_patience import DiscordPatience
 from bots.patience import Patience
+from bots.service.conversation_service import Dialogue
+from bots.service.delivery import Pace
 from bots.telegram import TelegramBot, TelegramOptions
 from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs

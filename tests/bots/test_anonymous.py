@@ -7,9 +7,9 @@ from typing import Any
 import discord
 import pytest
 
-from bots.deeds import Who
-from bots.dialogue import Dialogue, SentPhoto
 from bots.discord_reading import couple_of
+from bots.service.conversation_service import Dialogue, SentPhoto
+from bots.service.effect_executor import Who
 from bots.telegram_reading import SHARED_NUMBERS
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bots.commands import GROUP, PRIVATE
-from bots.dialogue import Dialogue
+from bots.service.conversation_service import Dialogue
 from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.agreement import agreed

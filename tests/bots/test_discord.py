@@ -15,19 +15,19 @@ from PIL.PngImagePlugin import PngInfo
 
 from bots.conversation.effects import Say
 from bots.conversation.handlers.requests import GROUP_CHOICES
-from bots.dialogue import Dialogue
 from bots.discord import DiscordBot
 from bots.discord_reading import escape_name
 from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.messenger import Note
-from bots.presenter import Place, Presenter
 from bots.running import TokenRefused
+from bots.service.conversation_service import Dialogue
+from bots.service.presenter import Place, Presenter
 from storage.unit_of_work import Store
 from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot
 from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
 from tests.bots.fake_worker import FakeWorker, drawn
-from tests.bots.test_dialogue import Kept
+from tests.bots.service.test_conversation_service import Kept
 
 
 async def first_child(anna: Person) -> None:

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bots.dialogue import Defaults, Dialogue
 from bots.downloads import BytesInFlight
-from bots.quotas import Quotas
+from bots.service.conversation_service import Defaults, Dialogue
+from bots.service.quotas import Quotas
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from bots.conversation.effects import Say, line_to_json
-from bots.dialogue import Dialogue
 from bots.inbox import MOST_TRIES
-from bots.receipts import Receipt
+from bots.service.conversation_service import Dialogue
+from bots.service.receipts import Receipt
 from bots.telegram import TelegramBot
 from storage.repositories.inbox import Letter
 from storage.unit_of_work import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bots.albums import Albums
-from bots.lanes import Lanes
+from bots.service.keyed_locks import Lanes
 
 
 async def test_a_lane_serves_in_the_order_of_arrival() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bots
-from bots.dialogue import Dialogue
+from bots.service.conversation_service import Dialogue
 from bots.telegram import TelegramBot, TokenRefused
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import TOKEN, BotApi
@@ -23,7 +23,7 @@ WEIGH = """
 import secrets, sys
 from pathlib import Path
 from bots.console import ConsoleChat
-from bots.dialogue import Dialogue
+from bots.service.conversation_service import Dialogue
 from bots.discord import DiscordBot
 from bots.telegram import TelegramBot
 from storage.blobs import DiskBlobs

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bots.deeds import Who
-from bots.dialogue import Defaults, Dialogue
-from bots.quotas import Quotas
+from bots.service.conversation_service import Defaults, Dialogue
+from bots.service.effect_executor import Who
+from bots.service.quotas import Quotas
 from storage.repositories.quota_uses import person
 from storage.unit_of_work import Store
 from tests.bots import fake_telegram

@@ -11,8 +11,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bots.commands import GROUP, PRIVATE
-from bots.dialogue import Dialogue
 from bots.i18n.languages import LANGUAGES
+from bots.service.conversation_service import Dialogue
 from bots.telegram import FETCH_TRIES, TelegramBot
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot

@@ -21,10 +21,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bots.courier import Pace
-from bots.dialogue import Defaults, Dialogue
 from bots.patience import Patience
-from bots.quotas import Quotas
+from bots.service.conversation_service import Defaults, Dialogue
+from bots.service.delivery import Pace
+from bots.service.quotas import Quotas
 from bots.telegram import TelegramBot, TelegramOptions
 from core.domain.child_spec import Wish
 from core.latent.latent import Latent

@@ -14,9 +14,9 @@ from bots.conversation.events import ButtonPressed, CommandGiven, Source
 from bots.conversation.handlers.appearance import STRENGTHS
 from bots.conversation.router import BUTTONS
 from bots.conversation.state import ParentPhoto, Question, State
-from bots.deeds import Who, load_state
-from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
+from bots.service.conversation_service import Answer, Dialogue, ReplyTo, SentPhoto
+from bots.service.effect_executor import Who, load_state
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

@@ -8,10 +8,10 @@ import pytest
 
 from bots.conversation.effects import CloseQuestion, Say
 from bots.conversation.events import CommandGiven, TextSaid
-from bots.deeds import Who
-from bots.dialogue import Answer, Dialogue, SentPhoto
 from bots.i18n.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
 from bots.i18n.messages import render
+from bots.service.conversation_service import Answer, Dialogue, SentPhoto
+from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.fake_telegram import BotApi

@@ -12,18 +12,18 @@ from bots.conversation.events import CommandGiven, Named, Offer, OfferedPhoto, P
 from bots.conversation.handlers.consent import MOST_MESSAGES, TEXT, version_of
 from bots.conversation.handlers.couples import AGREE_WITHIN
 from bots.conversation.turn import Keeping
-from bots.deeds import Who
-from bots.dialogue import Defaults, Dialogue, SentPhoto
 from bots.i18n.messages import EN
+from bots.service.conversation_service import Defaults, Dialogue, SentPhoto
+from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.fake_discord import CHANNEL, Discord
 from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import FakeWorker, drawn
+from tests.bots.service.test_conversation_service import keys
 from tests.bots.story import Story
 from tests.bots.test_console import Terminal
-from tests.bots.test_dialogue import keys
 
 READ = {1: "5dba2495"}
 """The first figures of the hash of what people read, by version."""

@@ -9,9 +9,9 @@ import pytest
 
 from bots.conversation.events import CommandGiven, TextSaid
 from bots.conversation.handlers import social
-from bots.dialogue import LONGEST_TEXT, bounded
 from bots.i18n import translator
 from bots.i18n.parsing import traits, words
+from bots.service.conversation_service import LONGEST_TEXT, bounded
 from childface.logs import TOKEN
 
 READERS: dict[str, Callable[[str], object]] = {

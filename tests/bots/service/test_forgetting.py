@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
-from bots.deeds import Who
-from bots.dialogue import Dialogue, SentPhoto
+from bots.service.conversation_service import Dialogue, SentPhoto
+from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
-from tests.bots.test_dialogue import Desk, keys
+from tests.bots.service.test_conversation_service import Desk, keys
 
 ANNA, BEN, CARL = "770077007700", "880088008800", "990099009900"
 GROUP = "-100500500500"

@@ -23,14 +23,14 @@ from datetime import timedelta
 from typing import Any
 
 from bots.conversation.effects import Line, Say
-from bots.dialogue import Answer, Dialogue
-from bots.faults import fields_of
 from bots.i18n.messages import bar, render
-from bots.lanes import Lanes
 from bots.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
-from bots.outcomes import reply_facts
-from bots.presenter import Place, Presenter
+from bots.service.conversation_service import Answer, Dialogue
+from bots.service.job_events import reply_facts
+from bots.service.keyed_locks import Lanes
+from bots.service.presenter import Place, Presenter
 from observability import traces
+from observability.error_summary import fields_of
 from observability.logs import about, get_logger
 from observability.metrics import DELIVERIES, DELIVERY_SECONDS
 from storage.errors import NotFound, StorageUnavailable

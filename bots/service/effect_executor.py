@@ -52,9 +52,9 @@ from bots.conversation.events import (
 from bots.conversation.router import step
 from bots.conversation.state import State, offer_from_json, state_from_json
 from bots.conversation.turn import Context
-from bots.outcomes import wall_of
-from bots.quotas import Quotas
-from bots.receipts import Receipt
+from bots.service.job_events import wall_of
+from bots.service.quotas import Quotas
+from bots.service.receipts import Receipt
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
 from storage.unit_of_work import Unit

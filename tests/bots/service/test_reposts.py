@@ -11,8 +11,8 @@ import pytest
 from bots.conversation.effects import Say
 from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, TextSaid
 from bots.conversation.state import state_from_json
-from bots.deeds import Who
-from bots.dialogue import Dialogue
+from bots.service.conversation_service import Dialogue
+from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bots.breaker import Breaker
-from bots.queue import JobQueue
+from bots.service.circuit_breaker import Breaker
+from bots.service.job_queue import JobQueue
 from observability.logs import get_logger
 from storage.records import Job
 

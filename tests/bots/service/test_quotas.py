@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from bots.conversation.effects import Say
 from bots.conversation.events import CommandGiven
-from bots.deeds import Who
-from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.discord import DiscordBot
-from bots.quotas import Quotas
+from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
+from bots.service.effect_executor import Who
+from bots.service.quotas import Quotas
 from bots.telegram import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.records import Job
@@ -25,7 +25,7 @@ from tests.bots.fake_discord import Discord
 from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_telegram import Person as TelegramPerson
 from tests.bots.fake_worker import FakeWorker
-from tests.bots.test_dialogue import Kept
+from tests.bots.service.test_conversation_service import Kept
 
 ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
 LEASE = timedelta(hours=1)

@@ -11,16 +11,16 @@ from datetime import timedelta
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from bots import courier
 from bots.conversation.events import CommandGiven
-from bots.courier import Courier, Pace
-from bots.lanes import Lanes
 from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
+from bots.service import delivery as courier
+from bots.service.delivery import Courier, Pace
+from bots.service.keyed_locks import Lanes
 from observability import traces
 from storage.records import Job
 from storage.unit_of_work import Store
 from tests.bots.conftest import FAST
-from tests.bots.test_dialogue import ANNA, Desk
+from tests.bots.service.test_conversation_service import ANNA, Desk
 
 PLATFORM = "telegram"
 PACE = replace(FAST, look=0.01, look_idle=0.01, edit=0.0, patience=0.0, act=30.0, retry=0.02)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.breaker import Breaker
+from bots.service.circuit_breaker import Breaker
 
 
 class Clock:

@@ -8,10 +8,10 @@ from typing import Any
 
 from bots.cards.builder import alt_text, show_card, show_wall
 from bots.conversation.effects import CloseQuestion, Faces, Line, Say, Toast
-from bots.dialogue import Dialogue
-from bots.discretion import is_private
 from bots.i18n.messages import render
 from bots.messenger import Messenger, Note, Picture, Press
+from bots.service.conversation_service import Dialogue
+from bots.service.visibility import is_private
 from observability.logs import get_logger
 from storage.errors import StorageError
 

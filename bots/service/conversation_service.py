@@ -17,7 +17,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from bots.breaker import Breaker
 from bots.conversation.callback_data import ButtonSigner
 from bots.conversation.effects import Line, Say, Toast, line_from_json, line_to_json
 from bots.conversation.events import (
@@ -40,15 +39,16 @@ from bots.conversation.handlers.consent import version_of
 from bots.conversation.router import step
 from bots.conversation.state import State
 from bots.conversation.turn import Context, Habits, Keeping
-from bots.deeds import CodeReader, TurnRun, Who, desk_name, load_state
 from bots.downloads import BytesInFlight
 from bots.edge import Flood
-from bots.group_desk import GroupDesk, exists, load_desk
 from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
-from bots.outbox import Outbox
-from bots.outcomes import outcome, reply_facts, source_of
-from bots.queue import JobQueue
-from bots.quotas import Full, Quotas
+from bots.service.circuit_breaker import Breaker
+from bots.service.effect_executor import CodeReader, TurnRun, Who, desk_name, load_state
+from bots.service.group_store import GroupDesk, exists, load_desk
+from bots.service.job_events import outcome, reply_facts, source_of
+from bots.service.job_queue import JobQueue
+from bots.service.outbox import Outbox
+from bots.service.quotas import Full, Quotas
 from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable

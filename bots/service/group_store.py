@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bots.conversation.events import Role
 from bots.conversation.group_rounds import Desk, desk_from_json
-from bots.deeds import Who, desk_name, load_state
+from bots.service.effect_executor import Who, desk_name, load_state
 from storage.errors import ConversationChanged, NotFound
 from storage.records import User
 from storage.unit_of_work import Store, Unit

@@ -11,9 +11,9 @@ import pytest
 
 from bots.conversation.effects import Button, Line, Say, Toast
 from bots.conversation.events import CommandGiven, TextSaid
-from bots.deeds import Who
-from bots.dialogue import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.quotas import Quotas
+from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
+from bots.service.effect_executor import Who
+from bots.service.quotas import Quotas
 from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
 from storage.errors import NotFound, StorageUnavailable
@@ -393,7 +393,7 @@ def test_in_a_group_only_photos_meant_for_us_are_fetched(desk: Desk) -> None:
 
 async def test_a_call_aside_logs_about_the_same_job(dialogue: Dialogue, caplog: pytest.LogCaptureFixture) -> None:
     with about(job="a1b2"):
-        await dialogue.aside(get_logger("bots.courier").warning, "seen from a thread")
+        await dialogue.aside(get_logger("bots.service.delivery").warning, "seen from a thread")
 
     assert [record.__dict__["job"] for record in caplog.records] == ["a1b2"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from bots.conversation.effects import Say
 from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
-from bots.deeds import Who
-from bots.dialogue import Answer, Dialogue, ReplyTo, SentPhoto
+from bots.service.conversation_service import Answer, Dialogue, ReplyTo, SentPhoto
+from bots.service.effect_executor import Who
 from storage.deletion import delete_user
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed

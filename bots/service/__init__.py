@@ -1,0 +1,1 @@
+"""Runs the conversation against the database and the job queue, and delivers finished jobs."""
