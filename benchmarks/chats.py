@@ -54,7 +54,7 @@ def settings_in(home: Path, telegram: str = "", *, embedded: bool = False) -> An
 
 def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -> None:
     """Until it is killed."""
-    from bots.running import run_bots
+    from bots.adapters.runner import run_bots
     from childface.environment import Environment
     from childface.wiring import chat_bots, open_house
     from tests.bots.fake_discord import Discord

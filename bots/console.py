@@ -25,12 +25,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from bots.adapters.messenger import Note, Picture
+from bots.adapters.picture_files import PICTURE_ENDINGS
 from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
 from bots.i18n.messages import render
 from bots.i18n.parsing.words import read_command, read_role
 from bots.inline_pictures import COLUMNS, draw_inline
-from bots.messenger import Note, Picture
-from bots.picture_files import PICTURE_ENDINGS
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.service.delivery import Courier, Pace
 from bots.service.effect_executor import Who

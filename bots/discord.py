@@ -20,6 +20,8 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bots.adapters.messenger import MessengerError, Note, Press
+from bots.adapters.runner import TokenRefused, run_bots
 from bots.conversation.callback_data import read_unverified
 from bots.conversation.events import (
     CommandGiven,
@@ -46,8 +48,6 @@ from bots.discord_reading import (
     who_of,
 )
 from bots.i18n.messages import render
-from bots.messenger import MessengerError, Note, Press
-from bots.running import TokenRefused, run_bots
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.service.delivery import Courier, Pace
 from bots.service.effect_executor import Who

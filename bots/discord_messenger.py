@@ -20,9 +20,9 @@ from typing import Any
 
 import discord
 
+from bots.adapters.media_limits import CannotFit, discord_limits, fit
+from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused
 from bots.discord_patience import DiscordPatience, MessageGone, TokenOver
-from bots.fitting import CannotFit, discord_limits, fit
-from bots.messenger import MessengerError, Note, NotNow, Picture, Refused
 from observability.logs import get_logger
 
 log = get_logger(__name__)

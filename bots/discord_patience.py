@@ -16,7 +16,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from bots.messenger import MessengerError, NotNow, Refused, Unreachable
+from bots.adapters.messenger import MessengerError, NotNow, Refused, Unreachable
 from observability.metrics import RATE_LIMITS
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from typing import Any
 
 import discord
 
+from bots.adapters.picture_files import is_picture_file
 from bots.conversation.events import Named, Role
-from bots.picture_files import is_picture_file
 from bots.service.effect_executor import Who
 
 PLATFORM = "discord"

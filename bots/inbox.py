@@ -21,8 +21,8 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bots.adapters.messenger import Messenger, MessengerError, Note
 from bots.i18n.messages import render
-from bots.messenger import Messenger, MessengerError, Note
 from bots.service.conversation_service import Dialogue
 from bots.service.receipts import Receipt
 from bots.telegram_updates import says_something

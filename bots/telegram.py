@@ -36,6 +36,8 @@ from telegram.ext import (
 )
 
 from bots import commands
+from bots.adapters.messenger import MessengerError, Note, Press
+from bots.adapters.runner import CannotListen, TokenRefused, run_bots
 from bots.albums import QUIET, Albums
 from bots.conversation.events import (
     CommandGiven,
@@ -50,9 +52,7 @@ from bots.conversation.events import (
 from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.i18n.messages import render
 from bots.inbox import Inbox, WrittenQueue
-from bots.messenger import MessengerError, Note, Press
 from bots.patience import Patience
-from bots.running import CannotListen, TokenRefused, run_bots
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
 from bots.service.delivery import Courier, Pace
 from bots.service.effect_executor import Who

@@ -24,8 +24,8 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bots.fitting import TELEGRAM, CannotFit, Fitted, fit
-from bots.messenger import MessengerError, Note, NotNow, Picture, Refused, Unreachable
+from bots.adapters.media_limits import TELEGRAM, CannotFit, Fitted, fit
+from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused, Unreachable
 from bots.patience import MINOR, seconds_of
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOriginUser, User
 
+from bots.adapters.picture_files import is_picture_file
 from bots.conversation.events import Named, Role
 from bots.i18n.parsing.words import Command, plain_words, read_command, read_role
-from bots.picture_files import is_picture_file
 from bots.service.conversation_service import LONGEST_TEXT, ReplyTo
 from bots.service.effect_executor import Who
 

@@ -24,8 +24,8 @@ from telegram import Update
 from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
+from bots.adapters.runner import CannotListen
 from bots.edge import Bucket, Buckets
-from bots.running import CannotListen
 from observability.logs import get_logger
 
 log = get_logger(__name__)

@@ -17,7 +17,7 @@ from childface.environment import Environment
 from childface.logs import keep_celery_from_logging, set_up_logging
 
 if TYPE_CHECKING:
-    from bots.running import Bot
+    from bots.adapters.runner import Bot
     from childface.settings import Settings
     from childface.wiring import House
 
@@ -101,7 +101,7 @@ def bot(
     """Start a chat bot. On the embedded default everything runs in this one process."""
     import asyncio
 
-    from bots.running import CannotListen, TokenRefused, run_bots
+    from bots.adapters.runner import CannotListen, TokenRefused, run_bots
     from childface import wiring
     from childface.heartbeat import BEAT_EVERY, Heartbeat
     from childface.watching import require_ports, traced, watched

@@ -28,8 +28,8 @@ from tasks.queue import CeleryQueue
 from tasks.workers.resources import drawn_together
 
 if TYPE_CHECKING:
+    from bots.adapters.runner import Bot
     from bots.console import ConsoleChat
-    from bots.running import Bot
     from bots.service.conversation_service import Dialogue
     from bots.telegram_webhook import Webhook
     from core.pipeline_protocol import Pipeline

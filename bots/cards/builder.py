@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bots.adapters.messenger import Picture
 from bots.conversation.effects import CardFacts, Say, WallTile
 from bots.i18n.messages import render
-from bots.messenger import Picture
 
 if TYPE_CHECKING:
     from PIL import Image

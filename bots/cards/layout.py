@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
 
+from bots.adapters.media_limits import words_of
 from bots.cards.text import Colour, write
-from bots.fitting import words_of
 
 PAPER: Colour = (253, 250, 244)
 INK: Colour = (51, 46, 60)

@@ -17,6 +17,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from bots.adapters.downloads import BytesInFlight
 from bots.conversation.callback_data import ButtonSigner
 from bots.conversation.effects import Line, Say, Toast, line_from_json, line_to_json
 from bots.conversation.events import (
@@ -39,7 +40,6 @@ from bots.conversation.handlers.consent import version_of
 from bots.conversation.router import step
 from bots.conversation.state import State
 from bots.conversation.turn import Context, Habits, Keeping
-from bots.downloads import BytesInFlight
 from bots.edge import Flood
 from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
 from bots.service.circuit_breaker import Breaker

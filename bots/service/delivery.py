@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from bots.adapters.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
 from bots.conversation.effects import Line, Say
 from bots.i18n.messages import bar, render
-from bots.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
 from bots.service.conversation_service import Answer, Dialogue
 from bots.service.job_events import reply_facts
 from bots.service.keyed_locks import Lanes

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bots.adapters.messenger import Messenger, Note, Picture, Press
 from bots.cards.builder import alt_text, show_card, show_wall
 from bots.conversation.effects import CloseQuestion, Faces, Line, Say, Toast
 from bots.i18n.messages import render
-from bots.messenger import Messenger, Note, Picture, Press
 from bots.service.conversation_service import Dialogue
 from bots.service.visibility import is_private
 from observability.logs import get_logger

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bots import telegram_webhook
-from bots.running import CannotListen
+from bots.adapters.runner import CannotListen
 from bots.service.conversation_service import Dialogue
 from bots.telegram_webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
 from childface.logs import discreet_handler

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from bots.running import TokenRefused
+from bots.adapters.runner import TokenRefused
 from bots.telegram import TelegramBot
 from childface.logs import LEAST, Discreet, discreet_handler, secrets_of
 from childface.settings import Settings

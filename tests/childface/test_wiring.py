@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from bots.running import run_bots
+from bots.adapters.runner import run_bots
 from childface.console import Refusal
 from childface.settings import Settings
 from childface.wiring import chat_bots, open_house, open_store, services, task_config

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from bots.adapters.messenger import MessengerError, Note, NotNow, Refused, Unreachable
 from bots.conversation.events import CommandGiven
-from bots.messenger import MessengerError, Note, NotNow, Refused, Unreachable
 from bots.service import delivery as courier
 from bots.service.delivery import Courier, Pace
 from bots.service.keyed_locks import Lanes

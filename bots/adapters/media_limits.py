@@ -14,7 +14,7 @@ import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bots.messenger import Picture
+from bots.adapters.messenger import Picture
 
 if TYPE_CHECKING:
     from PIL import Image

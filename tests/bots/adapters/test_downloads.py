@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.downloads import BytesInFlight
+from bots.adapters.downloads import BytesInFlight
 from bots.service.conversation_service import Defaults, Dialogue
 from bots.service.quotas import Quotas
 from storage.unit_of_work import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.picture_files import is_picture_file
+from bots.adapters.picture_files import is_picture_file
 
 
 @pytest.mark.parametrize(

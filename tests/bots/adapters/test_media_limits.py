@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bots.fitting import TELEGRAM, CannotFit, Limits, discord_limits, fit
-from bots.messenger import Picture
+from bots.adapters.media_limits import TELEGRAM, CannotFit, Limits, discord_limits, fit
+from bots.adapters.messenger import Picture
 from core.output.images import MADE_BY_A_MODEL, encode_picture
 
 
