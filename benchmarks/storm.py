@@ -31,8 +31,8 @@ from typing import Any
 from sqlalchemy import select
 
 from bots.i18n.messages import render
-from bots.patience import Patience
 from bots.service.conversation_service import Dialogue
+from bots.telegram.retry import Patience
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bots.adapters.runner import Bot
     from bots.console import ConsoleChat
     from bots.service.conversation_service import Dialogue
-    from bots.telegram_webhook import Webhook
+    from bots.telegram.webhook import Webhook
     from core.pipeline_protocol import Pipeline
     from tasks.context import Workshop
     from tasks.workers.per_process import PerProcess
@@ -245,7 +245,7 @@ def chat_bots(house: House, wanted: Sequence[str]) -> list[Bot]:
 
 
 def _telegram_bot(house: House, dialogue: Dialogue) -> Bot:
-    from bots.telegram import TelegramBot, TelegramOptions
+    from bots.telegram.bot import TelegramBot, TelegramOptions
 
     options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"), webhook=_webhook(house.settings))
     return TelegramBot(token_of(house.settings, "telegram"), dialogue, options)
@@ -255,7 +255,7 @@ def _webhook(settings: Settings) -> Webhook | None:
     """Where Telegram brings updates to, if the settings name an address."""
     if not settings.webhook_url:
         return None
-    from bots.telegram_webhook import Webhook
+    from bots.telegram.webhook import Webhook
 
     webhook = Webhook(
         settings.webhook_url,

@@ -40,7 +40,6 @@ from bots.conversation.handlers.consent import version_of
 from bots.conversation.router import step
 from bots.conversation.state import State
 from bots.conversation.turn import Context, Habits, Keeping
-from bots.edge import Flood
 from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
 from bots.service.circuit_breaker import Breaker
 from bots.service.effect_executor import CodeReader, TurnRun, Who, desk_name, load_state
@@ -49,6 +48,7 @@ from bots.service.job_events import outcome, reply_facts, source_of
 from bots.service.job_queue import JobQueue
 from bots.service.outbox import Outbox
 from bots.service.quotas import Full, Quotas
+from bots.telegram.rate_limit import Flood
 from observability.metrics import BREAKER_OPEN
 from storage.deletion import delete_user
 from storage.errors import ConversationChanged, NotFound, StorageUnavailable

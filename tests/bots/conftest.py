@@ -11,10 +11,10 @@ import pytest
 
 from bots.discord import DiscordBot, DiscordOptions
 from bots.discord_patience import DiscordPatience
-from bots.patience import Patience
 from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
-from bots.telegram import TelegramBot, TelegramOptions
+from bots.telegram.bot import TelegramBot, TelegramOptions
+from bots.telegram.retry import Patience
 from childface.wishes import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -10,8 +10,8 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from bots.patience import Patience
 from bots.service.conversation_service import Dialogue
+from bots.telegram.retry import Patience
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi, Person

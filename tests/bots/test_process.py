@@ -12,7 +12,7 @@ import pytest
 
 import bots
 from bots.service.conversation_service import Dialogue
-from bots.telegram import TelegramBot, TokenRefused
+from bots.telegram.bot import TelegramBot, TokenRefused
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import TOKEN, BotApi
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from bots.console import ConsoleChat
 from bots.service.conversation_service import Dialogue
 from bots.discord import DiscordBot
-from bots.telegram import TelegramBot
+from bots.telegram.bot import TelegramBot
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit_of_work import Store
@@ -124,7 +124,7 @@ async def test_the_log_of_a_conversation_holds_nothing_personal(
 
 
 async def test_a_refused_token_is_not_repeated_in_the_error(api: BotApi, dialogue: Dialogue) -> None:
-    from bots.telegram import TelegramOptions
+    from bots.telegram.bot import TelegramOptions
 
     bot = TelegramBot("987:a-wrong-token", dialogue, TelegramOptions(api_root=api.url))
     with pytest.raises(TokenRefused) as refused:

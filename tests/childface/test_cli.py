@@ -72,7 +72,7 @@ def test_the_installed_program_refuses_in_one_line_with_two(tmp_path: Path) -> N
 
 def test_help_and_chat_processes_never_load_torch() -> None:
     code = (
-        "import sys, childface.cli, childface.wiring, childface.settings, bots.telegram;"
+        "import sys, childface.cli, childface.wiring, childface.settings, bots.telegram.bot;"
         "from childface.wiring import open_queue, task_config;"
         "open_queue(task_config(childface.settings.Settings(_env_file=None, broker_url='redis://localhost')));"
         "print(*[name for name in ('torch', 'dlib', 'onnxruntime') if name in sys.modules])"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bots.adapters.runner import TokenRefused
-from bots.telegram import TelegramBot
+from bots.telegram.bot import TelegramBot
 from childface.logs import LEAST, Discreet, discreet_handler, secrets_of
 from childface.settings import Settings
 from childface.wiring import House, chat_bots, open_dialogue, open_house
@@ -176,7 +176,7 @@ async def everything_that_can_happen_on_discord(server: Discord, pipeline: FakeP
 async def test_a_wrong_token_is_not_written_down(settings: Settings, api: BotApi, log: io.StringIO) -> None:
     wrong = "123456789:" + "Wrong" * 7
     with open_house(settings.model_copy(update={"telegram_token": None}), lambda _: FakePipeline()) as house:
-        from bots.telegram import TelegramOptions
+        from bots.telegram.bot import TelegramOptions
 
         bot = TelegramBot(wrong, open_dialogue(house), TelegramOptions(api_root=api.url))
         for name in LEAST:

@@ -21,11 +21,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bots.patience import Patience
 from bots.service.conversation_service import Defaults, Dialogue
 from bots.service.delivery import Pace
 from bots.service.quotas import Quotas
-from bots.telegram import TelegramBot, TelegramOptions
+from bots.telegram.bot import TelegramBot, TelegramOptions
+from bots.telegram.retry import Patience
 from core.domain.child_spec import Wish
 from core.latent.latent import Latent
 from core.pipeline import Child

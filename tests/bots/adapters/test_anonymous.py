@@ -10,7 +10,7 @@ import pytest
 from bots.discord_reading import couple_of
 from bots.service.conversation_service import Dialogue, SentPhoto
 from bots.service.effect_executor import Who
-from bots.telegram_reading import SHARED_NUMBERS
+from bots.telegram.parsing import SHARED_NUMBERS
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot

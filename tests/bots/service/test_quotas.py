@@ -16,7 +16,7 @@ from bots.discord import DiscordBot
 from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.service.effect_executor import Who
 from bots.service.quotas import Quotas
-from bots.telegram import TelegramBot
+from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.records import Job
 from storage.unit_of_work import Store

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from bots.commands import GROUP, PRIVATE
 from bots.i18n.languages import LANGUAGES
 from bots.service.conversation_service import Dialogue
-from bots.telegram import FETCH_TRIES, TelegramBot
+from bots.telegram.bot import FETCH_TRIES, TelegramBot
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import BotApi, Person, message_json

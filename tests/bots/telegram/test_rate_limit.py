@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.edge import MOST_REMEMBERED, Bucket, Buckets, Flood, network_of
+from bots.telegram.rate_limit import MOST_REMEMBERED, Bucket, Buckets, Flood, network_of
 
 
 class Clock:

@@ -38,7 +38,6 @@ from telegram.ext import (
 from bots import commands
 from bots.adapters.messenger import MessengerError, Note, Press
 from bots.adapters.runner import CannotListen, TokenRefused, run_bots
-from bots.albums import QUIET, Albums
 from bots.conversation.events import (
     CommandGiven,
     CoupleProposed,
@@ -51,19 +50,20 @@ from bots.conversation.events import (
 )
 from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.i18n.messages import render
-from bots.inbox import Inbox, WrittenQueue
-from bots.patience import Patience
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
 from bots.service.delivery import Courier, Pace
 from bots.service.effect_executor import Who
 from bots.service.keyed_locks import Lanes
 from bots.service.presenter import Place, Presenter
 from bots.service.receipts import Receipt
-from bots.telegram_messenger import TelegramMessenger, TelegramPress
-from bots.telegram_order import InOrder, album_key
-from bots.telegram_reading import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
-from bots.telegram_updates import UpdateRequest
-from bots.telegram_webhook import Webhook, WebhookServer
+from bots.telegram.albums import QUIET, Albums
+from bots.telegram.messenger import TelegramMessenger, TelegramPress
+from bots.telegram.ordering import InOrder, album_key
+from bots.telegram.parsing import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
+from bots.telegram.requests import UpdateRequest
+from bots.telegram.retry import Patience
+from bots.telegram.update_queue import Inbox, WrittenQueue
+from bots.telegram.webhook import Webhook, WebhookServer
 from observability.error_summary import fields_of
 from observability.logs import get_logger
 from observability.metrics import BOT_ERRORS

@@ -26,7 +26,7 @@ from telegram.ext import ExtBot
 
 from bots.adapters.media_limits import TELEGRAM, CannotFit, Fitted, fit
 from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused, Unreachable
-from bots.patience import MINOR, seconds_of
+from bots.telegram.retry import MINOR, seconds_of
 
 log = logging.getLogger(__name__)
 

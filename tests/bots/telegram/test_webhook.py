@@ -19,10 +19,10 @@ from aiohttp import ClientSession, TCPConnector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bots import telegram_webhook
 from bots.adapters.runner import CannotListen
 from bots.service.conversation_service import Dialogue
-from bots.telegram_webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
+from bots.telegram import webhook as telegram_webhook
+from bots.telegram.webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
 from childface.logs import discreet_handler
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
@@ -284,7 +284,7 @@ async def test_a_bot_that_is_killed_after_it_said_200_answers_when_it_is_back(
 ) -> None:
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "HOME": str(tmp_path),
         "TELEGRAM_TOKEN": TOKEN,
         "CHILDFACE_TELEGRAM_API_ROOT": api.url,

@@ -25,7 +25,7 @@ from bots.adapters.messenger import Messenger, MessengerError, Note
 from bots.i18n.messages import render
 from bots.service.conversation_service import Dialogue
 from bots.service.receipts import Receipt
-from bots.telegram_updates import says_something
+from bots.telegram.requests import says_something
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
 from storage.repositories.inbox import Letter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.albums import Albums
 from bots.service.keyed_locks import Lanes
+from bots.telegram.albums import Albums
 
 
 async def test_a_lane_serves_in_the_order_of_arrival() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from telegram import Message, Update
 from telegram.ext import BaseUpdateProcessor
 
-from bots.albums import Albums
 from bots.service.keyed_locks import Lanes
+from bots.telegram.albums import Albums
 
 
 def album_key(message: Message) -> tuple[int, str | None]:

@@ -25,7 +25,7 @@ from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
 from bots.adapters.runner import CannotListen
-from bots.edge import Bucket, Buckets
+from bots.telegram.rate_limit import Bucket, Buckets
 from observability.logs import get_logger
 
 log = get_logger(__name__)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from bots.telegram import TelegramBot
+from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.models import InboxRow
 from storage.unit_of_work import Store

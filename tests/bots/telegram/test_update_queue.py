@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from bots.conversation.effects import Say, line_to_json
-from bots.inbox import MOST_TRIES
 from bots.service.conversation_service import Dialogue
 from bots.service.receipts import Receipt
-from bots.telegram import TelegramBot
+from bots.telegram.bot import TelegramBot
+from bots.telegram.update_queue import MOST_TRIES
 from storage.repositories.inbox import Letter
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
