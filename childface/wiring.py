@@ -269,7 +269,7 @@ def _webhook(settings: Settings) -> Webhook | None:
 
 
 def _discord_bot(house: House, dialogue: Dialogue) -> Bot:
-    from bots.discord import DiscordBot
+    from bots.discord.bot import DiscordBot
 
     return DiscordBot(token_of(house.settings, "discord"), dialogue)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot, DiscordOptions
-from bots.discord_patience import DiscordPatience
+from bots.discord.bot import DiscordBot, DiscordOptions
+from bots.discord.retry import DiscordPatience
 from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
 from bots.telegram.bot import TelegramBot, TelegramOptions

@@ -24,7 +24,7 @@ import secrets, sys
 from pathlib import Path
 from bots.console import ConsoleChat
 from bots.service.conversation_service import Dialogue
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from bots.telegram.bot import TelegramBot
 from storage.blobs import DiskBlobs
 from storage.database import open_database

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 import pytest
 
-from bots.discord_reading import couple_of
+from bots.discord.parsing import couple_of
 from bots.service.conversation_service import Dialogue, SentPhoto
 from bots.service.effect_executor import Who
 from bots.telegram.parsing import SHARED_NUMBERS

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bots.conversation.effects import Say
 from bots.conversation.events import CommandGiven
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.service.effect_executor import Who
 from bots.service.quotas import Quotas

@@ -22,7 +22,7 @@ import discord
 
 from bots.adapters.media_limits import CannotFit, discord_limits, fit
 from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused
-from bots.discord_patience import DiscordPatience, MessageGone, TokenOver
+from bots.discord.retry import DiscordPatience, MessageGone, TokenOver
 from observability.logs import get_logger
 
 log = get_logger(__name__)

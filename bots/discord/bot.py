@@ -32,10 +32,9 @@ from bots.conversation.events import (
     PhotoNotTaken,
     Role,
 )
-from bots.discord_commands import MenuWords, Person, register
-from bots.discord_messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
-from bots.discord_patience import BROKEN, DiscordPatience, counting_refusals
-from bots.discord_reading import (
+from bots.discord.commands import MenuWords, Person, register
+from bots.discord.messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
+from bots.discord.parsing import (
     PLATFORM,
     Asked,
     Interaction,
@@ -47,6 +46,7 @@ from bots.discord_reading import (
     photo_in,
     who_of,
 )
+from bots.discord.retry import BROKEN, DiscordPatience, counting_refusals
 from bots.i18n.messages import render
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.service.delivery import Courier, Pace

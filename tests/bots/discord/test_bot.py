@@ -17,8 +17,8 @@ from bots.adapters.messenger import Note
 from bots.adapters.runner import TokenRefused
 from bots.conversation.effects import Say
 from bots.conversation.handlers.requests import GROUP_CHOICES
-from bots.discord import DiscordBot
-from bots.discord_reading import escape_name
+from bots.discord.bot import DiscordBot
+from bots.discord.parsing import escape_name
 from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.service.conversation_service import Dialogue
 from bots.service.presenter import Place, Presenter

@@ -15,7 +15,7 @@ from discord.app_commands import Choice, Transform, locale_str
 
 from bots import commands
 from bots.conversation.events import Role
-from bots.discord_reading import Asked, Interaction, PhotoRef, child_asked
+from bots.discord.parsing import Asked, Interaction, PhotoRef, child_asked
 from bots.i18n.languages import language_of
 from bots.i18n.messages import render
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
