@@ -55,7 +55,7 @@ def chat(
     """Talk with the bot in this terminal: the whole conversation, without any chat service."""
     import asyncio
 
-    from bots.console import NothingHappens
+    from bots.terminal.bot import NothingHappens
     from childface.wiring import console_chat, demo_chat, open_house
 
     environment: Environment = ctx.obj

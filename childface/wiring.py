@@ -29,9 +29,9 @@ from tasks.workers.resources import drawn_together
 
 if TYPE_CHECKING:
     from bots.adapters.runner import Bot
-    from bots.console import ConsoleChat
     from bots.service.conversation_service import Dialogue
     from bots.telegram.webhook import Webhook
+    from bots.terminal.bot import ConsoleChat
     from core.pipeline_protocol import Pipeline
     from tasks.context import Workshop
     from tasks.workers.per_process import PerProcess
@@ -279,8 +279,8 @@ CHAT_BOTS = {"telegram": _telegram_bot, "discord": _discord_bot}
 
 def console_chat(house: House, user: str = "local", *, agreed: bool = False) -> ConsoleChat:
     """The terminal adapter. `agreed`: the question before the first photo was answered on the command line."""
-    from bots.console import ConsoleChat
     from bots.i18n.languages import language_of_environment
+    from bots.terminal.bot import ConsoleChat
 
     language = language_of_environment(os.environ)
     folder = house.settings.pictures_dir
@@ -289,7 +289,7 @@ def console_chat(house: House, user: str = "local", *, agreed: bool = False) -> 
 
 def demo_chat(house: House) -> ConsoleChat:
     """A terminal for somebody who was never here before: what an earlier demonstration left behind is deleted."""
-    from bots.console import PLATFORM
+    from bots.terminal.bot import PLATFORM
     from storage.deletion import delete_user
 
     with house.store.view() as unit:

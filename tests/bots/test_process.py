@@ -22,7 +22,7 @@ MOST_MEGABYTES = 150
 WEIGH = """
 import secrets, sys
 from pathlib import Path
-from bots.console import ConsoleChat
+from bots.terminal.bot import ConsoleChat
 from bots.service.conversation_service import Dialogue
 from bots.discord.bot import DiscordBot
 from bots.telegram.bot import TelegramBot

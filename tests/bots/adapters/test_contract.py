@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import pytest
 from rich.console import Console
 
-from bots.console import ConsoleChat
 from bots.i18n.messages import render
 from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
+from bots.terminal.bot import ConsoleChat
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
 from tests.bots.fake_discord import Discord

@@ -23,7 +23,7 @@ from tests.bots.fake_telegram import BotApi
 from tests.bots.fake_worker import FakeWorker, drawn
 from tests.bots.service.test_conversation_service import keys
 from tests.bots.story import Story
-from tests.bots.test_console import Terminal
+from tests.bots.terminal.test_bot import Terminal
 
 READ = {1: "5dba2495"}
 """The first figures of the hash of what people read, by version."""

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from bots.console import ConsoleChat, NothingHappens, split_line
-from bots.inline_pictures import draw_inline, protocol_of
 from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
+from bots.terminal.bot import ConsoleChat, NothingHappens, split_line
+from bots.terminal.inline_images import draw_inline, protocol_of
 from storage.unit_of_work import Store
 from tests.bots.fake_worker import FakeWorker, drawn
 

@@ -30,12 +30,12 @@ from bots.adapters.picture_files import PICTURE_ENDINGS
 from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
 from bots.i18n.messages import render
 from bots.i18n.parsing.words import read_command, read_role
-from bots.inline_pictures import COLUMNS, draw_inline
 from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
 from bots.service.delivery import Courier, Pace
 from bots.service.effect_executor import Who
 from bots.service.keyed_locks import Lanes
 from bots.service.presenter import Place, Presenter
+from bots.terminal.inline_images import COLUMNS, draw_inline
 
 PLATFORM = "console"
 CHAT = "terminal"
@@ -191,7 +191,7 @@ class ConsoleChat:
         pace: Pace = PACE,
         agreed: bool = False,
     ) -> None:
-        """Pictures are saved in `folder`. `environment` says what the terminal can, see bots/inline_pictures.py.
+        """Pictures are saved in `folder`. `environment` says what the terminal can, see bots/terminal/inline_images.py.
 
         `agreed`: do not ask before the first photo.
         """

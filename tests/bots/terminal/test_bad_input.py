@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from bots.commands import GROUP, PRIVATE
-from bots.console import CHAT, ConsoleChat
 from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
+from bots.terminal.bot import CHAT, ConsoleChat
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed
 from tests.bots.bad_input import (
