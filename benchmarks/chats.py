@@ -55,8 +55,8 @@ def settings_in(home: Path, telegram: str = "", *, embedded: bool = False) -> An
 def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -> None:
     """Until it is killed."""
     from bots.adapters.runner import run_bots
-    from childface.environment import Environment
-    from childface.wiring import chat_bots, open_house
+    from childface.bootstrap import chat_bots, open_house
+    from childface.cli.context import Environment
     from tests.bots.fake_discord import Discord
 
     fake = Discord()
@@ -72,7 +72,7 @@ def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -
 
 
 async def measure(commands: int, *, embedded: bool) -> None:
-    from childface.wiring import open_store
+    from childface.bootstrap import open_store
     from storage import migrate
     from tests.bots.fake_discord import CHANNEL, Discord
     from tests.bots.fake_telegram import BotApi

@@ -133,7 +133,7 @@ def ratio(spent: list[float], of: list[float]) -> float:
 def start(photos: list[Path]) -> float:
     """Seconds from the start of `childface make` to its end, with two photos."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "childface.cli", "make", *map(str, photos), "-o", f"{folder}/child.jpg"]
+        command = [sys.executable, "-m", "childface.cli.main", "make", *map(str, photos), "-o", f"{folder}/child.jpg"]
         began = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=EXAMPLES.parent)
         return time.perf_counter() - began

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from childface.cli import main
-from childface.environment import Environment
+from childface.bootstrap import open_store
+from childface.cli.context import Environment
+from childface.cli.main import main
 from childface.settings import Settings
-from childface.wiring import open_store
 from storage import migrate
 from storage.unit_of_work import Store
 from tests.bots.agreement import agreed

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from childface.console import EXIT_MISSING, Refusal
+from childface.cli.output import EXIT_MISSING, Refusal
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -1,8 +1,9 @@
 """Log lines with fields: `log.info("answered", code="no_face")`.
 
 They are ordinary records of `logging`, so pytest, Celery and everybody else's handlers understand them; structlog only
-carries the fields. `childface.logs` decides how a line looks and what must not be in it. Fields that are bound with
-`about` stand on every line of the block, those of libraries included, in this thread and in tasks begun from it.
+carries the fields. `childface.logging_setup` decides how a line looks and what must not be in it. Fields that are
+bound with `about` stand on every line of the block, those of libraries included, in this thread and in tasks begun
+from it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Names follow https://prometheus.io/docs/practices/naming/: a prefix, base units,
 of our own only (queues, kinds, codes): no names, numbers of people or chats, nothing that grows with the crowd.
 
 Counters and histograms are counted where things happen, in every process. What `Sampled` declares is looked up when
-somebody asks (`childface/samples.py`); several processes may tell the same of those: take `max`, not `sum`.
+somebody asks (`childface/ops/metrics.py`); several processes may tell the same of those: take `max`, not `sum`.
 """
 
 from __future__ import annotations

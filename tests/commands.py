@@ -6,7 +6,7 @@ import shlex
 
 from typer.main import get_command
 
-from childface.cli import app
+from childface.cli.main import app
 
 
 def require_command(line: str) -> None:

@@ -118,7 +118,7 @@ READ_WEIGHTS = {
     "core/modeling/weights_io.py",
     "core/face/detection.py",
     "core/modeling/generator_weights.py",
-    "childface/doctor.py",
+    "childface/ops/doctor.py",
     "training/second_judge.py",
     "training/headwear.py",  # labels of drawn faces
     "core/engines/openvino/engine.py",  # graphs that it wrote itself, named by the hashes of the weights

@@ -28,7 +28,7 @@ from bots.conversation.state import state_from_json
 from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
 from bots.service.effect_executor import Who
 from bots.service.quotas import Quotas
-from childface.wishes import facts_of_code
+from childface.cli.options import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.errors import NotFound

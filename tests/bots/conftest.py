@@ -15,7 +15,7 @@ from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
 from bots.telegram.bot import TelegramBot, TelegramOptions
 from bots.telegram.retry import Patience
-from childface.wishes import facts_of_code
+from childface.cli.options import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit_of_work import Store

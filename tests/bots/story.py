@@ -43,7 +43,7 @@ from bots.conversation.router import step
 from bots.conversation.state import State, state_from_json
 from bots.conversation.turn import Context, Habits
 from bots.i18n.messages import render
-from childface.wishes import facts_of_code
+from childface.cli.options import facts_of_code
 
 OWNER = "anna"
 

@@ -86,7 +86,7 @@ def test_a_chat_process_is_small_and_loads_no_model_library(tmp_path: Path) -> N
 
 READ_A_CODE = """
 import sys
-from childface.wishes import facts_of_code
+from childface.cli.options import facts_of_code
 
 assert facts_of_code("71H1-31F")["seed"] == 77 and facts_of_code("71H1-31G") is None
 print(*[name for name in ("torch", "numpy", "dlib", "onnxruntime") if name in sys.modules])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from childface.cli import main
-from childface.environment import Environment
+from childface.cli.context import Environment
+from childface.cli.main import main
 from childface.settings import Settings
 from tests.fakes import FakePipeline, photo_of
 

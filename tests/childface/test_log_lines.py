@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from childface.logs import discreet_handler
+from childface.logging_setup import discreet_handler
 from observability.logs import about, get_logger
 
 

@@ -70,7 +70,7 @@ def test_what_is_no_photo_is_not_shown(opener: OpenPhoto) -> None:
 
 def test_a_chat_process_loads_no_decoder_until_it_is_asked() -> None:
     check = (
-        "import childface.wiring, bots.service.conversation_service, sys;"
+        "import childface.bootstrap, bots.service.conversation_service, sys;"
         "sys.exit(bool({'PIL', 'numpy', 'pillow_heif', 'torch'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)

@@ -114,7 +114,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
     """An option would stand in the process list and in the shell's history."""
     from typer.main import get_command
 
-    from childface.cli import app
+    from childface.cli.main import app
 
     waiting, options = [get_command(app)], set()
     while waiting:

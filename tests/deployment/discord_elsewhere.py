@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from childface.cli import main
+from childface.cli.main import main
 from tests.bots.fake_discord import Discord
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from childface.heartbeat import BEAT_EVERY
+from childface.bootstrap import open_store
+from childface.ops.heartbeat import BEAT_EVERY
 from childface.settings import Settings
-from childface.wiring import open_store
 from storage import migrate
 from storage.errors import StorageUnavailable, WrongKey
 from storage.unit_of_work import Store
@@ -323,7 +323,7 @@ class Hidden(MetaPathFinder):
 
 hidden = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Hidden())
-from childface.cli import main
+from childface.cli.main import main
 sys.exit(main(sys.argv[2:]))
 """
 

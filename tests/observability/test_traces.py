@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from childface.console import Refusal
+from childface.cli.output import Refusal
+from childface.ops.metrics_server import traced
 from childface.settings import Settings
-from childface.watching import traced
 from core.domain.errors import NoFace
 from observability import traces
 

@@ -23,7 +23,7 @@ from bots.adapters.runner import CannotListen
 from bots.service.conversation_service import Dialogue
 from bots.telegram import webhook as telegram_webhook
 from bots.telegram.webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
-from childface.logs import discreet_handler
+from childface.logging_setup import discreet_handler
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.fake_telegram import TOKEN, BotApi

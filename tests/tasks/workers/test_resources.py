@@ -13,7 +13,7 @@ from tasks.workers import resources
 PARENT = """
 import sys
 from datetime import timedelta
-import childface.cli, childface.cli_services, childface.wiring, childface.watching
+import childface.cli.main, childface.cli.run, childface.bootstrap, childface.ops.metrics_server
 from childface.settings import Settings
 from tasks.app import register
 from tasks.broker import create_celery
@@ -23,8 +23,8 @@ from tasks.workers.resources import processes, share_cores
 from tasks.workers.worker import run_worker
 
 settings = Settings(_env_file=None, broker_url="redis://localhost")
-config = childface.wiring.task_config(settings)
-workshop = childface.wiring.workshop(settings, config, lambda settings: 1 / 0)
+config = childface.bootstrap.task_config(settings)
+workshop = childface.bootstrap.workshop(settings, config, lambda settings: 1 / 0)
 register(create_celery(config), workshop)
 Housekeeping(workshop, waited_too_long=timedelta(1), process_forks=True)
 share_cores(processes())

@@ -12,7 +12,7 @@ from bots.conversation.handlers import social
 from bots.i18n import translator
 from bots.i18n.parsing import traits, words
 from bots.service.conversation_service import LONGEST_TEXT, bounded
-from childface.logs import TOKEN
+from childface.logging_setup import TOKEN
 
 READERS: dict[str, Callable[[str], object]] = {
     "names": social.read_names,

@@ -1,0 +1,1 @@
+"""The `childface` command."""

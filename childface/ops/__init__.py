@@ -1,0 +1,1 @@
+"""Health checks, status, metrics and scheduled purges."""
