@@ -16,7 +16,7 @@ import torch
 from core.domain.child_spec import Wish
 from core.latent.age_editing import OLDEST, aim_at, growth_of
 from core.pipeline import Born, ChildPipeline
-from training.grown_ups import grown_ups
+from training.data.adults import grown_ups
 
 AGES = (1.0, 3.0, 6.0, 8.0, 12.0, 16.0, 25.0, 40.0, 60.0)
 TURNS = 6

@@ -18,8 +18,8 @@ from torch import Tensor
 from core.domain.child_spec import Wish
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
-from training.family_report import COMPARED_AT, GROWN_AGES, own_couple_first
-from training.grown_ups import grown_ups
+from training.data.adults import grown_ups
+from training.reports.family import COMPARED_AT, GROWN_AGES, own_couple_first
 
 YOUNG = (3.0, 8.0, 12.0)
 

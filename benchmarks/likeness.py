@@ -19,8 +19,8 @@ from core.face.similarity import cosine
 from core.latent.latent import Latent
 from core.pipeline import Born, ChildPipeline, Pixels
 from core.runtime.tensors import to_tensor
-from training.drawn import DrawnPairs
-from training.traits import read_face
+from training.data.drawn_pairs import DrawnPairs
+from training.data.traits import read_face
 
 AGES = (2.0, 6.0, 12.0, 25.0, 60.0)
 

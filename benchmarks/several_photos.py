@@ -1,7 +1,7 @@
 """Is a parent better known from several photos? `python -m benchmarks.several_photos --data DIR [--most 30]`.
 
 Nobody has several photos of everybody in a folder, so poor ones are made of each portrait, as phones and chats make
-them (`training.augment`): each is encoded alone, then all of them together, and every drawing is compared with the
+them (`training.data.augment`): each is encoded alone, then all of them together, and every drawing is compared with the
 portrait that none of them is.
 """
 
@@ -17,10 +17,10 @@ from core.domain.errors import FaceError
 from core.output.images import encode_picture
 from core.pipeline import ChildPipeline, Parent
 from core.runtime.tensors import to_pixels
-from training.augment import spoil
-from training.drawn import read_picture
-from training.identity_report import Judge
-from training.photos import SUFFIXES
+from training.data.augment import spoil
+from training.data.drawn_pairs import read_picture
+from training.data.photos import SUFFIXES
+from training.reports.identity import Judge
 
 STRENGTH = 1.5
 """How much more often each kind of damage happens than in training."""

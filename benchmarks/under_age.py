@@ -4,8 +4,8 @@
     python -m benchmarks.under_age --people PEOPLE --most 100        at most so many of each band
     python -m benchmarks.under_age --adults DIR                      photos of adults only, of whatever age
 
-Only faces that trained nothing are looked at (`training.age_faces`: the part that reports). Each is judged as it is,
-grey, dark, and grainy. Reads pictures, writes nothing.
+Only faces that trained nothing are looked at (`training.data.age_faces`: the part that reports). Each is judged as it
+is, grey, dark, and grainy. Reads pictures, writes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.face.whole_head import WholeHeadEstimator
 from core.modeling.weights_io import SHIPPED
 from core.photo.decode import open_photo
 from core.runtime.tensors import to_tensor
-from training.age_faces import AgedFace, FaceReader, gather_faces
+from training.data.age_faces import AgedFace, FaceReader, gather_faces
 
 BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 34), (35, 100))
 YOUNGEST = 18.0

@@ -119,8 +119,8 @@ READ_WEIGHTS = {
     "core/face/detection.py",
     "core/modeling/generator_weights.py",
     "childface/ops/doctor.py",
-    "training/second_judge.py",
-    "training/headwear.py",  # labels of drawn faces
+    "training/reports/second_judge.py",
+    "training/trainers/headwear.py",  # labels of drawn faces
     "core/engines/openvino/engine.py",  # graphs that it wrote itself, named by the hashes of the weights
 }
 """Where weights are parsed, after `core.modeling.weight_hashes.verified`."""

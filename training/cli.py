@@ -39,7 +39,7 @@ def draw(
 ) -> None:
     """Draw pairs of pictures and latents: about a second each on two cores."""
     from core.modeling.generator_weights import load_generator
-    from training.draw import draw_pairs
+    from training.data.draw import draw_pairs
 
     use_threads(threads)
     with Progress(console=Console(file=sys.stderr)) as bars:
@@ -62,8 +62,8 @@ def preview(
 ) -> None:
     """Train the preview head: the cheap way from 128-px features to a 256-px picture."""
     from core.modeling.generator_weights import load_generator
-    from training.drawn import DrawnPairs
-    from training.preview import PreviewSettings, train_preview
+    from training.data.drawn_pairs import DrawnPairs
+    from training.trainers.preview_head import PreviewSettings, train_preview
 
     use_threads(threads)
     settings = PreviewSettings(steps=steps, learning_rate=rate)
@@ -128,10 +128,17 @@ def encoder(
     from core.modeling.generator_weights import load_generator
     from core.modeling.preview_head import load_preview
     from core.modeling.weights_io import SHIPPED, save_weights
-    from training.drawn import DrawnPairs
-    from training.encoder import LatentStage, PictureStage, blend, resume_encoder, train_on_latents, train_on_pictures
-    from training.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
-    from training.tight import TIGHT, TightAligner
+    from training.data.drawn_pairs import DrawnPairs
+    from training.data.photos import CELEBA_HALF, AlignedPhotos, PhotoFolder
+    from training.data.tight_alignment import TIGHT, TightAligner
+    from training.trainers.encoder import (
+        LatentStage,
+        PictureStage,
+        blend,
+        resume_encoder,
+        train_on_latents,
+        train_on_pictures,
+    )
 
     use_threads(threads)
     generator, identity, pairs = load_generator(weights), load_identity(weights), DrawnPairs.open(drawn)
@@ -170,7 +177,7 @@ def second_look(
     from core.modeling.generator_weights import load_generator
     from core.modeling.preview_head import load_preview
     from core.modeling.weights_io import SHIPPED
-    from training.second_look import LookSettings, draw_looks, train_second_look
+    from training.trainers.feedback import LookSettings, draw_looks, train_second_look
 
     use_threads(threads)
     generator, settings = load_generator(weights), LookSettings(samples=samples)
@@ -198,7 +205,7 @@ def headwear(
     from core.latent.feedback import load_looks_reader
     from core.latent.headwear import HEADWEAR_FILE
     from core.modeling.weights_io import SHIPPED, save_weights
-    from training.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
+    from training.trainers.headwear import LABELLED, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
     use_threads(threads)
     drawn = out / "children.safetensors"
@@ -229,7 +236,7 @@ def naturalness(
     from core.latent.naturalness import NATURALNESS_FILE
     from core.modeling.generator_weights import load_generator
     from core.modeling.weights_io import save_weights
-    from training.naturalness import fit_naturalness
+    from training.trainers.naturalness import fit_naturalness
 
     use_threads(threads)
     save_weights(fit_naturalness(load_generator(weights), samples=samples), out / NATURALNESS_FILE)
@@ -249,9 +256,9 @@ def resemblance(
     from core.modeling.generator_weights import load_generator
     from core.modeling.weights_io import SHIPPED
     from core.pipeline import ChildPipeline
-    from training.photos import AlignedPhotos, PhotoFolder
-    from training.resemblance import ResemblanceSettings, look_at_children, look_at_grown_ups, train_resemblance
-    from training.tight import TightAligner
+    from training.data.photos import AlignedPhotos, PhotoFolder
+    from training.data.tight_alignment import TightAligner
+    from training.trainers.kinship import ResemblanceSettings, look_at_children, look_at_grown_ups, train_resemblance
 
     use_threads(threads)
     pipeline, settings = ChildPipeline.load(weights), ResemblanceSettings(children=children)
@@ -294,9 +301,9 @@ def correction(
     from core.latent.correction import CORRECTION_FILE, load_correction
     from core.modeling.weights_io import save_weights
     from core.pipeline import ChildPipeline
-    from training.correction import CorrectionSettings, train_correction
-    from training.encoder import blend
-    from training.grown_ups import kept_grown_ups
+    from training.data.adults import kept_grown_ups
+    from training.trainers.correction import CorrectionSettings, train_correction
+    from training.trainers.encoder import blend
 
     pipeline, settings = ChildPipeline.load(weights), CorrectionSettings(steps=steps, learning_rate=rate)
     paths = sorted(photos.glob("*.jpg"))[:first] + sorted(drawn.glob("*.jpg"))[: settings.drawn]
@@ -325,8 +332,8 @@ def age_estimator(
     """Train the age estimator on faces whose age is known; logs its errors by age band on faces that taught nothing."""
     from core.face.age_estimator import pooled_features
     from core.face.recognition import load_identity
-    from training.age_estimator import AgeSettings, read_faces, train_age_head
-    from training.age_faces import FaceReader, gather_faces
+    from training.data.age_faces import FaceReader, gather_faces
+    from training.trainers.age_estimator import AgeSettings, read_faces, train_age_head
 
     use_threads(threads)
     known = [face for face in gather_faces(faces, people, redrawn) if face.source != "ffhq"]
@@ -353,8 +360,8 @@ def whole_head(
     threads: Threads = 0,
 ) -> None:
     """Train the second opinion on age, by the whole head; logs its errors by age band on faces that taught nothing."""
-    from training.age_faces import FaceReader, gather_faces
-    from training.whole_head import WholeHeadSettings, read_heads, start_network, train_whole_head
+    from training.data.age_faces import FaceReader, gather_faces
+    from training.trainers.whole_head import WholeHeadSettings, read_heads, start_network, train_whole_head
 
     use_threads(threads)
     heads = read_heads(gather_faces(faces, people, redrawn), FaceReader(weights), out / "heads.npz")
@@ -384,9 +391,9 @@ def ageing(
     from core.modeling.generator_weights import load_generator
     from core.modeling.weights_io import SHIPPED
     from core.pipeline import ChildPipeline
-    from training.ageing import check_moves, label_pairs, train_ageing
-    from training.drawn import DrawnPairs
-    from training.encoded import encode_photos
+    from training.data.drawn_pairs import DrawnPairs
+    from training.data.encoded import encode_photos
+    from training.trainers.age_editing import check_moves, label_pairs, train_ageing
 
     use_threads(threads)
     pairs = DrawnPairs.open(drawn)
@@ -413,9 +420,9 @@ def directions(
 ) -> None:
     """Fit what can be read from a latent and written into it: smile, glasses, pose, hair, the shapes of a face."""
     from core.modeling.generator_weights import load_generator
-    from training.directions import Labelled, read_labels, train_directions
-    from training.drawn import DrawnPairs
-    from training.traits import Landmarker, look_at, read_face
+    from training.data.drawn_pairs import DrawnPairs
+    from training.data.traits import Landmarker, look_at, read_face
+    from training.trainers.attributes import Labelled, read_labels, train_directions
 
     use_threads(threads)
     pairs, landmarker = DrawnPairs.open(drawn), Landmarker(weights)
@@ -456,9 +463,9 @@ def report_families(
 
     from core.domain.errors import MissingWeights
     from core.pipeline import ChildPipeline
-    from training.family_report import Studio, family_report
-    from training.second_judge import SecondJudge
-    from training.traits import Landmarker
+    from training.data.traits import Landmarker
+    from training.reports.family import Studio, family_report
+    from training.reports.second_judge import SecondJudge
 
     use_threads(threads)
     try:
@@ -503,8 +510,8 @@ def draw_map(
     """Draw the latent space in two dimensions (t-SNE and LLE), coloured by age and sex, as PNG and HTML."""
     from core.latent.attributes import load_directions
     from core.modeling.weights_io import SHIPPED
-    from training.drawn import DrawnPairs
-    from training.latent_map import draw_png, lay_out, write_html
+    from training.data.drawn_pairs import DrawnPairs
+    from training.reports.latent_map import draw_png, lay_out, write_html
 
     pairs = DrawnPairs.open(drawn)
     found = lay_out(pairs, load_directions(SHIPPED), count=count, seed=seed)

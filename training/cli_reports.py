@@ -15,8 +15,8 @@ from rich.progress import Progress
 from training.options import DEFAULT_WEIGHTS, Threads, Weights, use_threads
 
 if TYPE_CHECKING:
-    from training.bench_projection import Result
-    from training.identity_report import Judge
+    from training.reports.identity import Judge
+    from training.reports.projection import Result
 
 Photos = Annotated[Path, typer.Argument(help="Folder of photos, one face each.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -37,8 +37,8 @@ def _judge(weights: Path, threads: int) -> Judge:
     """The pipeline with its judge; LPIPS where VGG16 was fetched."""
     from core.domain.errors import MissingWeights
     from core.pipeline import ChildPipeline
-    from training.identity_report import Judge
-    from training.perceptual import PerceptualNetwork
+    from training.reports.identity import Judge
+    from training.trainers.perceptual import PerceptualNetwork
 
     use_threads(threads)
     try:
@@ -68,8 +68,8 @@ def identity_report(
     threads: Threads = 0,
 ) -> None:
     """Measure how faithful the latents of real photos are: dlib distance, colour, pixels, ageing, hard cases, time."""
-    from training.identity_report import ReportSettings
-    from training.identity_report import identity_report as measure
+    from training.reports.identity import ReportSettings
+    from training.reports.identity import identity_report as measure
 
     judge = _judge(weights, threads)
     settings = ReportSettings(refine=refine, seconds=seconds, most=most, hard=hard, groups=groups)
@@ -108,8 +108,8 @@ def bench_projection(
     threads: Threads = 0,
 ) -> None:
     """Compare starts, optimisers, stopping and losses of the refinement: time, steps, loss, distance, ageing."""
-    from training.bench_projection import bench_projection as bench
-    from training.plots import plot_projection
+    from training.reports.plots import plot_projection
+    from training.reports.projection import bench_projection as bench
 
     judge = _judge(weights, threads)
     results = []
@@ -152,7 +152,7 @@ def plot(
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes.")] = Path("log.png"),
 ) -> None:
     """Draw how the figures of a training run fell."""
-    from training.plots import plot_log
+    from training.reports.plots import plot_log
 
     try:
         plot_log(log, out, figure or ())

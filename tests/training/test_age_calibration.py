@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.face.age_estimator import YEARS, AgeHead
-from training.age_calibration import BANDS, fit_calibration
+from training.trainers.age_calibration import BANDS, fit_calibration
 
 
 def bells(centre: Tensor, width: float) -> Tensor:

@@ -14,8 +14,8 @@ from PIL import Image
 from core.domain.errors import SettingError
 from core.face.age_estimator import YEARS
 from core.face.detection import FaceFinder
-from training.age_estimator import age_loss
-from training.age_faces import KEPT_TO, FaceReader, gather_faces, part_of, people_faces, redrawn_faces
+from training.data.age_faces import KEPT_TO, FaceReader, gather_faces, part_of, people_faces, redrawn_faces
+from training.trainers.age_estimator import age_loss
 
 PORTRAIT = Path(__file__).parents[1] / "data" / "drawn_woman.jpg"
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.domain.errors import MissingWeights
-from training.age_judges import apparent_ages, faceres_features, faceres_head, load_reporters
-from training.faceres import FaceresTrunk, load_faceres, read_constants
+from training.reports.age_judges import apparent_ages, faceres_features, faceres_head, load_reporters
+from training.reports.faceres import FaceresTrunk, load_faceres, read_constants
 
 
 def test_constants_of_a_graph_are_read_in_order_and_widened(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from core.face.skin_tone import lab_of
 from core.latent.correction import Correction, Corrector, Goal, Shown, load_correction
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
-from training.correction import (
+from training.data.adults import grown_ups
+from training.trainers.correction import (
     Children,
     CorrectionSettings,
     Judge,
@@ -25,7 +26,6 @@ from training.correction import (
     picture_losses,
     train_correction,
 )
-from training.grown_ups import grown_ups
 
 EXAMPLES = [Path(__file__).parents[2] / "examples" / f"{who}.jpg" for who in ("mom", "dad")]
 TINY = CorrectionSettings(steps=2, children=1, looks=2, held_back=1, check_every=1, warmup=0)

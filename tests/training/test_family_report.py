@@ -14,7 +14,8 @@ from core.face.detection import FaceFinder, align_face
 from core.latent.latent import Latent
 from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline, Parent
-from training.family_report import (
+from training.data.traits import Landmarker
+from training.reports.family import (
     Family,
     Shown,
     Studio,
@@ -24,8 +25,7 @@ from training.family_report import (
     right_couple_first,
     save_families,
 )
-from training.second_judge import SecondJudge
-from training.traits import Landmarker
+from training.reports.second_judge import SecondJudge
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREY = np.full((256, 256, 3), 128, np.uint8)

@@ -12,7 +12,7 @@ from core.latent.headwear import Headwear, load_headwear
 from core.modeling.generator_weights import load_generator
 from core.modeling.weights_io import SHIPPED
 from core.pipeline import ChildPipeline
-from training.headwear import discriminant, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
+from training.trainers.headwear import discriminant, draw_sheets, fit_headwear, read_labelled, save_labelled, told_apart
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.pipeline import ChildPipeline
-from training.bench_projection import ROWS, Row, bench_projection
 from training.cli import app
-from training.groups import cheek_lightness, hard_copies, read_groups
-from training.identity_report import Judge, Measured, ReportSettings, identity_report
-from training.plots import plot_log, read_log
+from training.data.photo_groups import cheek_lightness, hard_copies, read_groups
+from training.reports.identity import Judge, Measured, ReportSettings, identity_report
+from training.reports.plots import plot_log, read_log
+from training.reports.projection import ROWS, Row, bench_projection
 
 DRAWN = Path(__file__).parents[1] / "data"
 

@@ -23,18 +23,18 @@ from core.modeling.generator import MobileStyleGAN
 from core.modeling.generator_weights import load_generator
 from core.modeling.preview_head import load_preview
 from core.modeling.weights_io import SHIPPED
-from training.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
-from training.age_faces import FaceReader, tight_faces
-from training.ageing import AgeingSettings, check_moves, label_pairs, train_ageing
-from training.augment import spoil
-from training.draw import draw_pairs
-from training.drawn import DrawnPairs
-from training.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
-from training.photo_gradients import PhotoGradients
-from training.photos import AlignedPhotos, PhotoFolder
-from training.preview import PreviewSettings, picture_loss, train_preview, warm_cosine
-from training.second_look import LookSettings, draw_looks, train_second_look
-from training.tight import TightAligner
+from training.data.age_faces import FaceReader, tight_faces
+from training.data.augment import spoil
+from training.data.draw import draw_pairs
+from training.data.drawn_pairs import DrawnPairs
+from training.data.photos import AlignedPhotos, PhotoFolder
+from training.data.tight_alignment import TightAligner
+from training.trainers.age_editing import AgeingSettings, check_moves, label_pairs, train_ageing
+from training.trainers.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
+from training.trainers.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
+from training.trainers.feedback import LookSettings, draw_looks, train_second_look
+from training.trainers.photo_gradients import PhotoGradients
+from training.trainers.preview_head import PreviewSettings, picture_loss, train_preview, warm_cosine
 
 COUNT = 6
 

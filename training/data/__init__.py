@@ -1,0 +1,1 @@
+"""Training data: drawn pairs, aligned photos, augmentation and measurements."""

@@ -1,0 +1,1 @@
+"""Reports on what was trained, and their plots."""
