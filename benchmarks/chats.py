@@ -43,7 +43,7 @@ def main() -> None:
 
 def settings_in(home: Path, telegram: str = "", *, embedded: bool = False) -> Any:
     from childface.settings import Settings
-    from tests.bots import fake_discord, fake_telegram
+    from tests.support.chats import fake_discord, fake_telegram
 
     elsewhere: dict[str, Any] = {} if embedded else {"weights_dir": home, "broker_url": "redis://127.0.0.1:1"}
     return Settings(
@@ -57,7 +57,7 @@ def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -
     from bots.adapters.runner import run_bots
     from childface.bootstrap import chat_bots, open_house
     from childface.cli.context import Environment
-    from tests.bots.fake_discord import Discord
+    from tests.support.chats.fake_discord import Discord
 
     fake = Discord()
     fake.url = discord_url
@@ -74,8 +74,8 @@ def be_the_bot(home: Path, telegram: str, discord_url: str, *, embedded: bool) -
 async def measure(commands: int, *, embedded: bool) -> None:
     from childface.bootstrap import open_store
     from storage import migrate
-    from tests.bots.fake_discord import CHANNEL, Discord
-    from tests.bots.fake_telegram import BotApi
+    from tests.support.chats.fake_discord import CHANNEL, Discord
+    from tests.support.chats.fake_telegram import BotApi
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -177,7 +177,7 @@ class Crowd:
     """Ten people on Telegram for whom the embedded workers draw, one child after the other."""
 
     def __init__(self, telegram: Any, store: Any) -> None:
-        from tests.bots.agreement import agreed
+        from tests.support.chats.agreement import agreed
 
         numbers = range(100, 100 + JOBS)
         agreed(store, "telegram", *numbers)

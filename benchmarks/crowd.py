@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bots.fake_telegram import BotApi, Shown
+from tests.support.chats.fake_telegram import BotApi, Shown
 
 SWING = 0.8
 """The busiest moment of the day has (1 + SWING) times the mean rate, the quietest (1 - SWING) times."""

@@ -45,7 +45,7 @@ from storage.unit_of_work import Store, Unit
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
-from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program
+from tests.support.servers import PostgresServer, RedisServer, postgres_programs, redis_program
 
 LEASE = timedelta(minutes=1)
 DAY = timedelta(days=1)

@@ -29,11 +29,11 @@ from pathlib import Path
 from sqlalchemy import text
 
 from storage import migrate
-from tests.bots import fake_telegram
-from tests.bots.fake_telegram import BotApi, Person
-from tests.drills import site as sites
-from tests.drills.site import Nursery, Site, SmallDisk
-from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program
+from tests.support.chats import fake_telegram
+from tests.support.chats.fake_telegram import BotApi, Person
+from tests.support.processes import site as sites
+from tests.support.processes.site import Nursery, Site, SmallDisk
+from tests.support.servers import PostgresServer, RedisServer, postgres_programs, redis_program
 
 HOUR = 3600.0
 FAILED = "/child tries again"

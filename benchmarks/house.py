@@ -25,9 +25,9 @@ from childface.cli.main import main
 from childface.settings import Settings
 from storage import migrate
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import TOKEN
-from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import TOKEN
+from tests.support.servers import PostgresServer, RedisServer, postgres_programs, redis_program
 
 if TYPE_CHECKING:
     from core.pipeline_protocol import Pipeline
@@ -225,7 +225,7 @@ def stand_in(settings: Settings) -> Pipeline:
     import numpy as np
     from PIL import Image
 
-    from tests.fakes import FakePipeline
+    from tests.support.fake_pipeline import FakePipeline
 
     speed = float(os.environ[SPEED])
     with Image.open(ROOT / "examples" / "mom.jpg") as example:

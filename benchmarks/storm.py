@@ -38,11 +38,11 @@ from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.models import JobRow
 from storage.unit_of_work import Store
-from tests.bots import fake_discord, fake_telegram
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
-from tests.bots.fake_worker import FakeWorker
-from tests.bots.storm import send_couple
+from tests.support.chats import fake_discord, fake_telegram
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_worker import FakeWorker
+from tests.support.chats.storm import send_couple
 
 SERVICES = ("telegram", "discord")
 IMPATIENT = 120.0

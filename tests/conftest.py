@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     from childface.weights import Carrier
-    from tests.bots.fake_telegram import BotApi
+    from tests.support.chats.fake_telegram import BotApi
 
-pytest_plugins = ("tests.servers", "tests.databases")
+pytest_plugins = ("tests.support.servers", "tests.support.databases")
 
 _WEIGHTS = os.environ.get("CHILDFACE_WEIGHTS_DIR")
 """Remembered before the first test begins without it."""
@@ -33,7 +33,7 @@ def no_settings_of_yours(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def api() -> AsyncIterator[BotApi]:
     """Telegram's server, or what looks like it."""
-    from tests.bots.fake_telegram import BotApi
+    from tests.support.chats.fake_telegram import BotApi
 
     server = BotApi()
     await server.start()

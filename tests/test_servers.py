@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests import servers
-from tests.servers import REQUIRED, PostgresServer, RedisServer, redis_program
+from tests.support import servers
+from tests.support.servers import REQUIRED, PostgresServer, RedisServer, redis_program
 
 pytestmark = pytest.mark.servers
 

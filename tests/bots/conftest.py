@@ -19,11 +19,11 @@ from childface.cli.options import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit_of_work import Store
-from tests.bots import fake_discord
-from tests.bots.agreement import agreed
-from tests.bots.fake_discord import Discord
-from tests.bots.fake_telegram import TOKEN, BotApi
-from tests.bots.fake_worker import FakeWorker
+from tests.support.chats import fake_discord
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_discord import Discord
+from tests.support.chats.fake_telegram import TOKEN, BotApi
+from tests.support.chats.fake_worker import FakeWorker
 
 FAST = Pace(look=0.03, look_idle=0.05, edit=0.05, patience=30.0, act=0.5, claim=5.0, retry=0.2)
 

@@ -14,7 +14,7 @@ import bots
 from bots.service.conversation_service import Dialogue
 from bots.telegram.bot import TelegramBot, TokenRefused
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import TOKEN, BotApi
+from tests.support.chats.fake_telegram import TOKEN, BotApi
 
 FOLDER = Path(bots.__file__).parent
 MOST_MEGABYTES = 150

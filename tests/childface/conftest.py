@@ -12,7 +12,7 @@ import pytest
 from childface.cli.context import Environment
 from childface.cli.main import main
 from childface.settings import Settings
-from tests.fakes import FakePipeline, photo_of
+from tests.support.fake_pipeline import FakePipeline, photo_of
 
 
 @dataclass

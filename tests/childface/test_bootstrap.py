@@ -21,11 +21,11 @@ from childface.cli.output import Refusal
 from childface.settings import Settings
 from storage import migrate
 from storage.deletion import delete_user
-from tests.bots import fake_discord
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import TOKEN, BotApi
-from tests.fakes import FakePipeline, photo_of
-from tests.servers import RedisServer
+from tests.support.chats import fake_discord
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import TOKEN, BotApi
+from tests.support.fake_pipeline import FakePipeline, photo_of
+from tests.support.servers import RedisServer
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("childface")

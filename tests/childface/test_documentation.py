@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import require_command
+from tests.support.command_lines import require_command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -17,10 +17,10 @@ from bots.telegram.bot import TelegramBot
 from childface.bootstrap import House, chat_bots, open_dialogue, open_house
 from childface.logging_setup import LEAST, Discreet, discreet_handler, secrets_of
 from childface.settings import Settings
-from tests.bots import fake_discord
-from tests.bots.fake_discord import Discord
-from tests.bots.fake_telegram import TOKEN, BotApi, Person
-from tests.fakes import NOT_A_FACE, FakePipeline, photo_of
+from tests.support.chats import fake_discord
+from tests.support.chats.fake_discord import Discord
+from tests.support.chats.fake_telegram import TOKEN, BotApi, Person
+from tests.support.fake_pipeline import NOT_A_FACE, FakePipeline, photo_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning")
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from childface import weights
 from childface.settings import Settings
 from storage import migrate
-from tests.servers import RedisServer, redis_program
+from tests.support.servers import RedisServer, redis_program
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("childface")

@@ -15,7 +15,7 @@ from core.domain.errors import Cancelled, InputError
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
 from core.pipeline_protocol import Pipeline
-from tests.fakes import FakePipeline, photo_of
+from tests.support.fake_pipeline import FakePipeline, photo_of
 
 METHODS = ["encode", "refine", "make", "grow", "draw", "age_face"]
 EXAMPLES = Path(__file__).parents[2] / "examples"

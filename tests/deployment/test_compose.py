@@ -12,8 +12,18 @@ from pathlib import Path
 import pytest
 
 from childface.settings import Settings, variable
-from tests.commands import require_command
-from tests.deployment.compose import FILE, ROOT, command_of, composition, health_of, ours, read_yaml, seconds, services
+from tests.support.command_lines import require_command
+from tests.support.processes.compose_file import (
+    FILE,
+    ROOT,
+    command_of,
+    composition,
+    health_of,
+    ours,
+    read_yaml,
+    seconds,
+    services,
+)
 
 BIN = Path(sys.executable).parent
 ONE_SHOT = {"migrate"}

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from requirements.wanted import wanted
-from tests.commands import require_command
-from tests.deployment.compose import ROOT, services
+from tests.support.command_lines import require_command
+from tests.support.processes.compose_file import ROOT, services
 
 FILE = ROOT / "Dockerfile"
 FINAL = ("bot", "worker")

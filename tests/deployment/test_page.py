@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from childface.settings import Settings, variable
-from tests.commands import require_command
-from tests.deployment.compose import ROOT, composition, ours, services
 from tests.deployment.test_systemd import TIMERS, UNITS
+from tests.support.command_lines import require_command
+from tests.support.processes.compose_file import ROOT, composition, ours, services
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", " ")

@@ -28,12 +28,12 @@ from childface.settings import Settings
 from storage import migrate
 from storage.errors import StorageUnavailable, WrongKey
 from storage.unit_of_work import Store
-from tests.bots import fake_discord, fake_telegram
-from tests.bots.fake_discord import Discord
-from tests.bots.fake_telegram import BotApi
-from tests.deployment.compose import ROOT, command_of, services
-from tests.deployment.house import PATIENCE, House, Process, wait_until
 from tests.deployment.test_systemd import INSTALLED, PROGRAM, options
+from tests.support.chats import fake_discord, fake_telegram
+from tests.support.chats.fake_discord import Discord
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.processes.compose_file import ROOT, command_of, services
+from tests.support.processes.compose_services import PATIENCE, House, Process, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -152,7 +152,7 @@ async def test_the_discord_bot_says_that_it_is_alive_and_ends_when_told_so(
     house: House, discord: Discord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # discord.py has no setting for another server, so this one process is told by a module of the tests.
-    elsewhere = [sys.executable, "-m", "tests.deployment.discord_elsewhere", discord.url]
+    elsewhere = [sys.executable, "-m", "tests.support.processes.discord_elsewhere", discord.url]
     monkeypatch.setattr(Process, "_program", lambda self, command: [*elsewhere, *command[1:]])
     bot = house.run("discord")
     await asyncio.to_thread(bot.wait_until_healthy)

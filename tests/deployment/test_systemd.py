@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from childface.settings import Settings, variable
-from tests.commands import require_command
-from tests.deployment.compose import ROOT
+from tests.support.command_lines import require_command
+from tests.support.processes.compose_file import ROOT
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 TIMERS = sorted((ROOT / "deploy" / "systemd").glob("*.timer"))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from storage import migrate
-from tests.bots.fake_telegram import BotApi
-from tests.drills.site import Nursery, Site
-from tests.servers import PostgresServer, RedisServer, postgres_programs, redis_program
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.processes.site import Nursery, Site
+from tests.support.servers import PostgresServer, RedisServer, postgres_programs, redis_program
 
 StartSite = Callable[..., Site]
 

@@ -12,7 +12,7 @@ from alembic import command
 
 from storage import migrate
 from tests.drills.conftest import StartSite
-from tests.drills.site import Found, Site, SmallDisk
+from tests.support.processes.site import Found, Site, SmallDisk
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

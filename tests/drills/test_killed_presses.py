@@ -14,11 +14,11 @@ import pytest
 from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import BotApi, Person
-from tests.drills.processes import KEY
-from tests.drills.site import Nursery
-from tests.fakes import photo_of
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi, Person
+from tests.support.fake_pipeline import photo_of
+from tests.support.processes.drill_processes import KEY
+from tests.support.processes.site import Nursery
 
 AFTER = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4)
 """Seconds between the presses and the kill, one for each round."""

@@ -20,7 +20,7 @@ from storage import migrate
 from storage.database import open_engine
 from storage.errors import StorageUnavailable
 from storage.models import Base
-from tests.servers import PostgresServer
+from tests.support.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = {"users", "conversations", "photos", "latents", "jobs", "results", "doors", "switches", "signs"}

@@ -20,8 +20,8 @@ from storage.database import open_database
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
 from storage.unit_of_work import Store
-from tests.servers import PostgresServer, postgres_programs
 from tests.storage.conftest import HOUR, Furnished, TurnableClock
+from tests.support.servers import PostgresServer, postgres_programs
 
 pytestmark = pytest.mark.servers
 

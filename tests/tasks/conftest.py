@@ -17,7 +17,7 @@ from storage.records import Job, Photo, Result, User
 from storage.unit_of_work import Store
 from tasks.config import TaskConfig
 from tasks.context import Workshop
-from tests.fakes import FakePipeline, photo_of
+from tests.support.fake_pipeline import FakePipeline, photo_of
 
 DAY = timedelta(days=1)
 

@@ -12,10 +12,10 @@ from bots.service.conversation_service import Dialogue, SentPhoto
 from bots.service.effect_executor import Who
 from bots.telegram.parsing import SHARED_NUMBERS
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi, Person
-from tests.bots.fake_worker import FakeWorker
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi, Person
+from tests.support.chats.fake_worker import FakeWorker
 
 GROUP_CHAT, OTHER_GROUP = -500, -600
 ANONYMOUS_ADMIN, CHANNEL_BOT, LINKED_CHANNEL = 1087968824, 136817688, 777000

@@ -22,10 +22,10 @@ from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
 from bots.terminal.bot import ConsoleChat
 from tests.bots.conftest import running_bot, running_discord_bot
-from tests.bots.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
-from tests.bots.fake_discord import Discord
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import drawn
+from tests.support.chats.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
+from tests.support.chats.fake_discord import Discord
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import drawn
 
 # The library itself is moving an attribute of its 429 error from int to timedelta, and says so each time.
 pytestmark = pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning")

@@ -10,10 +10,10 @@ from bots.adapters.downloads import BytesInFlight
 from bots.service.conversation_service import Defaults, Dialogue
 from bots.service.quotas import Quotas
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
 
 
 async def test_of_a_large_album_only_the_two_photos_that_are_used_are_fetched(api: BotApi, dialogue: Dialogue) -> None:

@@ -11,12 +11,12 @@ from bots.service.effect_executor import Who
 from bots.service.quotas import Quotas
 from storage.repositories.quota_uses import person
 from storage.unit_of_work import Store
-from tests.bots import fake_telegram
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
-from tests.bots.storm import Plan, live_through
+from tests.support.chats import fake_telegram
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
+from tests.support.chats.storm import Plan, live_through
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning"),

@@ -18,7 +18,7 @@ from bots.cards.layout import (
     open_square,
     to_jpeg,
 )
-from tests.bots.fake_worker import trio
+from tests.support.chats.fake_worker import trio
 
 SOFTWARE = 0x0131
 """EXIF's number."""

@@ -18,11 +18,11 @@ from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
 from bots.service.conversation_service import Answer, Dialogue, ReplyTo, SentPhoto
 from bots.service.effect_executor import Who, load_state
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
-from tests.bots.story import OWNER, Story
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
+from tests.support.chats.story import OWNER, Story
 
 KEY, OLDER_KEY = b"n" * 32, b"o" * 32
 OWNER_ID, JOB_ID = "f" * 32, "0123456789abcdef" * 2

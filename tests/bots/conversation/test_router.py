@@ -21,7 +21,7 @@ from bots.conversation.effects import (
 from bots.conversation.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
 from bots.conversation.state import State, state_from_json
 from bots.conversation.turn import Habits
-from tests.bots.story import OWNER, Story
+from tests.support.chats.story import OWNER, Story
 
 # Two photos
 

@@ -10,9 +10,10 @@ from typing import Any
 from bots.commands import GROUP, PRIVATE
 from bots.service.conversation_service import Dialogue
 from storage.unit_of_work import Store
-from tests.bots import fake_discord
-from tests.bots.agreement import agreed
-from tests.bots.bad_input import (
+from tests.bots.conftest import running_discord_bot
+from tests.support.chats import fake_discord
+from tests.support.chats.agreement import agreed
+from tests.support.chats.bad_input import (
     ADMINS_ONLY,
     ASKED_FIRST,
     BAD_AGE,
@@ -45,8 +46,7 @@ from tests.bots.bad_input import (
     sees,
     what_changed,
 )  # fmt: skip
-from tests.bots.conftest import running_discord_bot
-from tests.bots.fake_discord import Discord, Person
+from tests.support.chats.fake_discord import Discord, Person
 
 NOT_READ = "I could not read this command."
 STALE = "This button is from an earlier question."

@@ -23,11 +23,11 @@ from bots.i18n.parsing.traits import LOOKS, TRAITS
 from bots.service.conversation_service import Dialogue
 from bots.service.presenter import Place, Presenter
 from storage.unit_of_work import Store
-from tests.bots import fake_discord
 from tests.bots.conftest import running_discord_bot
-from tests.bots.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
-from tests.bots.fake_worker import FakeWorker, drawn
 from tests.bots.service.test_conversation_service import Kept
+from tests.support.chats import fake_discord
+from tests.support.chats.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
+from tests.support.chats.fake_worker import FakeWorker, drawn
 
 
 async def first_child(anna: Person) -> None:

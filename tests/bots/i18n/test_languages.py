@@ -13,10 +13,10 @@ from bots.i18n.messages import render
 from bots.service.conversation_service import Answer, Dialogue, SentPhoto
 from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
-from tests.bots.story import Story
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
+from tests.support.chats.story import Story
 
 ANNA = Who("telegram", "1", "1", "pt-BR")
 

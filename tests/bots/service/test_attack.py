@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
 from bots.conversation.router import BUTTONS
 from bots.service.effect_executor import Who
-from tests.bots.attack import GROUPS, MALLORY, PEOPLE, World, only
+from tests.support.chats.attack import GROUPS, MALLORY, PEOPLE, World, only
 
 SEQUENCES = int(os.environ.get("ATTACK_SEQUENCES", "25"))
 STEPS = 30

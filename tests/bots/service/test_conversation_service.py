@@ -19,7 +19,7 @@ from observability.metrics import BREAKER_OPEN
 from storage.errors import NotFound, StorageUnavailable
 from storage.records import Job
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
+from tests.support.chats.agreement import agreed
 
 ANNA = Who("telegram", "1", "1", "en")
 HOUR = timedelta(hours=1)

@@ -11,8 +11,8 @@ from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer,
 from bots.service.conversation_service import Dialogue, SentPhoto
 from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.service.test_conversation_service import Desk, keys
+from tests.support.chats.agreement import agreed
 
 ANNA, BEN, CARL = "770077007700", "880088008800", "990099009900"
 GROUP = "-100500500500"

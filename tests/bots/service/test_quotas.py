@@ -20,12 +20,12 @@ from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.records import Job
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_discord import Discord
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_telegram import Person as TelegramPerson
-from tests.bots.fake_worker import FakeWorker
 from tests.bots.service.test_conversation_service import Kept
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_discord import Discord
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_telegram import Person as TelegramPerson
+from tests.support.chats.fake_worker import FakeWorker
 
 ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
 LEASE = timedelta(hours=1)

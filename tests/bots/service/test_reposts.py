@@ -14,10 +14,10 @@ from bots.conversation.state import state_from_json
 from bots.service.conversation_service import Dialogue
 from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
-from tests.bots.fake_discord import CHANNEL, Discord
-from tests.bots.fake_telegram import BotApi, Person
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_discord import CHANNEL, Discord
+from tests.support.chats.fake_telegram import BotApi, Person
 
 GROUP_CHAT = -500
 SHARED = {"anonymous admin": 1087968824, "channel": 136817688, "linked channel": 777000}

@@ -12,10 +12,10 @@ from bots.service.conversation_service import Answer, Dialogue, ReplyTo, SentPho
 from bots.service.effect_executor import Who
 from storage.deletion import delete_user
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
 
 GROUP = "-500"
 ANNA, BEN, CARL = (Who("telegram", GROUP, number, "en", group=True) for number in "123")

@@ -11,8 +11,9 @@ from typing import Any
 from bots.commands import GROUP, PRIVATE
 from bots.service.conversation_service import Dialogue
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.bad_input import (
+from tests.bots.conftest import running_bot
+from tests.support.chats.agreement import agreed
+from tests.support.chats.bad_input import (
     ANYWHERE,
     COMMANDS,
     NO_PICTURE,
@@ -29,8 +30,7 @@ from tests.bots.bad_input import (
     sees,
     what_changed,
 )
-from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi, Person
+from tests.support.chats.fake_telegram import BotApi, Person
 
 
 def other(**content: Any) -> Deed:

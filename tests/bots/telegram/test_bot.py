@@ -16,8 +16,8 @@ from bots.service.conversation_service import Dialogue
 from bots.telegram.bot import FETCH_TRIES, TelegramBot
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi, Person, message_json
-from tests.bots.fake_worker import FakeWorker, drawn
+from tests.support.chats.fake_telegram import BotApi, Person, message_json
+from tests.support.chats.fake_worker import FakeWorker, drawn
 
 # The library itself is moving an attribute of its 429 error from int to timedelta, and says so each time.
 pytestmark = pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning")

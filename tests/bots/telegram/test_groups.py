@@ -16,8 +16,8 @@ from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.models import InboxRow
 from storage.unit_of_work import Store
-from tests.bots.fake_telegram import ME, BotApi, Person, Shown, message_json
-from tests.bots.fake_worker import FakeWorker, drawn
+from tests.support.chats.fake_telegram import ME, BotApi, Person, Shown, message_json
+from tests.support.chats.fake_worker import FakeWorker, drawn
 
 GROUP_CHAT = -100500
 

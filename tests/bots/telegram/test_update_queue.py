@@ -19,8 +19,8 @@ from bots.telegram.update_queue import MOST_TRIES
 from storage.repositories.inbox import Letter
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import ME, BotApi, Person
-from tests.bots.fake_worker import FakeWorker, drawn
+from tests.support.chats.fake_telegram import ME, BotApi, Person
+from tests.support.chats.fake_worker import FakeWorker, drawn
 
 SOURCE = f"telegram:{ME['id']}"
 

@@ -26,9 +26,9 @@ from bots.telegram.webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE
 from childface.logging_setup import discreet_handler
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import TOKEN, BotApi
-from tests.bots.fake_worker import drawn
-from tests.servers import free_port
+from tests.support.chats.fake_telegram import TOKEN, BotApi
+from tests.support.chats.fake_worker import drawn
+from tests.support.servers import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:DeprecationWarning")
 

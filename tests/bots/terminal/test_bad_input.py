@@ -12,8 +12,8 @@ from bots.service.conversation_service import Dialogue
 from bots.service.delivery import Pace
 from bots.terminal.bot import CHAT, ConsoleChat
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.bad_input import (
+from tests.support.chats.agreement import agreed
+from tests.support.chats.bad_input import (
     ANYWHERE,
     COMMANDS,
     NEXT_PHOTO,

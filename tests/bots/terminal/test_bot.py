@@ -14,7 +14,7 @@ from bots.service.delivery import Pace
 from bots.terminal.bot import ConsoleChat, NothingHappens, split_line
 from bots.terminal.inline_images import draw_inline, protocol_of
 from storage.unit_of_work import Store
-from tests.bots.fake_worker import FakeWorker, drawn
+from tests.support.chats.fake_worker import FakeWorker, drawn
 
 QUICK = Pace(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
 

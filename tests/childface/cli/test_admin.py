@@ -11,7 +11,7 @@ from childface import weights
 from childface.bootstrap import open_store
 from storage import migrate
 from tests.childface.conftest import Terminal
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 
 @pytest.fixture

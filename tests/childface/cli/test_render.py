@@ -16,7 +16,7 @@ from core.domain.child_spec import LOOKS
 from core.domain.errors import MissingWeights, SeveralFaces, UnsafePhoto
 from core.latent.latent import Latent
 from tests.childface.conftest import Terminal
-from tests.fakes import ENCODER, GENERATOR, NOT_A_FACE
+from tests.support.fake_pipeline import ENCODER, GENERATOR, NOT_A_FACE
 
 KEYS = ["image", "age", "estimated_age", "sex", "mix", "seed", "genes", "code", "likeness", "timings_ms"]
 KEYS += ["generator", "encoder"]

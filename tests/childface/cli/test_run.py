@@ -15,8 +15,8 @@ from childface.bootstrap import open_store
 from childface.cli import run as cli_services
 from core.photo.sandbox_client import PhotoProcesses
 from tests.childface.conftest import Terminal
-from tests.fakes import NOT_A_FACE
-from tests.servers import RedisServer
+from tests.support.fake_pipeline import NOT_A_FACE
+from tests.support.servers import RedisServer
 
 PROGRAM = Path(sys.executable).with_name("childface")
 

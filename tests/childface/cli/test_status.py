@@ -15,7 +15,7 @@ from storage.records import Job
 from storage.unit_of_work import Store
 from tasks.queue import CeleryQueue
 from tests.childface.conftest import Terminal
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 HOUR = timedelta(hours=1)
 

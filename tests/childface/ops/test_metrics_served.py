@@ -23,12 +23,12 @@ from childface.bootstrap import open_store
 from childface.settings import Settings
 from observability import metrics, serving
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import TOKEN, BotApi
 from tests.childface.conftest import Terminal
-from tests.fakes import NOT_A_FACE, photo_of
-from tests.servers import RedisServer, free_port
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import TOKEN, BotApi
+from tests.support.fake_pipeline import NOT_A_FACE, photo_of
 from tests.support.processes.service_process import start
+from tests.support.servers import RedisServer, free_port
 
 PATIENCE = 90.0
 ANNA = 7700770077

@@ -12,7 +12,7 @@ from tasks.context import Workshop
 from tasks.queue import CeleryQueue
 from tasks.workers.per_process import PerProcess
 from tasks.workers.worker import run_worker
-from tests.fakes import FakePipeline
+from tests.support.fake_pipeline import FakePipeline
 from tests.support.processes.worker_process import open_store, task_config
 
 BAD_HELPER = Path(__file__).parents[2] / "core" / "bad_helper.py"

@@ -16,14 +16,14 @@ from childface.cli.main import main
 
 if TYPE_CHECKING:
     from childface.settings import Settings
-    from tests.fakes import FakePipeline
+    from tests.support.fake_pipeline import FakePipeline
 
 ROOT = Path(__file__).parents[3]
 
 
 def load_pipeline(settings: Settings) -> FakePipeline:
     """Imported where the work is, as the real one."""
-    from tests.fakes import FakePipeline
+    from tests.support.fake_pipeline import FakePipeline
 
     return FakePipeline()
 

@@ -21,7 +21,7 @@ from tasks.context import Workshop
 from tasks.queue import CeleryQueue
 from tasks.workers.per_process import PerProcess
 from tasks.workers.worker import run_worker
-from tests.fakes import FakePipeline
+from tests.support.fake_pipeline import FakePipeline
 
 KEY = b"k" * 32
 LEASE = timedelta(seconds=2)

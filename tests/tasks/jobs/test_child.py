@@ -13,7 +13,7 @@ from storage.deletion import delete_user
 from tasks.jobs.child import ON_CARD, make_child
 from tasks.jobs.encode import encode_photo
 from tasks.jobs.job_runner import ONE_AT_A_TIME, Again
-from tests.fakes import NOT_A_FACE, photo_of
+from tests.support.fake_pipeline import NOT_A_FACE, photo_of
 from tests.tasks.conftest import Bench
 
 

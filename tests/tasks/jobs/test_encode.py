@@ -7,7 +7,7 @@ import pytest
 from core.domain.errors import NotAPhoto, SeveralFaces, UnsafePhoto
 from tasks.jobs.child import make_child
 from tasks.jobs.encode import encode_photo
-from tests.fakes import NOT_A_FACE, photo_of
+from tests.support.fake_pipeline import NOT_A_FACE, photo_of
 from tests.tasks.conftest import Bench
 
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from storage.records import Job
-from tests.servers import RedisServer
 from tests.support.photos.good_photos import good_files
 from tests.support.processes import worker_process
+from tests.support.servers import RedisServer
 from tests.tasks.workers.test_worker import PATIENCE, ROOT, Deployment, wait_until
 
 

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from core.domain.errors import NoFace
 from observability import traces
 from tasks.jobs.child import make_child
-from tests.fakes import NOT_A_FACE
+from tests.support.fake_pipeline import NOT_A_FACE
 from tests.tasks.conftest import Bench
 
 

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from tasks.queue import DRAW, MAKE_TASK
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.tasks.workers.test_worker import Deployment, wait_until
 
 

@@ -18,9 +18,9 @@ from storage.records import Job, Quality
 from storage.unit_of_work import Store
 from tasks.broker import create_celery
 from tasks.queue import CeleryQueue
-from tests.fakes import photo_of
-from tests.servers import RedisServer
+from tests.support.fake_pipeline import photo_of
 from tests.support.processes import worker_process
+from tests.support.servers import RedisServer
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 90.0

@@ -12,12 +12,12 @@ from bots.conversation.handlers.access import AGAIN
 from bots.service.conversation_service import Defaults, Dialogue, Rules, SentPhoto
 from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker
 from tests.bots.service.test_conversation_service import keys
-from tests.bots.story import Story
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker
+from tests.support.chats.story import Story
 
 ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
 BOSS = Who("telegram", "9", "9", "en")

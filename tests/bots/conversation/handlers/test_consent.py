@@ -16,14 +16,14 @@ from bots.i18n.messages import EN
 from bots.service.conversation_service import Defaults, Dialogue, SentPhoto
 from bots.service.effect_executor import Who
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot, running_discord_bot
-from tests.bots.fake_discord import CHANNEL, Discord
-from tests.bots.fake_telegram import BotApi
-from tests.bots.fake_worker import FakeWorker, drawn
 from tests.bots.service.test_conversation_service import keys
-from tests.bots.story import Story
 from tests.bots.terminal.test_bot import Terminal
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_discord import CHANNEL, Discord
+from tests.support.chats.fake_telegram import BotApi
+from tests.support.chats.fake_worker import FakeWorker, drawn
+from tests.support.chats.story import Story
 
 READ = {1: "5dba2495"}
 """The first figures of the hash of what people read, by version."""

@@ -11,7 +11,7 @@ from bots.conversation.effects import CloseQuestion, FetchAvatars, QueueEncode, 
 from bots.conversation.events import AvatarsReceived, Named, NewPhoto
 from bots.conversation.handlers.couples import AGREE_WITHIN
 from bots.conversation.state import State, state_from_json
-from tests.bots.story import OWNER, Story
+from tests.support.chats.story import OWNER, Story
 
 ANNA = Named("@anna", username="anna")
 BEN = Named("Ben", number="2")

@@ -11,7 +11,7 @@ from bots.conversation.events import TextSaid
 from bots.conversation.state import State, state_from_json
 from core.domain.child_code import code_of
 from core.domain.child_spec import Wish
-from tests.bots.story import Story
+from tests.support.chats.story import Story
 
 CARD = {"eyes": "mom", "nose": "dad", "hair": "both"}
 

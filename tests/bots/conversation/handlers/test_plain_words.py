@@ -11,7 +11,7 @@ from bots.conversation.events import TextSaid
 from bots.conversation.state import Child
 from bots.conversation.turn import Habits
 from bots.i18n.languages import LANGUAGES
-from tests.bots.story import Story
+from tests.support.chats.story import Story
 
 OLDER = {
     "en": "make her older", "de": "mach sie älter", "es": "hazla mayor", "pt": "deixa ela mais velha",

@@ -11,7 +11,7 @@ from bots.conversation.events import WallChild, WallFound
 from bots.conversation.handlers.social import LONGEST_NAME, POLL_ANSWERS, read_names
 from bots.conversation.turn import Habits
 from bots.i18n.child_names import NAMES, child_name
-from tests.bots.story import OWNER, Story
+from tests.support.chats.story import OWNER, Story
 
 
 def shown(story: Story) -> Say:

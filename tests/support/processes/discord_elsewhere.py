@@ -1,6 +1,6 @@
 """Run as a process: `childface` with discord.py pointed at a server of this machine, which has no setting for it.
 
-python -m tests.deployment.discord_elsewhere http://127.0.0.1:1234 bot discord
+python -m tests.support.processes.discord_elsewhere http://127.0.0.1:1234 bot discord
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from childface.cli.main import main
-from tests.bots.fake_discord import Discord
+from tests.support.chats.fake_discord import Discord
 
 if __name__ == "__main__":
     server = Discord()

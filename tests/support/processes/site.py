@@ -23,13 +23,13 @@ from sqlalchemy import select
 from storage.models import JobRow, ResultRow
 from storage.records import Job
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_telegram import BotApi, Person
-from tests.drills import processes
-from tests.fakes import photo_of
-from tests.servers import PostgresServer, RedisServer
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi, Person
+from tests.support.fake_pipeline import photo_of
+from tests.support.processes import drill_processes
+from tests.support.servers import PostgresServer, RedisServer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 
 
@@ -50,7 +50,7 @@ class Nursery:
     """The process that has imported everything and forks workers and bots."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.drills.processes"]
+        command = [sys.executable, "-m", "tests.support.processes.drill_processes"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
 
@@ -93,9 +93,9 @@ class Site:
             **changes,
         }
         (home / "site.json").write_text(json.dumps(self.facts))
-        self.store: Store = processes.open_store(self.facts, home)
-        self.store.clock = processes.utc_now
-        self.queue = processes.open_queue(self.facts)
+        self.store: Store = drill_processes.open_store(self.facts, home)
+        self.store.clock = drill_processes.utc_now
+        self.queue = drill_processes.open_queue(self.facts)
         self.hold, self.drawing = home / "hold", home / "drawing"
         self.running: list[int] = []
 

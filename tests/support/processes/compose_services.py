@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.deployment.compose import (
+from tests.deployment.test_dockerfile import with_its_bases
+from tests.support.processes.compose_file import (
     ROOT,
     Service,
     command_of,
@@ -29,8 +30,7 @@ from tests.deployment.compose import (
     seconds,
     services,
 )
-from tests.deployment.test_dockerfile import with_its_bases
-from tests.servers import PostgresServer, free_port, postgres_programs, redis_program
+from tests.support.servers import PostgresServer, free_port, postgres_programs, redis_program
 
 PATIENCE = 90.0
 BIN = Path(sys.executable).parent

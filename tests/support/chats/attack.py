@@ -35,8 +35,8 @@ from storage.errors import NotFound
 from storage.models import ConversationRow, JobRow, LatentRow, PhotoRow, ResultRow, UserRow
 from storage.records import Job
 from storage.unit_of_work import Store
-from tests.bots.agreement import agreed
-from tests.bots.fake_worker import FakeWorker
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_worker import FakeWorker
 
 ANNA, BEN, CARL, MALLORY = PEOPLE = ("770011220011", "770011220022", "770011220033", "770011220044")
 GROUPS = ("-100500500501", "-100500500502")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage import migrate
-from tests.servers import PostgresServer
+from tests.support.servers import PostgresServer
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,8 @@ from tasks.queue import CeleryQueue
 from tasks.workers.embedded import EmbeddedWorkers
 from tasks.workers.per_process import PerProcess
 from tasks.workers.worker import run_worker
-from tests.bots.fake_telegram import TOKEN
-from tests.fakes import FakePipeline
+from tests.support.chats.fake_telegram import TOKEN
+from tests.support.fake_pipeline import FakePipeline
 
 KEY = b"k" * 32
 PACE = Pace(look=0.05, look_idle=0.1, edit=0.5, patience=30.0, act=5.0, claim=3.0, retry=0.3)

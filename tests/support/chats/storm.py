@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from bots.service.conversation_service import Dialogue
 from bots.telegram.retry import Patience
-from tests.bots.agreement import agreed
 from tests.bots.conftest import running_bot
-from tests.bots.fake_telegram import BotApi, Person
-from tests.bots.fake_worker import drawn
+from tests.support.chats.agreement import agreed
+from tests.support.chats.fake_telegram import BotApi, Person
+from tests.support.chats.fake_worker import drawn
 
 UNSURE = 5
 """Every so many-th couple is asked who is who."""
