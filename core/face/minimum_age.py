@@ -2,8 +2,8 @@
 
 Faces do not tell a youth of seventeen from an adult of nineteen, whatever network looks. So whoever looks clearly
 under age is refused, whoever looks clearly adult is taken, and between the two somebody has to state that the person on
-the photo is an adult. benchmarks/under_age.py shows what these limits do, by faces that trained nothing: docs/safety.md
-has its table.
+the photo is an adult. benchmarks/quality/minimum_age.py shows what these limits do, by faces that trained nothing:
+docs/safety.md has its table.
 """
 
 from __future__ import annotations

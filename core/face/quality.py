@@ -4,7 +4,7 @@ In:  an aligned face, uint8 256×256×3, and its 68 landmarks in that crop.
 Out: names of blemishes, worst last; they warn and do not refuse.
 
 Every threshold was set on 800 FFHQ portraits so that about one clear face in a hundred is warned about by mistake;
-`benchmarks/faces.py --data DIR` counts them over any folder.
+`benchmarks/speed/faces.py --data DIR` counts them over any folder.
 """
 
 from __future__ import annotations

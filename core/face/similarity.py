@@ -30,8 +30,8 @@ STRANGERS: Mapping[tuple[bool, bool], Strangers] = {
     (True, False): Strangers(-0.006, 0.166),
     (True, True): Strangers(0.001, 0.169),
 }
-"""By whether the child, and whether the stranger, is male. Measured by `benchmarks/likeness.py` from two years to
-sixty: they hardly change with the age."""
+"""By whether the child, and whether the stranger, is male. Measured by `benchmarks/quality/likeness.py` from two years
+to sixty: they hardly change with the age."""
 
 
 def distance(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:

@@ -66,7 +66,7 @@ AIMS = {
 }
 """By whether the face is to be male: an age, and the age at which the reader must aim so that half of the children who
 look older in their drawing to the mean of two estimators of age, and half younger. Of 22 couples of several peoples
-(`python -m benchmarks.aims PHOTOS`); straight in between."""
+(`python -m benchmarks.quality.age_targets PHOTOS`); straight in between."""
 
 
 class AgeModel(nn.Module):

@@ -9,8 +9,8 @@ import statistics
 
 import pytest
 
-from benchmarks.crowd import SWING, arrivals
-from benchmarks.load import play
+from benchmarks.service.crowd import SWING, arrivals
+from benchmarks.service.load import play
 
 
 def test_people_come_in_a_rush_that_swells_and_ebbs() -> None:

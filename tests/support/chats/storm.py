@@ -1,6 +1,6 @@
 """Many people, a service that fails all the time, and a bot that is restarted: is every reply told once?
 
-For the tests, in a small size; benchmarks/storm.py raises a larger one, over both services.
+For the tests, in a small size; benchmarks/service/storm.py raises a larger one, over both services.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Where the scale of `core/face/similarity.py` comes from: `python benchmarks/likeness.py --drawn DIR --photos DIR`.
+"""Where the scale of `core/face/similarity.py` comes from: `python benchmarks/quality/likeness.py --drawn DIR --photos
+DIR`.
 
 Couples are made of drawn grown-ups. A daughter and a son of each are drawn at several ages and set beside photos of
 strangers from 20 to 50 (`labels.csv` with columns file, est_age, est_sex), women and men, and beside their own parents.

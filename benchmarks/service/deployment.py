@@ -1,7 +1,8 @@
-"""A whole deployment on this machine for `benchmarks/load.py`: PostgreSQL, Redis, a bot and workers, as processes.
+"""A whole deployment on this machine for `benchmarks/service/load.py`: PostgreSQL, Redis, a bot and workers, as
+processes.
 
-Run as a module it is one of the services, `python -m benchmarks.house bot telegram`, with a pipeline that only sleeps
-where LOAD_SPEED says how much faster than the real one; without it, with the real one.
+Run as a module it is one of the services, `python -m benchmarks.service.deployment bot telegram`, with a pipeline that
+only sleeps where LOAD_SPEED says how much faster than the real one; without it, with the real one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tests.support.servers import PostgresServer, RedisServer, postgres_programs
 if TYPE_CHECKING:
     from core.pipeline_protocol import Pipeline
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPEED = "LOAD_SPEED"
 
 DURABLE = ["--fsync=on", "--full_page_writes=on", "--shared_buffers=128MB"]
@@ -136,7 +137,7 @@ class House:
         log = open(self.home / "log", "ab")  # noqa: SIM115 - it is the process's from now on
         with log:
             return subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.house", *args],
+                [sys.executable, "-m", "benchmarks.service.deployment", *args],
                 cwd=self.home,
                 env=environment,
                 stdout=log,

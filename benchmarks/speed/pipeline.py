@@ -1,4 +1,4 @@
-"""How long a child takes: `python benchmarks/pipeline.py [MOM DAD] [--refine]` prints a table.
+"""How long a child takes: `python benchmarks/speed/pipeline.py [MOM DAD] [--refine]` prints a table.
 
 Every figure is measured in a process of its own, so that "start to first child" is what a person would wait and the
 memory is that of one embedded process. The last column is the time as a multiple of one 1024-px drawing in the same
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 WEIGHTS = Path.home() / ".cache" / "childface"
 TARGETS = {
     "start of the process to first child": 12.0,

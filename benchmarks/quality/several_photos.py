@@ -1,4 +1,4 @@
-"""Is a parent better known from several photos? `python -m benchmarks.several_photos --data DIR [--most 30]`.
+"""Is a parent better known from several photos? `python -m benchmarks.quality.several_photos --data DIR [--most 30]`.
 
 Nobody has several photos of everybody in a folder, so poor ones are made of each portrait, as phones and chats make
 them (`training.data.augment`): each is encoded alone, then all of them together, and every drawing is compared with the

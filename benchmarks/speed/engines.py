@@ -1,11 +1,11 @@
-"""How fast are the engines, and what do they need? `python -m benchmarks.engines` prints ratios.
+"""How fast are the engines, and what do they need? `python -m benchmarks.speed.engines` prints ratios.
 
 Everything is measured side by side, in turns: whatever else the machine does slows all of them alike, and the ratio to
 the `random-face` package's own graph in OpenVINO (float32, which is faster there than bfloat16) carries over to other
 machines. `childface weights fetch --originals` brings that graph. Memory and start are those of processes of their own.
 
-    python -m benchmarks.engines                  our engines but torch's compiler, ten rounds
-    python -m benchmarks.engines --compiled       that as well: minutes the first time
+    python -m benchmarks.speed.engines                  our engines but torch's compiler, ten rounds
+    python -m benchmarks.speed.engines --compiled       that as well: minutes the first time
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 WEIGHTS = Path.home() / ".cache" / "childface"
 RIVAL = "random-face's graph in OpenVINO"
 TARGETS = {

@@ -1,6 +1,6 @@
 """What it costs to open photos in a process of their own: both ways in turn, on the same files, warm.
 
-python -m benchmarks.photo_processes
+python -m benchmarks.speed.photo_sandbox
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image
 from core.photo.decode import Photo, open_photo
 from core.photo.sandbox_client import PhotoProcesses
 
-DRAWN = Path(__file__).parents[1] / "tests" / "data" / "drawn_woman.jpg"
+DRAWN = Path(__file__).parents[2] / "tests" / "data" / "drawn_woman.jpg"
 SIZES = ((1280, 1280, "what Telegram sends"), (2048, 1536, "3 megapixels"), (4000, 3000, "12 megapixels, a phone's"))
 TURNS = 31
 

@@ -1,4 +1,4 @@
-"""Where `AIMS` of `core/latent/age_editing.py` comes from: `python -m benchmarks.aims PHOTOS`.
+"""Where `AIMS` of `core/latent/age_editing.py` comes from: `python -m benchmarks.quality.age_targets PHOTOS`.
 
 Children of couples put together from portraits are moved to an age and drawn, and the age that the reader of latents is
 to aim at is changed until half of them look older than asked, and half younger.

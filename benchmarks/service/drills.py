@@ -1,4 +1,4 @@
-"""Is a picture ever lost or shown twice, whatever is killed? `python -m benchmarks.drills --jobs 2000`.
+"""Is a picture ever lost or shown twice, whatever is killed? `python -m benchmarks.service.drills --jobs 2000`.
 
 People on a fake Telegram server send two photos and then ask for one sibling after the other. Every few seconds, at
 random, something is killed, restarted, filled or set wrong: a worker's child, a whole worker, Redis (with and without

@@ -1,12 +1,12 @@
-"""How long do people wait when many come? `python -m benchmarks.load --users 10,100 --workers 1,2,4`.
+"""How long do people wait when many come? `python -m benchmarks.service.load --users 10,100 --workers 1,2,4`.
 
 A real bot process, real workers, real PostgreSQL (with fsync) and Redis (every command to disk) on this machine; people
 on a fake Telegram server over real HTTP send two photos each and wait for their child. They come by chance (Poisson) in
 a rush that swells and ebbs as over a day. Each row is a round with so many people and workers.
 
-The pipeline is a stand-in that sleeps the seconds that the real one was measured to take (benchmarks/house.py): else
-this machine's cores, not the queue, would be what is measured. `--real` takes the real one. Everything else is real:
-updates, rows, blobs, messages, the pictures that are sent.
+The pipeline is a stand-in that sleeps the seconds that the real one was measured to take
+(benchmarks/service/deployment.py): else this machine's cores, not the queue, would be what is measured. `--real` takes
+the real one. Everything else is real: updates, rows, blobs, messages, the pictures that are sent.
 
 `--speed 10` squeezes time: the stand-in sleeps, and the people come, ten times as fast, and waits are told ten times as
 long as they were measured. What bot, database and broker cost is not squeezed, so it counts tenfold: waits of such a
@@ -32,9 +32,9 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.crowd import Crowded, Round, arrivals, come_and_ask
-from benchmarks.house import STAGES, House, photos_for
-from benchmarks.returning import furnish
+from benchmarks.service.crowd import Crowded, Round, arrivals, come_and_ask
+from benchmarks.service.deployment import STAGES, House, photos_for
+from benchmarks.service.returning import furnish
 
 FIRST = range(1_000_001, 1_000_005)
 """People before the clock runs: after them models are loaded in every worker, and connections stand."""

@@ -1,4 +1,4 @@
-"""What does a job cost when thousands wait beside it? `python -m benchmarks.deep_queue --jobs 10000`.
+"""What does a job cost when thousands wait beside it? `python -m benchmarks.service.deep_queue --jobs 10000`.
 
 All jobs are put into the queue (a row, a message to Redis), then one after the other is taken, worked on and told,
 with the steps that tasks and couriers take, on real PostgreSQL (or `--database sqlite`), without a pipeline. Beside it,

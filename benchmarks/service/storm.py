@@ -1,4 +1,5 @@
-"""Is a reply ever lost or told twice? `python -m benchmarks.storm`, `--services telegram --people 100 --drawings 8`.
+"""Is a reply ever lost or told twice? `python -m benchmarks.service.storm`, `--services telegram --people 100
+--drawings 8`.
 
 Many people on Telegram, Discord or both go on asking for pictures over real HTTP and WebSocket, while a share of all
 requests meets a 429, a broken connection or a lost answer, Discord's gateway breaks every second, and the bot process

@@ -1,4 +1,4 @@
-"""What does bfloat16 change? `python -m benchmarks.rounding --faces 60` on a processor that has it.
+"""What does bfloat16 change? `python -m benchmarks.speed.rounding --faces 60` on a processor that has it.
 
 Faces of all ages are looked at and drawn by the OpenVINO engine twice, in float32 and as it runs here. Told are
 medians, 95th percentiles and maxima of: the distance of the descriptors, the difference of the ages, that of the

@@ -1,6 +1,6 @@
 """What the check for indecent photos costs, in seconds of one core and in memory, on noise of the largest size it sees.
 
-python -m benchmarks.safety      needs `childface weights fetch`
+python -m benchmarks.speed.nsfw      needs `childface weights fetch`
 """
 
 from __future__ import annotations

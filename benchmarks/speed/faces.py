@@ -1,8 +1,8 @@
 """How long it takes to open a photo, find the face and cut it out; and how often a face is found.
 
-    python -m benchmarks.faces                      times, on photos made of a drawn portrait
-    python -m benchmarks.faces --data DIR           share of the photos in DIR in which one face is found
-    python -m benchmarks.faces --data DIR --first 9 of the first nine only
+    python -m benchmarks.speed.faces                      times, on photos made of a drawn portrait
+    python -m benchmarks.speed.faces --data DIR           share of the photos in DIR in which one face is found
+    python -m benchmarks.speed.faces --data DIR --first 9 of the first nine only
 
 Needs the landmark file in --weights (default ~/.cache/childface). Reads pictures, writes nothing.
 """
@@ -28,7 +28,7 @@ from core.photo.decode import open_photo
 
 Pixels = npt.NDArray[np.uint8]
 
-PORTRAIT = Path(__file__).parent.parent / "tests" / "data" / "drawn_woman.jpg"
+PORTRAIT = Path(__file__).parents[2] / "tests" / "data" / "drawn_woman.jpg"
 MEGAPIXELS = (1, 3, 12, 48)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
 

@@ -1,8 +1,8 @@
 """How many adults, youths and children would be refused, asked about, or accepted as parents?
 
-    python -m benchmarks.under_age --faces UTKFACE --people PEOPLE   faces whose ages are known to the year
-    python -m benchmarks.under_age --people PEOPLE --most 100        at most so many of each band
-    python -m benchmarks.under_age --adults DIR                      photos of adults only, of whatever age
+    python -m benchmarks.quality.minimum_age --faces UTKFACE --people PEOPLE   faces whose ages are known to the year
+    python -m benchmarks.quality.minimum_age --people PEOPLE --most 100        at most so many of each band
+    python -m benchmarks.quality.minimum_age --adults DIR                      photos of adults only, of whatever age
 
 Only faces that trained nothing are looked at (`training.data.age_faces`: the part that reports). Each is judged as it
 is, grey, dark, and grainy. Reads pictures, writes nothing.

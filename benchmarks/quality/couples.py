@@ -1,4 +1,4 @@
-"""Are children found among other couples? `python -m benchmarks.couples PHOTOS --skip 500`.
+"""Are children found among other couples? `python -m benchmarks.quality.couples PHOTOS --skip 500`.
 
 Couples are put together from portraits: by chance, and of one people (those who lie furthest to one side of what
 descriptors differ in most). Two siblings of each are drawn at eight years, the first at other ages, too. Printed are

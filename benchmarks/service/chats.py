@@ -1,6 +1,6 @@
-"""How soon a command is answered while ten jobs run, and what a bot process weighs: `python -m benchmarks.chats`.
-With `--embedded` everything runs in one process, as `make bot` does it: bot, queue and the real pipeline, drawing for
-ten people who press "Sibling" under each picture.
+"""How soon a command is answered while ten jobs run, and what a bot process weighs: `python -m
+benchmarks.service.chats`. With `--embedded` everything runs in one process, as `make bot` does it: bot, queue and the
+real pipeline, drawing for ten people who press "Sibling" under each picture.
 
 One process is the bot (Telegram and Discord, no worker), as `childface bot all` wires it. This one plays the two chat
 services over real HTTP and WebSocket, and ten workers that report progress into the same database. A time is that from
@@ -85,7 +85,7 @@ async def measure(commands: int, *, embedded: bool) -> None:
         telegram, discord = BotApi(), Discord()
         await telegram.start()
         await discord.start()
-        command = [sys.executable, "-m", "benchmarks.chats", "--bot", folder, telegram.url, discord.url]
+        command = [sys.executable, "-m", "benchmarks.service.chats", "--bot", folder, telegram.url, discord.url]
         bot = subprocess.Popen([*command, "--embedded"] if embedded else command)
         try:
             await discord.until(lambda: discord.identified and discord.commands, "the bot")
