@@ -54,9 +54,9 @@ def keys_in_code() -> tuple[set[str], set[str]]:
     """All strings of the code, and its f-strings as patterns, as far as they begin like a key."""
     constants: set[str] = set()
     patterns: set[str] = set()
-    folder = Path(messages.__file__).parent
-    for path in folder.glob("*.py"):
-        if path.name == "texts.py":
+    folder = Path(messages.__file__).parents[1]
+    for path in folder.rglob("*.py"):
+        if path.name == "messages.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -146,5 +146,5 @@ def test_the_bar_is_empty_at_the_start_and_full_at_the_end() -> None:
 
 
 def test_the_page_of_commands_names_each_of_them() -> None:
-    page = (Path(messages.__file__).parents[1] / "docs" / "commands.md").read_text()
+    page = (Path(messages.__file__).parents[2] / "docs" / "commands.md").read_text()
     assert {name for name in re.findall(r"`/([a-z_]+)", page)} == {*PRIVATE, *GROUP}
