@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from childface.cli.options import facts_of_code
-from childface.cli.output import EXIT_MISSING, Refusal
+from childface.cli.output import EXIT_MISSING, CliError
 from childface.photo_preview import preview_opener
 from childface.settings import Settings
 from storage import migrate
@@ -29,11 +29,11 @@ from tasks.workers.resources import drawn_together
 
 if TYPE_CHECKING:
     from bots.adapters.runner import Bot
-    from bots.service.conversation_service import Dialogue
+    from bots.service.conversation_service import ConversationService
     from bots.telegram.webhook import Webhook
     from bots.terminal.bot import ConsoleChat
     from core.pipeline_protocol import Pipeline
-    from tasks.context import Workshop
+    from tasks.context import TaskContext
     from tasks.workers.per_process import PerProcess
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def _holds_encrypted(settings: Settings, database: Database) -> bool:
         return True
     if migrate.current(settings.database_url) != migrate.newest():
         return False  # a first start; bots and workers ask for the newest tables before they open this
-    with Store(database, blobs).view() as unit:
+    with Store(database, blobs).read_only() as unit:
         return not unit.sealed.is_empty()
 
 
@@ -119,20 +119,20 @@ def open_queue(config: TaskConfig) -> CeleryQueue:
     return CeleryQueue(create_celery(config), config.queue_prefix)
 
 
-def workshop(
+def task_context(
     settings: Settings, config: TaskConfig, load_pipeline: LoadPipeline, store: Store | None = None
-) -> PerProcess[Workshop]:
+) -> PerProcess[TaskContext]:
     """What tasks work with, opened once in each process that runs one; the models wait for the first task.
 
     Without a `store` each process opens its own: connections do not survive a fork.
     """
-    from tasks.context import Workshop
+    from tasks.context import TaskContext
     from tasks.workers.per_process import PerProcess
 
     pipeline = PerProcess(lambda: load_pipeline(settings))
     main = os.getpid()
     return PerProcess(
-        lambda: Workshop(
+        lambda: TaskContext(
             store or open_store(settings, main), pipeline, open_queue(config), config, sign=signature(settings)
         )
     )
@@ -153,11 +153,11 @@ def require_tables(settings: Settings) -> None:
     """Refusal unless the database has the newest tables."""
     now, wanted = migrate.current(settings.database_url), migrate.newest()
     if now != wanted:
-        raise Refusal(f"the database has tables of {now}, needed {wanted}; run: childface db upgrade", EXIT_MISSING)
+        raise CliError(f"the database has tables of {now}, needed {wanted}; run: childface db upgrade", EXIT_MISSING)
 
 
 @dataclass(frozen=True)
-class House:
+class AppContext:
     """What an adapter needs."""
 
     settings: Settings
@@ -168,7 +168,7 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[House]:
+def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[AppContext]:
     """Storage with all tables and a queue; on the embedded default also the workers, while the block lasts."""
     if settings.embedded:
         migrate.upgrade(settings.database_url)
@@ -179,26 +179,26 @@ def open_house(settings: Settings, load_pipeline: LoadPipeline) -> Iterator[Hous
         if settings.embedded:
             from tasks.workers.embedded import EmbeddedWorkers
 
-            opened = workshop(settings, config, load_pipeline, store)
+            opened = task_context(settings, config, load_pipeline, store)
             with EmbeddedWorkers(config, opened):
-                yield House(settings, store, open_queue(config), lambda: opened().pipeline())
+                yield AppContext(settings, store, open_queue(config), lambda: opened().pipeline())
         else:
-            yield House(settings, store, open_queue(config), lambda: None)
+            yield AppContext(settings, store, open_queue(config), lambda: None)
     finally:
         store.database.close()
 
 
-def open_dialogue(house: House) -> Dialogue:
+def open_dialogue(app: AppContext) -> ConversationService:
     """The conversation, with the settings' defaults for people who chose nothing."""
-    from bots.conversation.turn import Habits, Keeping
-    from bots.service.conversation_service import Defaults, Dialogue, Rules
+    from bots.conversation.turn import Preferences, RetentionPolicy
+    from bots.service.conversation_service import ConversationService, Defaults, Rules
     from bots.service.quotas import Quotas
 
-    settings = house.settings
+    settings = app.settings
     hours, days = timedelta(hours=1), timedelta(days=1)
     defaults = Defaults(
-        habits=Habits(refine=settings.refine),
-        keeping=Keeping(
+        preferences=Preferences(refine=settings.refine),
+        retention=RetentionPolicy(
             photo_hours=settings.ttl_photo / hours,
             latent_days=settings.ttl_latent / days,
             result_days=settings.ttl_result / days,
@@ -214,7 +214,7 @@ def open_dialogue(house: House) -> Dialogue:
         rules=Rules(settings.admins, settings.allowed, settings.blocked),
     )
     opener = preview_opener(settings)
-    return Dialogue(house.store, house.queue, defaults, read_code=facts_of_code, open_photo=opener)
+    return ConversationService(app.store, app.queue, defaults, read_code=facts_of_code, open_photo=opener)
 
 
 TOKENS = {
@@ -234,21 +234,21 @@ def services(settings: Settings, platform: str) -> list[str]:
     wanted = list(TOKENS) if platform == "all" else [platform]
     ready = [service for service in wanted if token_of(settings, service)]
     if not ready:
-        raise Refusal("; or: ".join(TOKENS[service] for service in wanted))
+        raise CliError("; or: ".join(TOKENS[service] for service in wanted))
     return ready
 
 
-def chat_bots(house: House, wanted: Sequence[str]) -> list[Bot]:
+def chat_bots(app: AppContext, wanted: Sequence[str]) -> list[Bot]:
     """The adapters of these services, with one conversation between them."""
-    dialogue = open_dialogue(house)
-    return [CHAT_BOTS[service](house, dialogue) for service in wanted]
+    dialogue = open_dialogue(app)
+    return [CHAT_BOTS[service](app, dialogue) for service in wanted]
 
 
-def _telegram_bot(house: House, dialogue: Dialogue) -> Bot:
+def _telegram_bot(app: AppContext, service: ConversationService) -> Bot:
     from bots.telegram.bot import TelegramBot, TelegramOptions
 
-    options = TelegramOptions(api_root=house.settings.telegram_api_root.rstrip("/"), webhook=_webhook(house.settings))
-    return TelegramBot(token_of(house.settings, "telegram"), dialogue, options)
+    options = TelegramOptions(api_root=app.settings.telegram_api_root.rstrip("/"), webhook=_webhook(app.settings))
+    return TelegramBot(token_of(app.settings, "telegram"), service, options)
 
 
 def _webhook(settings: Settings) -> Webhook | None:
@@ -268,32 +268,32 @@ def _webhook(settings: Settings) -> Webhook | None:
     return replace(webhook, secret=secret.get_secret_value()) if secret else webhook
 
 
-def _discord_bot(house: House, dialogue: Dialogue) -> Bot:
+def _discord_bot(app: AppContext, service: ConversationService) -> Bot:
     from bots.discord.bot import DiscordBot
 
-    return DiscordBot(token_of(house.settings, "discord"), dialogue)
+    return DiscordBot(token_of(app.settings, "discord"), service)
 
 
 CHAT_BOTS = {"telegram": _telegram_bot, "discord": _discord_bot}
 
 
-def console_chat(house: House, user: str = "local", *, agreed: bool = False) -> ConsoleChat:
+def console_chat(app: AppContext, user: str = "local", *, agreed: bool = False) -> ConsoleChat:
     """The terminal adapter. `agreed`: the question before the first photo was answered on the command line."""
     from bots.i18n.languages import language_of_environment
     from bots.terminal.bot import ConsoleChat
 
     language = language_of_environment(os.environ)
-    folder = house.settings.pictures_dir
-    return ConsoleChat(open_dialogue(house), folder=folder, user=user, language=language, agreed=agreed)
+    folder = app.settings.pictures_dir
+    return ConsoleChat(open_dialogue(app), folder=folder, user=user, language=language, agreed=agreed)
 
 
-def demo_chat(house: House) -> ConsoleChat:
+def demo_chat(app: AppContext) -> ConsoleChat:
     """A terminal for somebody who was never here before: what an earlier demonstration left behind is deleted."""
     from bots.terminal.bot import PLATFORM
     from storage.deletion import delete_user
 
-    with house.store.view() as unit:
+    with app.store.read_only() as unit:
         before = unit.users.find(PLATFORM, DEMO_USER)
     if before is not None:
-        delete_user(house.store, before.id)
-    return console_chat(house, DEMO_USER, agreed=True)  # the example parents were drawn, nobody need be asked
+        delete_user(app.store, before.id)
+    return console_chat(app, DEMO_USER, agreed=True)  # the example parents were drawn, nobody need be asked

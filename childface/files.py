@@ -6,13 +6,14 @@ import os
 import secrets
 from pathlib import Path
 
-from childface.cli.output import EXIT_MISSING, Refusal
+from childface.cli.output import EXIT_MISSING, CliError
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place and move it there, so that a full disk leaves the one before, and no half one.
 
-    Raises `Refusal` (exit 3) that names the folder. What is no plain file (/dev/stdout, a pipe) is written to directly.
+    Raises `CliError` (exit 3) that names the folder. What is no plain file (/dev/stdout, a pipe) is written to
+    directly.
     """
     try:
         if path.exists() and not path.is_file():
@@ -21,7 +22,7 @@ def write_whole(path: Path, data: bytes) -> None:
             _replace(path.resolve(), data)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise Refusal(f"{path.name} cannot be written in {path.parent.resolve()}: {reason}", EXIT_MISSING) from error
+        raise CliError(f"{path.name} cannot be written in {path.parent.resolve()}: {reason}", EXIT_MISSING) from error
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -60,7 +60,7 @@ TOKEN = re.compile(r"\d{6,12}:[\w-]{12,}|(?<![\w-])[\w-]{20,}\.[\w-]{6}\.[\w-]{2
 """Of Telegram, and of Discord."""
 
 
-class Discreet(ProcessorFormatter):
+class RedactingFormatter(ProcessorFormatter):
     """One line a record (an exception's places follow it, in text), without secrets."""
 
     def __init__(self, secrets: Sequence[str] = (), *, as_json: bool = False, colours: bool = False) -> None:
@@ -143,7 +143,7 @@ def discreet_handler(
     """Writes to stderr, or to another stream, what may be written; with colours where somebody looks on."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(Discreet(secrets, as_json=as_json, colours=stream.isatty()))
+    handler.setFormatter(RedactingFormatter(secrets, as_json=as_json, colours=stream.isatty()))
     handler.addFilter(heard)
     return handler
 

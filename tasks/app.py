@@ -9,15 +9,15 @@ import random
 
 from celery import Celery, Task
 
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.jobs.concurrent_drawing import make_children
 from tasks.jobs.encode import encode_photo
-from tasks.jobs.job_runner import Again
+from tasks.jobs.job_runner import RetryAfter
 from tasks.queue import ENCODE_TASK, MAKE_TASK
 from tasks.workers.per_process import PerProcess
 
 
-def register(app: Celery, workshop: PerProcess[Workshop]) -> None:
+def register(app: Celery, workshop: PerProcess[TaskContext]) -> None:
     """Add the tasks. The workshop is opened in each worker process when its first task runs."""
 
     def encode_photo_task(task: Task, job_id: str) -> None:
@@ -35,7 +35,7 @@ def register(app: Celery, workshop: PerProcess[Workshop]) -> None:
     app.finalize()
 
 
-def _again(task: Task, wish: Again | None) -> None:
+def _again(task: Task, wish: RetryAfter | None) -> None:
     """Celery's retry, where the job asks for it."""
     if wish is not None:
         queue = task.request.delivery_info.get("routing_key")

@@ -14,7 +14,7 @@ from tasks.queue import JobQueue
 
 
 @dataclass(frozen=True)
-class Workshop:
+class TaskContext:
     """Handed to every plain function of this package."""
 
     store: Store

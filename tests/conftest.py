@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from childface.weights import Carrier
+    from childface.weights import WeightPackage
     from tests.support.chats.fake_telegram import BotApi
 
 pytest_plugins = ("tests.support.servers", "tests.support.databases")
@@ -88,16 +88,16 @@ def generator_source(weights_dir: Path) -> Path:
     return _originals(weights_dir, weights.GENERATOR)
 
 
-def _holding(folder: Path, *carriers: Carrier) -> Path:
+def _holding(folder: Path, *carriers: WeightPackage) -> Path:
     missing = [name for carrier in carriers for name in carrier.files if not (folder / name).is_file()]
     if missing:
         _not_here(f"no {missing[0]} in {folder}: childface weights fetch")
     return folder
 
 
-def _originals(weights_dir: Path, carrier: Carrier) -> Path:
+def _originals(weights_dir: Path, package: WeightPackage) -> Path:
     folder = weights_dir / "originals"
-    if not all((folder / member.name).is_file() for member in carrier.members):
+    if not all((folder / member.name).is_file() for member in package.members):
         _not_here(f"no originals in {weights_dir}: childface weights fetch --originals")
     return folder
 

@@ -173,7 +173,7 @@ def second_look(
 ) -> None:
     """Train what the encoder's second look needs: how a face's looks follow from its style."""
     from core.face.recognition import load_identity
-    from core.latent.feedback import LooksReader, SecondLook
+    from core.latent.feedback import AppearancePredictor, SecondLook
     from core.modeling.generator_weights import load_generator
     from core.modeling.preview_head import load_preview
     from core.modeling.weights_io import SHIPPED
@@ -181,7 +181,7 @@ def second_look(
 
     use_threads(threads)
     generator, settings = load_generator(weights), LookSettings(samples=samples)
-    eye = SecondLook(LooksReader(), load_preview(generator.synthesis, SHIPPED), load_identity(weights))
+    eye = SecondLook(AppearancePredictor(), load_preview(generator.synthesis, SHIPPED), load_identity(weights))
     with Progress(console=Console(file=sys.stderr)) as bars:
         bar = bars.add_task("drawing", total=1.0)
         styles, looks = draw_looks(

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.latent.age_editing import OLDEST, aim_at, growth_of
-from core.pipeline import Born, ChildPipeline
-from training.data.adults import grown_ups
+from core.pipeline import ChildPipeline, InheritedFace
+from training.data.adults import find_adults
 
 AGES = (1.0, 3.0, 6.0, 8.0, 12.0, 16.0, 25.0, 40.0, 60.0)
 TURNS = 6
@@ -36,7 +36,7 @@ def main() -> None:
             )
 
 
-def children_of_portraits(description: str | None, *, couples: int) -> tuple[ChildPipeline, list[Born]]:
+def children_of_portraits(description: str | None, *, couples: int) -> tuple[ChildPipeline, list[InheritedFace]]:
     """The pipeline, and a child of each couple that can be put together from the portraits of the command line."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("photos", type=Path, help="folder of portraits, JPEG")
@@ -46,12 +46,12 @@ def children_of_portraits(description: str | None, *, couples: int) -> tuple[Chi
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
     photos = sorted(chosen.photos.glob("*.jpg"))[chosen.skip :]
-    parents = enumerate(zip(*grown_ups(pipeline, photos, most=chosen.couples).values(), strict=True))
-    return pipeline, [pipeline.inherit(mom, dad, Wish(seed=seed)) for seed, (mom, dad) in parents]
+    parents = enumerate(zip(*find_adults(pipeline, photos, most=chosen.couples).values(), strict=True))
+    return pipeline, [pipeline.inherit(mom, dad, ChildSpec(seed=seed)) for seed, (mom, dad) in parents]
 
 
 @torch.inference_mode()
-def seen_growth(pipeline: ChildPipeline, child: Born, age: float, *, male: bool, aim: float) -> float:
+def seen_growth(pipeline: ChildPipeline, child: InheritedFace, age: float, *, male: bool, aim: float) -> float:
     """How old a child looks at first."""
     aged = pipeline.aged(child.latent, age=age, male=male, aim=aim)
     return growth_of(pipeline.estimator.see(aged).age)

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
-from training.data.adults import grown_ups
+from training.data.adults import find_adults
 from training.reports.family import COMPARED_AT, GROWN_AGES, own_couple_first
 
 YOUNG = (3.0, 8.0, 12.0)
@@ -32,7 +32,7 @@ def main() -> None:
     options.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     chosen = options.parse_args()
     pipeline = ChildPipeline.load(chosen.weights)
-    women, men = grown_ups(pipeline, sorted(chosen.photos.glob("*.jpg"))[chosen.skip :]).values()
+    women, men = find_adults(pipeline, sorted(chosen.photos.glob("*.jpg"))[chosen.skip :]).values()
     chance = np.random.default_rng(3)
     by_chance = [chance.permutation(len(some)) for some in (women, men)]
     for name, numbers in (("by chance", by_chance), ("of one people", of_one_people(women, men))):
@@ -57,7 +57,7 @@ def report(pipeline: ChildPipeline, couples: list[tuple[Latent, Latent]]) -> str
     for number, (mom, dad) in enumerate(couples):
         male = number % 2 == 1
         for which, descriptors in enumerate(siblings):
-            born = pipeline.inherit(mom, dad, Wish(seed=2 * number + which))
+            born = pipeline.inherit(mom, dad, ChildSpec(seed=2 * number + which))
             for age in (*YOUNG, GROWN_AGES[number % len(GROWN_AGES)]) if which == 0 else (COMPARED_AT,):
                 sight = pipeline.estimator.see(pipeline.at_age(born, age=age, male=male))
                 if age == COMPARED_AT:

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.face.recognition import identity_chip
 from core.face.similarity import cosine
 from core.latent.latent import Latent
-from core.pipeline import Born, ChildPipeline, Pixels
+from core.pipeline import ChildPipeline, InheritedFace, Pixels
 from core.runtime.tensors import to_tensor
 from training.data.drawn_pairs import DrawnPairs
 from training.data.traits import read_face
@@ -43,7 +43,7 @@ def main() -> None:
     for male in (False, True):
         own, others = {False: [], True: []}, {False: [], True: []}
         for i, (mom, dad) in enumerate(zip(women, men, strict=True)):
-            born = pipeline.inherit(mom, dad, Wish(seed=i))
+            born = pipeline.inherit(mom, dad, ChildSpec(seed=i))
             for age in AGES:
                 child = apart_of_child(pipeline, born, age=age, male=male)
                 for of_men, parent in ((False, mom), (True, dad)):
@@ -56,17 +56,17 @@ def main() -> None:
 
 
 @torch.inference_mode()
-def apart_of_child(pipeline: ChildPipeline, born: Born, *, age: float, male: bool) -> np.ndarray:
+def apart_of_child(pipeline: ChildPipeline, born: InheritedFace, *, age: float, male: bool) -> np.ndarray:
     """By what a drawn child differs from others of its age and sex."""
     seen = pipeline.estimator.see(pipeline.at_age(born, age=age, male=male))
     between = pipeline.models.ageing.between_knots(torch.tensor([age]))[0]
-    return np.asarray(pipeline.models.resemblance.apart_when_drawn(seen.descriptor, between, male=male))
+    return np.asarray(pipeline.models.resemblance.residual_when_drawn(seen.descriptor, between, male=male))
 
 
 def apart_of_photo(pipeline: ChildPipeline, descriptor: np.ndarray, *, male: bool) -> np.ndarray:
     """By what somebody on a photo differs from others of the sex."""
     model = pipeline.models.resemblance
-    return np.asarray(model.apart_on_a_photo(torch.from_numpy(descriptor), male=male))
+    return np.asarray(model.residual_on_a_photo(torch.from_numpy(descriptor), male=male))
 
 
 def photographed(pipeline: ChildPipeline, folder: Path, most: int) -> dict[bool, list[np.ndarray]]:

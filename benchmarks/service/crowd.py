@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.chats.fake_telegram import BotApi, Shown
+from tests.support.chats.fake_telegram import BotApi, ShownMessage
 
 SWING = 0.8
 """The busiest moment of the day has (1 + SWING) times the mean rate, the quietest (1 - SWING) times."""
@@ -56,12 +56,12 @@ class Crowded(BotApi):
         self._note(self.messages[int(params["chat_id"]), sent["message_id"]])
         return sent
 
-    def _edit(self, message: Shown, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
+    def _edit(self, message: ShownMessage, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
         edited = super()._edit(message, params, text, picture)
         self._note(message)
         return edited
 
-    def _note(self, message: Shown) -> None:
+    def _note(self, message: ShownMessage) -> None:
         if message.picture is None:
             return
         message.picture = b"a picture"

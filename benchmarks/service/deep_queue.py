@@ -41,7 +41,7 @@ from storage.blobs import DiskBlobs
 from storage.database import open_database
 from storage.models import JobRow
 from storage.records import Job
-from storage.unit_of_work import Store, Unit
+from storage.unit_of_work import Store, UnitOfWork
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
 from tasks.queue import CeleryQueue
@@ -193,7 +193,7 @@ def end_many(store: Store, ids: list[str]) -> None:
             connection.execute(update(JobRow).where(some).values(**ended))
 
 
-def add(unit: Unit, person: int) -> Job:
+def add(unit: UnitOfWork, person: int) -> Job:
     user = unit.users.get_or_add(PLATFORM, str(person))
     facts = {"wish": {"age": 6.0, "mix": 50.0}, "reply": {"user": "1"}}
     return unit.jobs.add("child", user.id, PLATFORM, str(person), **facts)
@@ -205,7 +205,7 @@ def put(store: Store, queue: CeleryQueue, person: int) -> Job:
         job = add(unit, person)
         unit.commit()
     queue.put(job)
-    with store.view() as unit:
+    with store.read_only() as unit:
         unit.jobs.place(job)
     return job
 
@@ -219,13 +219,13 @@ def work(store: Store, job: Job) -> None:
     with store.unit() as unit:
         unit.jobs.report(job.id, "drawing", 0.5, lease=LEASE)
         unit.commit()
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert not unit.jobs.is_cancel_requested(job.id)
     with store.unit() as unit:
         assert unit.jobs.finish(job.id, {"sex": "girl"})
         unit.results.add(job.id, PICTURE, "image/jpeg", 256, 256, DAY)
         unit.commit()
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert job.id in [found.id for found in unit.jobs.undelivered(PLATFORM)]
     with store.unit() as unit:
         assert unit.jobs.claim_delivery(job.id, LEASE)
@@ -238,7 +238,7 @@ def work(store: Store, job: Job) -> None:
 
 def look(store: Store, watched: list[str], waiting: int) -> None:
     """What a courier reads in one look, and a worker in its search for lost jobs."""
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert len(unit.jobs.some(watched)) == len(watched)
         unit.jobs.places()
         unit.jobs.stale(None, LEASE)

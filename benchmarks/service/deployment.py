@@ -44,7 +44,7 @@ STAGES = {"encode": 0.2, "make": 0.3}
 (docs/speed.md)."""
 
 
-class House:
+class Deployment:
     """Everything but the chat service. A `with` block; `workers` may be changed between rounds."""
 
     def __init__(self, api_root: str, *, speed: float | None, weights: Path | None = None) -> None:
@@ -59,7 +59,7 @@ class House:
         self.workers: list[subprocess.Popen[bytes]] = []
         self.memory = Memory(self)
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> Deployment:
         self._postgres.create()
         self._postgres.start(DURABLE)
         self._redis.start()
@@ -109,14 +109,14 @@ class House:
 
     def sizes(self) -> tuple[float, float]:
         """Megabytes of the database, and of the encrypted files."""
-        with self.store.view() as unit:
-            database = unit.overview.database_bytes()
+        with self.store.read_only() as unit:
+            database = unit.stats.database_bytes()
         return database / 1e6, self.store.blobs.usage()[1] / 1e6
 
     def _seen(self) -> list[object]:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             mine = {str(worker.pid) for worker in self.workers}
-            return [sign for sign in unit.signs.alive("worker") if sign.source.rpartition(":")[2] in mine]
+            return [sign for sign in unit.heartbeats.alive("worker") if sign.source.rpartition(":")[2] in mine]
 
     def _start(self, *args: str) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -164,8 +164,8 @@ class House:
 class Memory:
     """Looks at the processes every second and keeps the largest figures, in megabytes."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, app: Deployment) -> None:
+        self._house = app
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
         self.bot = self.worker = 0.0

@@ -33,7 +33,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.service.crowd import Crowded, Round, arrivals, come_and_ask
-from benchmarks.service.deployment import STAGES, House, photos_for
+from benchmarks.service.deployment import STAGES, Deployment, photos_for
 from benchmarks.service.returning import furnish
 
 FIRST = range(1_000_001, 1_000_005)
@@ -129,26 +129,26 @@ async def play_round(chosen: argparse.Namespace, users: int, workers: int) -> Ro
     await api.start()
     speed = None if chosen.real else chosen.speed
     moments = arrivals(users, chosen.window / (speed or 1.0), random.Random(chosen.seed))
-    house = House(api.url, speed=speed, weights=chosen.weights if chosen.real else None)
+    app = Deployment(api.url, speed=speed, weights=chosen.weights if chosen.real else None)
     try:
-        with house:
-            await asyncio.to_thread(house.man, workers)
+        with app:
+            await asyncio.to_thread(app.man, workers)
             people, photos = range(1, users + 1), photos_for(speed)
-            await asyncio.to_thread(house.welcome, [*people, *FIRST])
+            await asyncio.to_thread(app.welcome, [*people, *FIRST])
             await come_and_ask(api, FIRST, [0.0] * len(FIRST), photos, 300.0)
             if chosen.returning:
-                await asyncio.to_thread(furnish, house.store, FIRST[0], people)
-            await asyncio.to_thread(furnish, house.store, FIRST[0], range(KNOWN, KNOWN + chosen.known))
+                await asyncio.to_thread(furnish, app.store, FIRST[0], people)
+            await asyncio.to_thread(furnish, app.store, FIRST[0], range(KNOWN, KNOWN + chosen.known))
             api.forget()
-            house.memory.forget()
-            before, requests = house.cpu(), api.requests
+            app.memory.forget()
+            before, requests = app.cpu(), api.requests
             outcome = await come_and_ask(api, people, moments, None if chosen.returning else photos, chosen.patience)
-            cpu = {name: seconds - before[name] for name, seconds in house.cpu().items()}
+            cpu = {name: seconds - before[name] for name, seconds in app.cpu().items()}
             requests = api.requests - requests
-            sizes = house.sizes()
+            sizes = app.sizes()
     finally:
         await api.stop()
-    return _row(chosen, users, workers, outcome, (house.memory.bot, house.memory.worker), sizes, cpu, requests)
+    return _row(chosen, users, workers, outcome, (app.memory.bot, app.memory.worker), sizes, cpu, requests)
 
 
 def _row(

@@ -32,8 +32,8 @@ from typing import Any
 from sqlalchemy import select
 
 from bots.i18n.messages import render
-from bots.service.conversation_service import Dialogue
-from bots.telegram.retry import Patience
+from bots.service.conversation_service import ConversationService
+from bots.telegram.retry import RateLimiter
 from storage import migrate
 from storage.blobs import DiskBlobs
 from storage.database import open_database
@@ -81,7 +81,7 @@ class Storm:
         migrate.upgrade(address)
         self._store = Store(open_database(address), DiskBlobs(home / "blobs", [secrets.token_bytes(32)]))
         self._worker = FakeWorker(self._store)
-        self._dialogue = Dialogue(self._store, self._worker)
+        self._dialogue = ConversationService(self._store, self._worker)
         self._telegram, self._discord = fake_telegram.BotApi(), fake_discord.Discord()
         self._asked_again = self._told_to_ask = 0
 
@@ -136,7 +136,7 @@ class Storm:
         """A bot process, from start to stop."""
         async with AsyncExitStack() as stack:
             if "telegram" in self._services:
-                patience = Patience(first_wait=0.02, tries=12)
+                patience = RateLimiter(first_wait=0.02, tries=12)
                 await stack.enter_async_context(
                     running_bot(self._telegram, self._dialogue, grace=20.0, patience=patience)
                 )

@@ -64,7 +64,7 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
     """What is timed, by name. Every call has a face of its own: nothing can be left over from the one before."""
     import torch
 
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.engines import selection
     from core.modeling.registry import Models
     from core.output.images import encode_picture
@@ -90,12 +90,12 @@ def works(chosen: argparse.Namespace) -> dict[str, Callable[[], object]]:
     seeds = count()
 
     def child(size: int) -> bytes:
-        return encode_picture(pipeline.make(mom, dad, Wish(seed=next(seeds), size=size)).image, kind="jpeg")
+        return encode_picture(pipeline.make(mom, dad, ChildSpec(seed=next(seeds), size=size)).image, kind="jpeg")
 
     def fresh() -> bytes:
         with ThreadPoolExecutor(2) as both:
             latents = [parent.latent for parent in both.map(pipeline.encode, photos)]
-        return encode_picture(pipeline.make(*latents, Wish(seed=next(seeds))).image, kind="jpeg")
+        return encode_picture(pipeline.make(*latents, ChildSpec(seed=next(seeds))).image, kind="jpeg")
 
     found["child of cached parents, 1024, JPEG"] = lambda: child(1024)
     found["child of cached parents, 512, JPEG"] = lambda: child(512)
@@ -141,13 +141,13 @@ def start(photos: list[Path]) -> float:
 
 def memory(chosen: argparse.Namespace) -> dict[str, float]:
     """MiB of a process that encoded two photos and drew three children: at rest, at most, and its own alone."""
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.pipeline import ChildPipeline
 
     pipeline = ChildPipeline.load(chosen.weights, nsfw_limit=0.8)
     mom, dad = (pipeline.encode(path.read_bytes()).latent for path in chosen.photos)
     for seed in range(3):
-        pipeline.make(mom, dad, Wish(seed=seed))
+        pipeline.make(mom, dad, ChildSpec(seed=seed))
     told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     names = {"at rest": "VmRSS", "at most": "VmHWM", "not shared": "RssAnon"}
     return {name: int(told[key].split()[0]) / 1024 for name, key in names.items()}

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import torch
 
-from core.photo.decode import LONGEST_SIDE
+from core.photo.decode import MAX_SIDE
 from core.photo.nsfw import SafetyCheck
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     loading = time.thread_time() - began
     chance = np.random.default_rng(0)
     report: dict[str, object] = {"load_ms": round(1e3 * loading)}
-    for side in (1024, LONGEST_SIDE):
+    for side in (1024, MAX_SIDE):
         photo = chance.integers(0, 256, (side * 3 // 4, side, 3), np.uint8)
         check.score(photo)
         spent = []

@@ -47,14 +47,14 @@ def main() -> None:
 def measure(chosen: argparse.Namespace) -> dict[str, float]:
     """Seconds by figure, and memory in MB; in a fresh process."""
     born = time.clock_gettime(time.CLOCK_BOOTTIME) - _age_of_this_process()
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.pipeline import ChildPipeline
 
     mom_photo, dad_photo = (path.read_bytes() for path in chosen.photos)
     pipeline = ChildPipeline.load(chosen.weights)
 
     def fresh() -> None:
-        pipeline.make(pipeline.encode(mom_photo).latent, pipeline.encode(dad_photo).latent, Wish())
+        pipeline.make(pipeline.encode(mom_photo).latent, pipeline.encode(dad_photo).latent, ChildSpec())
 
     fresh()
     found = {"start of the process to first child": time.clock_gettime(time.CLOCK_BOOTTIME) - born}
@@ -63,7 +63,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
     found["encoding one photo"] = median(lambda: pipeline.encode(mom_photo), chosen.runs)
     found["two fresh photos to child"] = median(fresh, chosen.runs)
     found["next child of the same parents"] = median(
-        lambda: pipeline.make(mom.latent, dad.latent, Wish(seed=1)), chosen.runs
+        lambda: pipeline.make(mom.latent, dad.latent, ChildSpec(seed=1)), chosen.runs
     )
     found["MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if chosen.refine:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from core.engines.openvino.engine import OpenVinoEngine
-from core.face.analyzer import Eye
+from core.face.analyzer import FaceAnalyzer
 from core.latent.age_editing import Ager, Seen
 from core.modeling.registry import Models
 
@@ -33,7 +33,9 @@ def main() -> None:
     chosen = asked.parse_args()
     models = Models(chosen.weights)
     networks = models.networks()
-    exact, rounding = (Eye(OpenVinoEngine(networks, bfloat16=rounds), models.age_head) for rounds in (False, True))
+    exact, rounding = (
+        FaceAnalyzer(OpenVinoEngine(networks, bfloat16=rounds), models.age_head) for rounds in (False, True)
+    )
     people = faces(models, chosen.faces)
     looks, rounded = ([(seen.descriptor, seen) for seen in map(eye.see, people)] for eye in (exact, rounding))
     report("a look, rounded", differences(looks, rounded))

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-MOST_BYTES = 40 * 2**20
+MAX_BYTES = 40 * 2**20
 """Two photos of the largest size. Downloading and encrypting one takes about three times its size."""
 
 
 class BytesInFlight:
     """Room for so many bytes. Whoever comes first gets it first, so that large photos are not passed by small ones."""
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    def __init__(self, most: int = MAX_BYTES) -> None:
         self._most = most
         self._held = 0
         self._turn = asyncio.Lock()

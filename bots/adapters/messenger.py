@@ -14,11 +14,11 @@ class Unreachable(MessengerError):
     """This chat will never take the message: blocked, left, deleted."""
 
 
-class Refused(MessengerError):
+class MessageRejected(MessengerError):
     """The service does not take this message, and will not next time."""
 
 
-class NotNow(MessengerError):
+class RetryLater(MessengerError):
     """The service is away or asks for patience beyond ours; the same message may work later.
 
     `wait`: the seconds it asked for, where it did.
@@ -45,7 +45,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class OutboundMessage:
     """One message in the words of its reader: text (or caption), rows of (label, data) buttons, perhaps a picture.
 
     `progress` (0..1) marks a passing message that will become another one. `private`: meant for the one who asked; a
@@ -67,11 +67,11 @@ class Note:
 class Messenger(Protocol):
     """Sends and edits. Each call waits as the service asks and tries again within reason, then raises."""
 
-    async def send(self, chat_id: str, note: Note) -> str:
+    async def send(self, chat_id: str, message: OutboundMessage) -> str:
         """A new message; its number."""
         ...
 
-    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+    async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
         """Make an existing message of ours into this one; False when it is gone. Doing it twice is doing it once.
 
         A minor edit (progress) is dropped rather than waited for.
@@ -87,7 +87,7 @@ class Messenger(Protocol):
         ...
 
 
-class Press(Protocol):
+class ButtonInteraction(Protocol):
     """A button press that waits for an answer."""
 
     async def toast(self, text: str) -> None:

@@ -25,7 +25,7 @@ DAD: Colour = (74, 131, 181)
 
 WIDE, HIGH = 1280, 800
 PARENT, CHILD = 300, 420
-MOST_ON_WALL = 12
+MAX_ON_WALL = 12
 TILE = 300
 JPEG_QUALITY = 90
 
@@ -85,8 +85,8 @@ def family_card(card: FamilyCard) -> Image.Image:
 
 
 def family_wall(title: str, tiles: Sequence[WallTile], foot: str) -> Image.Image:
-    """The children of a group in rows of up to four, the newest first; at most MOST_ON_WALL."""
-    shown = tiles[:MOST_ON_WALL]
+    """The children of a group in rows of up to four, the newest first; at most MAX_ON_WALL."""
+    shown = tiles[:MAX_ON_WALL]
     columns = min(len(shown), 4 if len(shown) > 6 or len(shown) == 4 else 3)
     rows = -(-len(shown) // columns)
     gap, head, label = 28, 110, 84

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from bots.conversation.effects import Button, Say
 
-LONGEST = 64
+MAX_LENGTH = 64
 SIGNATURE_BYTES = 9
 _ID, _SIGNATURE = "([A-Za-z0-9_-]{22})", "([A-Za-z0-9_-]{12})"
 _DRAWING = re.compile(rf"([a-z_]{{1,12}}):{_ID}{_SIGNATURE}")
@@ -35,7 +35,7 @@ class Pressed:
 
     action: str
     value: str = ""
-    stamp: int | None = None
+    question_id: int | None = None
     owner: str | None = None
     job_id: str | None = None
     signature: str = ""
@@ -50,14 +50,16 @@ class ButtonSigner:
 
     def write(self, button: Button, say: Say, owner: str, chat_id: str) -> str:
         """The callback data of one button of a message in this chat, at most 64 ASCII characters."""
-        if say.stamp is None:
+        if say.question_id is None:
             pressed = Pressed(button.action, job_id=say.drawing)
             data = f"{button.action}:{_short(say.drawing or '')}"
         else:
-            pressed = Pressed(button.action, button.value, say.stamp, owner)
-            data = f"{button.action}:{button.value}:{say.stamp}:{_short(owner)}"
+            pressed = Pressed(button.action, button.value, say.question_id, owner)
+            data = f"{button.action}:{button.value}:{say.question_id}:{_short(owner)}"
         data += _sign(self._keys()[0], pressed, chat_id)
-        assert len(data) <= LONGEST and read_unverified(data) is not None, "a button that we could not read ourselves"
+        assert len(data) <= MAX_LENGTH and read_unverified(data) is not None, (
+            "a button that we could not read ourselves"
+        )
         return data
 
     def read(self, data: str, chat_id: str) -> Pressed | None:
@@ -83,7 +85,7 @@ def _sign(key: bytes, pressed: Pressed, chat_id: str) -> str:
     if pressed.job_id is not None:
         facts = ["drawing", pressed.action, pressed.job_id]
     else:
-        facts = ["question", chat_id, pressed.action, pressed.value, str(pressed.stamp), str(pressed.owner)]
+        facts = ["question", chat_id, pressed.action, pressed.value, str(pressed.question_id), str(pressed.owner)]
     digest = hmac.new(key, "\0".join(facts).encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:SIGNATURE_BYTES]).decode()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bots.conversation.events import DrawingKind, Offer
+from bots.conversation.events import DrawingKind, PendingPhotos
 from bots.conversation.state import Child
 
 Params = dict[str, Any]
-DoorVerdict = Literal["block", "unblock", "allow", "disallow"]
+AccessVerdict = Literal["block", "unblock", "allow", "disallow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Say:
     params: Params = field(default_factory=dict)
     buttons: Rows = ()
     reply_to: str | None = None
-    stamp: int | None = None
+    question_id: int | None = None
     drawing: str | None = None
     faces: Faces | None = None
     card: CardFacts | None = None
@@ -97,7 +97,7 @@ class CloseQuestion:
     params: Params = field(default_factory=dict)
 
 
-Line = Say | Toast | CloseQuestion
+OutgoingMessage = Say | Toast | CloseQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +210,15 @@ class SaveConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadStanding:
-    """Count what is there. Answered with `StandingRead`."""
+class ReadAdminStats:
+    """Count what is there. Answered with `AdminStatsRead`."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeDoor:
-    """Let a person or a chat in, keep them out, or take that back; `platform` None: this one. → `DoorChanged`."""
+class ChangeAccess:
+    """Let a person or a chat in, keep them out, or take that back; `platform` None: this one. → `AccessChanged`."""
 
-    verdict: DoorVerdict
+    verdict: AccessVerdict
     number: str
     platform: str | None = None
 
@@ -239,10 +239,10 @@ class AskConsent:
 class FetchPhotos:
     """The photos that waited for an agreement can be fetched now. The adapter does it."""
 
-    offers: tuple[Offer, ...]
+    offers: tuple[PendingPhotos, ...]
 
 
-Deed = (
+Effect = (
     QueueEncode
     | ChooseFace
     | SplitPhoto
@@ -259,22 +259,25 @@ Deed = (
     | DeleteData
     | SaveConsent
     | AskConsent
-    | ReadStanding
-    | ChangeDoor
+    | ReadAdminStats
+    | ChangeAccess
     | SetMaintenance
     | FetchPhotos
 )
-Step = Line | Deed
+Step = OutgoingMessage | Effect
 
 
-def line_to_json(line: Line) -> dict[str, Any]:
+def message_to_json(message: OutgoingMessage) -> dict[str, Any]:
     """A line as JSON, so that it can wait in the job row until it was sent."""
-    return {"line": type(line).__name__, **asdict(line)}
+    return {"line": type(message).__name__, **asdict(message)}
 
 
-def line_from_json(data: dict[str, Any]) -> Line:
-    """The reverse of `line_to_json`."""
+def message_from_json(data: dict[str, Any]) -> OutgoingMessage:
+    """The reverse of `message_to_json`."""
     facts = dict(data)
+    # The name of this field in rows that an older program saved.
+    if "stamp" in facts:
+        facts["question_id"] = facts.pop("stamp")
     name = facts.pop("line")
     if name != "Say":
         return Toast(**facts) if name == "Toast" else CloseQuestion(**facts)

@@ -101,7 +101,7 @@ class OfferedPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PendingPhotos:
     """The photos of one message or album, not fetched yet, what it replied to, and wishes that came along.
 
     `speaker`: the platform's number of the one who spoke, if not the person in whose conversation this waits.
@@ -127,7 +127,7 @@ class Offer:
 class PhotosOffered:
     """Photos of somebody who has not agreed, or has to state that others have: nothing of them was fetched."""
 
-    offer: Offer
+    pending: PendingPhotos
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class OtherMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceDrawing:
     """The finished drawing under which a button was pressed, as its job row tells it."""
 
     job_id: str
@@ -171,8 +171,8 @@ class ButtonPressed:
 
     action: str
     value: str = ""
-    stamp: int | None = None
-    source: Source | None = None
+    question_id: int | None = None
+    source: SourceDrawing | None = None
     message_id: str | None = None
 
 
@@ -228,7 +228,7 @@ class DrawingReady:
     """mom and dad → 0 … 100; 50 is a stranger."""
     parents: tuple[str | None, str | None] = (None, None)
     """Photo ids."""
-    tongue: str = ""
+    name_locale: str = ""
     """The language of the child's name."""
     genes: dict[str, str] = field(default_factory=dict)
     """Trait → mom, dad or both."""
@@ -254,7 +254,7 @@ class WallChild:
     sex: str
     age: float
     seed: int
-    tongue: str = ""
+    name_locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,14 +292,14 @@ class DataDeleted:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingRead:
+class AdminStatsRead:
     """How things stand, in counts."""
 
     counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class DoorChanged:
+class AccessChanged:
     """Somebody was let in or kept out: blocked, unblocked, allowed, disallowed; or unchanged, operator."""
 
     number: str
@@ -326,6 +326,6 @@ Event = (
     | CodeRead
     | WallFound
     | DataDeleted
-    | StandingRead
-    | DoorChanged
+    | AdminStatsRead
+    | AccessChanged
 )

@@ -15,8 +15,8 @@ from bots.conversation.state import State
 VERSION = 1
 OPEN_FOR = 30 * 60.0
 """Seconds during which somebody else's photo may join a round without being a reply to it."""
-MOST_ROUNDS = 50
-MOST_MESSAGES = 12
+MAX_ROUNDS = 50
+MAX_MESSAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class OpenRound:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class GroupRounds:
     """All waiting rounds of one group, the one touched last at the end."""
 
     rounds: tuple[OpenRound, ...] = ()
@@ -64,27 +64,27 @@ class Desk:
         """Whether a fresh round waits for this parent."""
         return any(role in r.wants and now - r.touched <= OPEN_FOR for r in self.rounds)
 
-    def noted(self, owner: str, state: State, *, now: float, message_id: str | None = None) -> Desk:
+    def noted(self, owner: str, state: State, *, now: float, message_id: str | None = None) -> GroupRounds:
         """The desk after a turn of `owner`: the round is on it for as long as it lacks a parent."""
         before = next((r for r in self.rounds if r.owner == owner), OpenRound(owner, (), now))
         others = tuple(r for r in self.rounds if r.owner != owner)
         wants = lacking(state)
         if not wants:
             return replace(self, rounds=others)
-        messages = before.messages if message_id is None else (*before.messages, message_id)[-MOST_MESSAGES:]
+        messages = before.messages if message_id is None else (*before.messages, message_id)[-MAX_MESSAGES:]
         fresh = OpenRound(owner, wants, now, tuple(dict.fromkeys(messages)))
-        return replace(self, rounds=(*others, fresh)[-MOST_ROUNDS:])
+        return replace(self, rounds=(*others, fresh)[-MAX_ROUNDS:])
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists."""
         return {"version": VERSION, **asdict(self)}
 
 
-def desk_from_json(data: dict[str, Any] | None) -> Desk:
-    """The reverse of `Desk.to_json`; an unknown version is an empty desk."""
+def rounds_from_json(data: dict[str, Any] | None) -> GroupRounds:
+    """The reverse of `GroupRounds.to_json`; an unknown version is an empty desk."""
     if data is None or data.get("version") != VERSION:
-        return Desk()
-    return Desk(
+        return GroupRounds()
+    return GroupRounds(
         tuple(OpenRound(r["owner"], tuple(r["wants"]), r["touched"], tuple(r["messages"])) for r in data["rounds"])
     )
 

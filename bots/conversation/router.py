@@ -36,13 +36,14 @@ from bots.conversation.button_rules import (
 )
 from bots.conversation.effects import Step
 from bots.conversation.events import (
+    AccessChanged,
+    AdminStatsRead,
     AvatarsReceived,
     ButtonPressed,
     CodeRead,
     CommandGiven,
     CoupleProposed,
     DataDeleted,
-    DoorChanged,
     DrawingFailed,
     DrawingKind,
     DrawingQueued,
@@ -56,7 +57,6 @@ from bots.conversation.events import (
     PhotosOffered,
     PhotoSplit,
     PhotosReceived,
-    StandingRead,
     TextSaid,
     WallFound,
 )
@@ -72,7 +72,7 @@ from bots.conversation.handlers import (
     requests,
     social,
 )
-from bots.conversation.handlers.access import kept_out, speaks_for_nobody
+from bots.conversation.handlers.access import is_denied, speaks_for_nobody
 from bots.conversation.state import State
 from bots.conversation.turn import Context, Turn
 
@@ -84,7 +84,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
     """Answer one event."""
     turn = Turn(state, context, reply_to=getattr(event, "message_id", None))
     if isinstance(event, FROM_PEOPLE):
-        if kept_out(turn, event) or speaks_for_nobody(turn, event, COMMANDS):
+        if is_denied(turn, event) or speaks_for_nobody(turn, event, COMMANDS):
             return turn.state, turn.steps
         _after_silence(turn)
         turn.change(touched=context.now)
@@ -95,7 +95,7 @@ def step(state: State, event: Event, context: Context) -> tuple[State, list[Step
 def _after_silence(turn: Turn) -> None:
     """Drop a round that was left half done long ago."""
     quiet = turn.context.now - turn.state.touched
-    begun = turn.state.half_done or turn.state.parked or turn.state.reposts
+    begun = turn.state.half_done or turn.state.pending_photos or turn.state.reposts
     if quiet > SILENCE and begun and turn.state.drawing is None:
         photos.forget_round(turn)
 
@@ -112,7 +112,7 @@ def command_given(turn: Turn, event: CommandGiven) -> None:
 def button_pressed(turn: Turn, event: ButtonPressed) -> None:
     """Refuse a button that does not belong to its question or picture, and other people's; then do what it says."""
     rule = BUTTONS.get(event.action)
-    question = next((q for q in turn.state.questions if q.stamp == event.stamp), None)
+    question = next((q for q in turn.state.questions if q.question_id == event.question_id), None)
     if rule is None or not rule.fits(turn, question, event):
         turn.toast("stale_button")
     elif not rule.allows(turn, question, event):
@@ -141,8 +141,8 @@ EVENTS: dict[type, Handler] = {
     CodeRead: genes.code_read,
     WallFound: social.wall_found,
     DataDeleted: general.data_deleted,
-    StandingRead: admin.standing_read,
-    DoorChanged: admin.door_changed,
+    AdminStatsRead: admin.admin_stats_read,
+    AccessChanged: admin.access_changed,
 }
 
 FROM_PEOPLE = (CommandGiven, ButtonPressed, TextSaid, OtherMessage, PhotosOffered, PhotosReceived, CoupleProposed)

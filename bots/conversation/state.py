@@ -1,6 +1,6 @@
 """Where a conversation stands: frozen, JSON-able, versioned.
 
-photos without a role yet      State.loose
+photos without a role yet      State.unassigned
 photos with a role             State.mom, State.dad
 a couple that was asked        State.proposal
 the child we talk about        State.child     (set when it is first drawn)
@@ -8,7 +8,7 @@ its last picture               State.shown
 traits and looks asked for     State.genes, State.looks (hold for this couple, until they are reset)
 work under way                 State.drawing   (job id), State.waiting (what to draw after it)
 questions with open buttons    State.questions
-photos before the agreement    State.parked
+photos before the agreement    State.pending_photos
 reposts before the statement   State.reposts
 """
 
@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from bots.conversation.events import DrawingKind, Named, Offer, OfferedPhoto, Role
+from bots.conversation.events import DrawingKind, Named, OfferedPhoto, PendingPhotos, Role
 
-VERSION = 2
+VERSION = 3
 PRESSED_KEPT = 30
 """How many pressed buttons are remembered; a second press on one of them is answered, not obeyed."""
 
@@ -71,7 +71,7 @@ class Child:
     mix: float
     sex: str
     seed: int
-    tongue: str = ""
+    name_locale: str = ""
     """The language of the child's name: a child is not renamed when somebody else asks for it."""
     genes: dict[str, str] = field(default_factory=dict)
     """Traits that shall come from mom, dad or both; the seed draws the others."""
@@ -80,7 +80,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LastPicture:
     """What the last picture told of its child: whose each trait is, and the code that draws it again."""
 
     genes: dict[str, str]
@@ -100,7 +100,7 @@ class Question:
     """Buttons that are out. A press carries the stamp; an unknown stamp is a stale button."""
 
     kind: str
-    stamp: int
+    question_id: int
     photo_id: str | None = None
 
 
@@ -110,13 +110,13 @@ class State:
 
     mom: ParentPhoto | None = None
     dad: ParentPhoto | None = None
-    loose: tuple[ParentPhoto, ...] = ()
-    expects: Role | None = None
+    unassigned: tuple[ParentPhoto, ...] = ()
+    awaiting_role: Role | None = None
     child: Child | None = None
     drawing: str | None = None
     waiting: Order | None = None
     questions: tuple[Question, ...] = ()
-    stamp: int = 0
+    question_id: int = 0
     pressed: tuple[str, ...] = ()
     touched: float = 0.0
     proposal: Proposal | None = None
@@ -124,15 +124,15 @@ class State:
     """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
     genes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
-    shown: Shown | None = None
-    parked: tuple[Offer, ...] = ()
-    reposts: tuple[Offer, ...] = ()
+    shown: LastPicture | None = None
+    pending_photos: tuple[PendingPhotos, ...] = ()
+    reposts: tuple[PendingPhotos, ...] = ()
     """Other people's photos, until the one who reposted them has said that they agree."""
     wait_until: float = 0.0
     """Until then this person's photos are not looked at, and they were told so."""
-    told: str = ""
+    last_notice: str = ""
     """Why this person is not answered, as it was said last."""
-    told_at: float = 0.0
+    last_notice_at: float = 0.0
     heard: str | None = None
     """The last message whose plain words drew something: edited, it shall not do twice what it did already."""
     version: int = VERSION
@@ -141,7 +141,7 @@ class State:
     def photos(self) -> tuple[ParentPhoto, ...]:
         """All photos of the round."""
         named = tuple(photo for photo in (self.mom, self.dad) if photo is not None)
-        return named + self.loose
+        return named + self.unassigned
 
     @property
     def couple(self) -> tuple[str, str] | None:
@@ -170,8 +170,8 @@ class State:
         def renew(photo: ParentPhoto | None) -> ParentPhoto | None:
             return changed if photo is not None and photo.photo_id == changed.photo_id else photo
 
-        loose = tuple(changed if photo.photo_id == changed.photo_id else photo for photo in self.loose)
-        return replace(self, mom=renew(self.mom), dad=renew(self.dad), loose=loose)
+        unassigned = tuple(changed if photo.photo_id == changed.photo_id else photo for photo in self.unassigned)
+        return replace(self, mom=renew(self.mom), dad=renew(self.dad), unassigned=unassigned)
 
     def without_photo(self, photo_id: str) -> State:
         """The same round without one photo and without the questions about it."""
@@ -179,7 +179,7 @@ class State:
             self,
             mom=None if self.mom and self.mom.photo_id == photo_id else self.mom,
             dad=None if self.dad and self.dad.photo_id == photo_id else self.dad,
-            loose=tuple(photo for photo in self.loose if photo.photo_id != photo_id),
+            unassigned=tuple(photo for photo in self.unassigned if photo.photo_id != photo_id),
             questions=tuple(question for question in self.questions if question.photo_id != photo_id),
         )
 
@@ -198,25 +198,25 @@ def state_from_json(data: dict[str, Any] | None) -> State:
     return State(
         mom=_photo(data["mom"]),
         dad=_photo(data["dad"]),
-        loose=tuple(ParentPhoto(**photo) for photo in data["loose"]),
-        expects=data["expects"],
+        unassigned=tuple(ParentPhoto(**photo) for photo in data["unassigned"]),
+        awaiting_role=data["awaiting_role"],
         child=None if data["child"] is None else Child(**data["child"]),
         drawing=data["drawing"],
         waiting=None if waiting is None else Order(waiting["kind"], Child(**waiting["child"])),
         questions=tuple(Question(**question) for question in data["questions"]),
-        stamp=data["stamp"],
+        question_id=data["question_id"],
         pressed=tuple(data["pressed"]),
         touched=data["touched"],
         proposal=_proposal(data.get("proposal")),
         names=tuple(data.get("names", ())),
         genes=data["genes"],
         looks=data["looks"],
-        shown=None if data["shown"] is None else Shown(**data["shown"]),
-        parked=tuple(offer_from_json(offer) for offer in data.get("parked", ())),
-        reposts=tuple(offer_from_json(offer) for offer in data.get("reposts", ())),
+        shown=None if data["shown"] is None else LastPicture(**data["shown"]),
+        pending_photos=tuple(pending_photos_from_json(offer) for offer in data.get("pending_photos", ())),
+        reposts=tuple(pending_photos_from_json(offer) for offer in data.get("reposts", ())),
         wait_until=data.get("wait_until", 0.0),
-        told=data.get("told", ""),
-        told_at=data.get("told_at", 0.0),
+        last_notice=data.get("last_notice", ""),
+        last_notice_at=data.get("last_notice_at", 0.0),
         heard=data.get("heard"),
     )
 
@@ -237,14 +237,48 @@ def _with_looks(data: dict[str, Any]) -> dict[str, Any]:
     return data | news | {"child": renewed(data["child"]), "waiting": waiting}
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_looks}
+def _with_plain_names(data: dict[str, Any]) -> dict[str, Any]:
+    """2 → 3: some fields have other names."""
+    renamed = {STATE_NAMES.get(name, name): value for name, value in data.items()}
+    waiting = renamed["waiting"]
+    if waiting is not None:
+        waiting = waiting | {"child": _with_name_locale(waiting["child"])}
+    return renamed | {
+        "version": 3,
+        "child": _with_name_locale(renamed["child"]),
+        "waiting": waiting,
+        "questions": [
+            {STATE_NAMES.get(name, name): value for name, value in question.items()}
+            for question in renamed["questions"]
+        ],
+    }
+
+
+def _with_name_locale(child: dict[str, Any] | None) -> dict[str, Any] | None:
+    if child is None:
+        return None
+    return {"name_locale" if name == "tongue" else name: value for name, value in child.items()}
+
+
+STATE_NAMES = {
+    "loose": "unassigned",
+    "parked": "pending_photos",
+    "expects": "awaiting_role",
+    "stamp": "question_id",
+    "told": "last_notice",
+    "told_at": "last_notice_at",
+}
+"""Fields of a saved state and its questions: name up to version 2 → name since."""
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_looks, 2: _with_plain_names}
 """From version n to n + 1, for states that were saved by an older program."""
 
 
-def offer_from_json(data: dict[str, Any]) -> Offer:
+def pending_photos_from_json(data: dict[str, Any]) -> PendingPhotos:
     """The reverse of `asdict`."""
     photos = tuple(OfferedPhoto(**photo) for photo in data["photos"])
-    return Offer(**{**data, "photos": photos, "asked": tuple(data.get("asked", ()))})
+    return PendingPhotos(**{**data, "photos": photos, "asked": tuple(data.get("asked", ()))})
 
 
 def _photo(data: dict[str, Any] | None) -> ParentPhoto | None:

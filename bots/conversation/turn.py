@@ -13,7 +13,7 @@ from bots.conversation.effects import (
     Button,
     CancelDrawing,
     Faces,
-    Line,
+    OutgoingMessage,
     QueueDrawing,
     Rows,
     SaveSettings,
@@ -27,7 +27,7 @@ from bots.i18n.languages import DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class Preferences:
     """What somebody chose in /settings, filled up with our defaults."""
 
     age: float = 6.0
@@ -37,7 +37,7 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionPolicy:
     """How long what is kept; what /privacy tells."""
 
     photo_hours: float = 24.0
@@ -64,8 +64,8 @@ class Context:
     language: str = DEFAULT_LANGUAGE
     seed: int = 0
     now: float = 0.0
-    habits: Habits = field(default_factory=Habits)
-    keeping: Keeping = field(default_factory=Keeping)
+    preferences: Preferences = field(default_factory=Preferences)
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
     agreed: bool = False
     """Whether the sender agreed to the text as it is now."""
     agreed_once: bool = False
@@ -115,12 +115,12 @@ class Turn:
         **params: Any,
     ) -> None:
         """A question with buttons. It takes the place of an older one of the same kind about the same photo."""
-        stamp = self.state.stamp + 1
+        question_id = self.state.question_id + 1
         others = tuple(q for q in self.state.questions if (q.kind, q.photo_id) != (kind, photo_id))
-        self.change(stamp=stamp, questions=(*others, Question(kind, stamp, photo_id)))
-        self.do(Say(key, params, buttons, to or self.reply_to, stamp=stamp, faces=faces))
+        self.change(question_id=question_id, questions=(*others, Question(kind, question_id, photo_id)))
+        self.do(Say(key, params, buttons, to or self.reply_to, question_id=question_id, faces=faces))
 
-    def settle(self, *kinds: str) -> None:
+    def close_question(self, *kinds: str) -> None:
         """Questions of these kinds are answered: their buttons are stale from now on."""
         self.change(questions=tuple(q for q in self.state.questions if q.kind not in kinds))
 
@@ -161,11 +161,11 @@ class Turn:
     def prefer(self, habits: dict[str, Any]) -> None:
         """Remember age, mix or sex for what is drawn from now on, in this turn too."""
         self.do(SaveSettings(habits))
-        self.context = replace(self.context, habits=replace(self.context.habits, **habits))
+        self.context = replace(self.context, preferences=replace(self.context.preferences, **habits))
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[OutgoingMessage]:
         """The steps that somebody sees."""
-        return [step for step in self.steps if isinstance(step, Line)]
+        return [step for step in self.steps if isinstance(step, OutgoingMessage)]
 
 
 def button_row(action: str, *values: tuple[str, str]) -> tuple[Button, ...]:

@@ -20,15 +20,15 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bots.adapters.messenger import MessengerError, Note, Press
+from bots.adapters.messenger import ButtonInteraction, MessengerError, OutboundMessage
 from bots.adapters.runner import TokenRefused, run_bots
 from bots.conversation.callback_data import read_unverified
 from bots.conversation.events import (
     CommandGiven,
     CoupleProposed,
-    Offer,
     OfferedPhoto,
     OtherMessage,
+    PendingPhotos,
     PhotoNotTaken,
     Role,
 )
@@ -36,9 +36,9 @@ from bots.discord.commands import MenuWords, Person, register
 from bots.discord.messenger import ANSWERABLE, DiscordMessenger, DiscordPress, answer_key
 from bots.discord.parsing import (
     PLATFORM,
-    Asked,
     Interaction,
     PhotoRef,
+    SlashInvocation,
     couple_of,
     escape_name,
     is_picture,
@@ -46,13 +46,13 @@ from bots.discord.parsing import (
     photo_in,
     who_of,
 )
-from bots.discord.retry import BROKEN, DiscordPatience, counting_refusals
+from bots.discord.retry import BROKEN, DiscordRetry, counting_refusals
 from bots.i18n.messages import render
-from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.service.delivery import Courier, Pace
-from bots.service.effect_executor import Who
-from bots.service.keyed_locks import Lanes
-from bots.service.presenter import Place, Presenter
+from bots.service.conversation_service import MAX_PHOTO, Answer, ConversationService, SentPhoto
+from bots.service.delivery import DeliveryTimings, DeliveryWorker
+from bots.service.effect_executor import Actor
+from bots.service.keyed_locks import KeyedLocks
+from bots.service.presenter import DeliveryTarget, Presenter
 from bots.service.visibility import PRIVATE_COMMANDS
 from observability.error_summary import fields_of
 from observability.logs import get_logger
@@ -66,21 +66,21 @@ DOWNLOADS = 4
 LAST_WORDS = 3.0
 """Seconds in which those are told to try again whose commands a bot that stops has not got to."""
 AVATAR_PIXELS = 1024
-LARGEST_AVATAR = 3 * AVATAR_PIXELS**2
+MAX_AVATAR = 3 * AVATAR_PIXELS**2
 """Bytes for which room is made: a PNG of that side is smaller."""
 HINT = "photo_hint_discord"
 
-Work = Callable[[Who, str], Awaitable[None]]
+Work = Callable[[Actor, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class DiscordOptions:
     """What tests change."""
 
-    pace: Pace = field(default_factory=lambda: Pace(long_wait=ANSWERABLE))
-    patience: DiscordPatience | None = None
+    timings: DeliveryTimings = field(default_factory=lambda: DeliveryTimings(long_wait=ANSWERABLE))
+    patience: DiscordRetry | None = None
     answerable: float = ANSWERABLE
-    largest_photo: int = LARGEST_PHOTO
+    largest_photo: int = MAX_PHOTO
     grace: float = 8.0
     """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
 
@@ -88,14 +88,14 @@ class DiscordOptions:
 class DiscordBot:
     """One bot process. `run()` until a signal comes, or `start()` and `stop()` inside something larger."""
 
-    def __init__(self, token: str, dialogue: Dialogue, options: DiscordOptions | None = None) -> None:
+    def __init__(self, token: str, service: ConversationService, options: DiscordOptions | None = None) -> None:
         options = options or DiscordOptions()
         silence_libraries()
         self._token = token
         self._options = options
-        self._dialogue = dialogue
-        self._patience = options.patience or DiscordPatience()
-        self._lanes = Lanes()
+        self._service = service
+        self._patience = options.patience or DiscordRetry()
+        self._locks = KeyedLocks()
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self._client = _Client(self._on_component)
         self._tree = _Tree(
@@ -105,8 +105,10 @@ class DiscordBot:
         )
         register(self._tree, self._on_command, self._on_message_menu, self._on_couple)
         self._messenger = DiscordMessenger(self._client, self._patience, answerable=options.answerable)
-        self._presenter = Presenter(dialogue, HINT, escape_name)
-        self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace, self._presenter)
+        self._presenter = Presenter(service, HINT, escape_name)
+        self._delivery = DeliveryWorker(
+            service, self._messenger, self._locks, PLATFORM, options.timings, self._presenter
+        )
         self._background: list[asyncio.Task[None]] = []
         self._gateway: asyncio.Task[None] | None = None
         self._heeding: set[asyncio.Task[Any]] = set()
@@ -122,7 +124,7 @@ class DiscordBot:
         await self._log_in()
         self._gateway = asyncio.create_task(self._client.connect(), name="gateway")
         self._background = [
-            asyncio.create_task(self._courier.run(), name="courier"),
+            asyncio.create_task(self._delivery.run(), name="courier"),
             asyncio.create_task(self._set_commands(), name="commands"),
         ]
         log.info("listening to Discord")
@@ -185,53 +187,53 @@ class DiscordBot:
 
     # Handlers
 
-    async def _on_command(self, interaction: Interaction, asked: Asked) -> None:
+    async def _on_command(self, interaction: Interaction, invocation: SlashInvocation) -> None:
         """A slash command: its photos first, then what it says."""
 
-        async def work(who: Who, key: str) -> None:
-            if asked.photos:
-                await self._take(who, key, asked.photos, asked.wishes)
+        async def work(actor: Actor, key: str) -> None:
+            if invocation.photos:
+                await self._take(actor, key, invocation.photos, invocation.wishes)
             else:
-                event = CommandGiven(asked.name, asked.argument, key, ours=True)
-                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+                event = CommandGiven(invocation.name, invocation.argument, key, ours=True)
+                await self._answer(actor, key, self._service.run_in_thread(self._service.hear, actor, event))
 
-        await self._heed(interaction, work, private=asked.name in PRIVATE_COMMANDS)
+        await self._handle(interaction, work, private=invocation.name in PRIVATE_COMMANDS)
 
     async def _on_message_menu(self, interaction: Interaction, role: Role, message: discord.Message) -> None:
         """ "Use as mom" beside somebody's message."""
 
-        async def work(who: Who, key: str) -> None:
+        async def work(actor: Actor, key: str) -> None:
             us = str(self._client.user.id) if self._client.user is not None else ""
-            photo = photo_in(message, role, who.user, us)
+            photo = photo_in(message, role, actor.user, us)
             if photo is not None:
-                await self._take(who, key, (photo,), {})
+                await self._take(actor, key, (photo,), {})
             else:
                 event = OtherMessage(kind_of(message), message_id=key)
-                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+                await self._answer(actor, key, self._service.run_in_thread(self._service.hear, actor, event))
 
-        await self._heed(interaction, work)
+        await self._handle(interaction, work)
 
     async def _on_couple(self, interaction: Interaction, first: Person, second: Person) -> None:
         """Two people by their avatars: the conversation asks both."""
 
-        async def work(who: Who, key: str) -> None:
+        async def work(actor: Actor, key: str) -> None:
             event = CoupleProposed(couple_of(first, second), key)
-            await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, event))
+            await self._answer(actor, key, self._service.run_in_thread(self._service.hear, actor, event))
 
-        await self._heed(interaction, work)
+        await self._handle(interaction, work)
 
     async def _on_component(self, interaction: Interaction) -> None:
         """A button. Under a picture the answer is something new; under a question it takes the question's place."""
         data = interaction.custom_id or ""
         pressed = read_unverified(data)
 
-        async def work(who: Who, key: str) -> None:
-            turn = self._dialogue.aside(self._dialogue.press, who, data, key)
-            await self._answer(who, key, turn, DiscordPress(self._messenger, interaction))
+        async def work(actor: Actor, key: str) -> None:
+            turn = self._service.run_in_thread(self._service.press, actor, data, key)
+            await self._answer(actor, key, turn, DiscordPress(self._messenger, interaction))
 
-        await self._heed(interaction, work, thinking=pressed is not None and pressed.job_id is not None)
+        await self._handle(interaction, work, thinking=pressed is not None and pressed.job_id is not None)
 
-    async def _heed(
+    async def _handle(
         self, interaction: Interaction, work: Work, *, private: bool = False, thinking: bool = True
     ) -> None:
         """Defer at once, then do the work when it is this person's turn; the edge where faults become apologies."""
@@ -244,7 +246,7 @@ class DiscordBot:
             self._messenger.open(interaction, private=private and who.group, thinking=thinking)
         )
         try:
-            async with self._lanes.hold((who.chat_id, who.user)):
+            async with self._locks.hold((who.chat_id, who.user)):
                 await opening
                 await work(who, key)
         except asyncio.CancelledError:
@@ -255,63 +257,67 @@ class DiscordBot:
         finally:
             await self._messenger.dismiss(key)
 
-    async def _apologise(self, who: Who, key: str, fault: Exception) -> None:
+    async def _apologise(self, actor: Actor, key: str, fault: Exception) -> None:
         """What nobody expected becomes an apology with a number that the log knows, too."""
         number = uuid.uuid4().hex[:8]
         log.error("an unexpected fault", error=number, **fields_of(fault))
         BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
         with suppress(Exception):  # it may be Discord itself that fails
-            language = who.language
+            language = actor.language
             with suppress(StorageUnavailable):
-                language = await self._dialogue.aside(self._dialogue.language_for, who)
+                language = await self._service.run_in_thread(self._service.language_for, actor)
             key_of_words = "store_away_try_again" if isinstance(fault, StorageUnavailable) else "went_wrong"
             words = render(key_of_words, {"number": number}, language)
-            await self._messenger.send(who.chat_id, Note(words, reply_to=key, private=who.group))
+            await self._messenger.send(actor.chat_id, OutboundMessage(words, reply_to=key, private=actor.group))
 
-    async def _answer(self, who: Who, key: str, turn: Awaitable[Answer], press: Press | None = None) -> None:
+    async def _answer(
+        self, actor: Actor, key: str, turn: Awaitable[Answer], interaction: ButtonInteraction | None = None
+    ) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
-        await self._show(who, key, await turn, press)
+        await self._show(actor, key, await turn, interaction)
 
-    async def _show(self, who: Who, key: str, answer: Answer, press: Press | None = None) -> None:
-        place = Place(who.chat_id, answer.owner, answer.language, who.group, reply_to=key)
+    async def _show(self, actor: Actor, key: str, answer: Answer, interaction: ButtonInteraction | None = None) -> None:
+        target = DeliveryTarget(actor.chat_id, answer.owner, answer.language, actor.group, reply_to=key)
         sent: list[str] = []
         status = None
         try:
-            sent = await self._presenter.show(self._messenger, place, answer.lines, press)
+            sent = await self._presenter.show(self._messenger, target, answer.lines, interaction)
             if answer.jobs and self._messenger.is_thinking(key):
                 # "thinking …" becomes the progress message, and that the picture.
                 words = render("progress_encoding", {}, answer.language)
-                status = await self._messenger.send(who.chat_id, Note(words, reply_to=key, progress=0.0))
+                status = await self._messenger.send(actor.chat_id, OutboundMessage(words, reply_to=key, progress=0.0))
         except MessengerError as fault:
             # The turn itself is saved; only these words are lost.
             log.warning("an answer could not be sent", fault=type(fault).__name__)
         for job in answer.jobs:
-            self._courier.watch(job, status)
-        if who.group:
+            self._delivery.watch(job, status)
+        if actor.group:
             for number in sent:
-                await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+                await self._service.run_in_thread(self._service.note_prompt, actor, answer.owner, number)
         for offer in answer.fetch:
-            await self._take_in(replace(who, user=offer.speaker or who.user), key, offer)
+            await self._take_in(replace(actor, user=offer.speaker or actor.user), key, offer)
         if answer.avatars:
-            await self._on_agreed(who, key, answer)
+            await self._on_agreed(actor, key, answer)
 
-    async def _on_agreed(self, who: Who, key: str, agreed: Answer) -> None:
+    async def _on_agreed(self, actor: Actor, key: str, agreed: Answer) -> None:
         """Both of a couple agreed: fetch their avatars, hand them over."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
-        async with self._dialogue.downloads.hold(len(agreed.avatars) * LARGEST_AVATAR):
+        async with self._service.downloads.hold(len(agreed.avatars) * MAX_AVATAR):
             for person in agreed.avatars:
                 data = await self._fetch_avatar(person)
                 if data is None:
                     missing.append(person)
                 else:
                     photos.append(SentPhoto(data, None, sender=person))
-            answer = await self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing, key)
-        await self._show(who, key, answer)
+            answer = await self._service.run_in_thread(
+                self._service.take_avatars, actor, agreed.owner, photos, missing, key
+            )
+        await self._show(actor, key, answer)
 
     # Photos
 
-    async def _take(self, who: Who, key: str, photos: tuple[PhotoRef, ...], wishes: dict[str, Any]) -> None:
+    async def _take(self, actor: Actor, key: str, photos: tuple[PhotoRef, ...], wishes: dict[str, Any]) -> None:
         """Look at size and kind; what fits is taken in."""
         fitting: list[OfferedPhoto] = []
         for one in photos:
@@ -319,36 +325,36 @@ class DiscordBot:
             if fault is None:
                 fitting.append(OfferedPhoto(one.file.url, None, one.role, one.sender, one.file.size, one.reposted))
             else:
-                await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, fault))
+                await self._answer(actor, key, self._service.run_in_thread(self._service.hear, actor, fault))
         if fitting:
-            await self._take_in(who, key, Offer(tuple(fitting), wishes=wishes))
+            await self._take_in(actor, key, PendingPhotos(tuple(fitting), wishes=wishes))
 
-    async def _take_in(self, who: Who, key: str, offer: Offer) -> None:
+    async def _take_in(self, actor: Actor, key: str, pending: PendingPhotos) -> None:
         """Fetch photos and hand them over; ask first where somebody has not agreed."""
-        question = await self._dialogue.aside(self._dialogue.ask_first, who, offer)
+        question = await self._service.run_in_thread(self._service.ask_first, actor, pending)
         if question is not None:
-            await self._show(who, key, question)
+            await self._show(actor, key, question)
             return
         limit = self._options.largest_photo
-        admitted = await self._dialogue.aside(self._dialogue.admit, who, offer, limit)
+        admitted = await self._service.run_in_thread(self._service.admit, actor, pending, limit)
         if admitted.refused is not None:
-            await self._show(who, key, admitted.refused)
+            await self._show(actor, key, admitted.refused)
             return
-        async with self._dialogue.downloads.hold(admitted.most_bytes(limit)):
+        async with self._service.downloads.hold(admitted.most_bytes(limit)):
             fetched: list[SentPhoto] = []
             for offered in admitted.photos:
                 photo = await self._fetch(offered, key)
                 if isinstance(photo, SentPhoto):
                     fetched.append(photo)
                 else:
-                    await self._answer(who, key, self._dialogue.aside(self._dialogue.hear, who, photo))
+                    await self._answer(actor, key, self._service.run_in_thread(self._service.hear, actor, photo))
             if not fetched:
                 return
-            answer = await self._dialogue.aside(
-                self._dialogue.take_photos, who, fetched, None, offer.wishes, admitted.left_out
+            answer = await self._service.run_in_thread(
+                self._service.take_photos, actor, fetched, None, pending.wishes, admitted.left_out
             )
             fetched.clear()
-        await self._show(who, key, answer)
+        await self._show(actor, key, answer)
 
     def _unfit(self, photo: PhotoRef, key: str) -> PhotoNotTaken | None:
         """Why a file need not be fetched."""

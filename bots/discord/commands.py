@@ -15,16 +15,16 @@ from discord.app_commands import Choice, Transform, locale_str
 
 from bots import commands
 from bots.conversation.events import Role
-from bots.discord.parsing import Asked, Interaction, PhotoRef, child_asked
+from bots.discord.parsing import Interaction, PhotoRef, SlashInvocation, child_asked
 from bots.i18n.languages import language_of
 from bots.i18n.messages import render
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
 from bots.i18n.parsing.words import OLDEST
 
-Heed = Callable[[Interaction, Asked], Awaitable[None]]
-HeedMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
+Handle = Callable[[Interaction, SlashInvocation], Awaitable[None]]
+HandleMessage = Callable[[Interaction, Role, discord.Message], Awaitable[None]]
 Person = discord.User | discord.Member
-HeedCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
+HandleCouple = Callable[[Interaction, Person, Person], Awaitable[None]]
 
 OWN_FORM = (
     "child", "mom", "dad", "age", "group", "mix", "sex", "genes", "smile", "look", "code", "couple", "wall", "names",
@@ -75,21 +75,21 @@ Strength = Transform[float, Number(1.0, -1.0)]
 
 
 def register(
-    tree: app_commands.CommandTree[Any], heed: Heed, heed_message: HeedMessage, heed_couple: HeedCouple
+    tree: app_commands.CommandTree[Any], handle: Handle, heed_message: HandleMessage, heed_couple: HandleCouple
 ) -> None:
     """Add every command and menu to the tree."""
-    for command in (*_with_photos(heed), *_wishes(heed), *_looks(heed), *_sharing(heed), _couple(heed_couple)):
+    for command in (*_with_photos(handle), *_wishes(handle), *_looks(handle), *_sharing(handle), _couple(heed_couple)):
         tree.add_command(command)
     names = dict.fromkeys((*commands.PRIVATE, *commands.GROUP))
     for name in names:
         if name not in OWN_FORM:
-            tree.add_command(_plain(name, heed))
+            tree.add_command(_plain(name, handle))
     for role in ("mom", "dad"):
         tree.add_command(_menu(role, heed_message))
     tree.add_command(_menu_couple(heed_couple))
 
 
-def _with_photos(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+def _with_photos(handle: Handle) -> list[app_commands.Command[Any, ..., None]]:
     async def child(
         interaction: Interaction,
         mom: Optional[discord.Attachment] = None,  # noqa: UP045  - discord.py reads these annotations itself
@@ -98,48 +98,48 @@ def _with_photos(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
         mix: Optional[Mix] = None,  # noqa: UP045
         sex: Optional[Sex] = None,  # noqa: UP045
     ) -> None:
-        await heed(interaction, child_asked({"mom": mom, "dad": dad}, age, mix, sex))
+        await handle(interaction, child_asked({"mom": mom, "dad": dad}, age, mix, sex))
 
     async def mom(interaction: Interaction, photo: Optional[discord.Attachment] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("mom", photos=_photos(photo, "mom")))
+        await handle(interaction, SlashInvocation("mom", photos=_photos(photo, "mom")))
 
     async def dad(interaction: Interaction, photo: Optional[discord.Attachment] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("dad", photos=_photos(photo, "dad")))
+        await handle(interaction, SlashInvocation("dad", photos=_photos(photo, "dad")))
 
     return [_command(child), _command(mom), _command(dad)]
 
 
-def _wishes(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+def _wishes(handle: Handle) -> list[app_commands.Command[Any, ..., None]]:
     async def age(interaction: Interaction, age: Optional[Age] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("age", "" if age is None else f"{age:g}"))
+        await handle(interaction, SlashInvocation("age", "" if age is None else f"{age:g}"))
 
     async def mix(interaction: Interaction, mix: Optional[Mix] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("mix", "" if mix is None else f"{mix:g}"))
+        await handle(interaction, SlashInvocation("mix", "" if mix is None else f"{mix:g}"))
 
     async def sex(interaction: Interaction, sex: Optional[Sex] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("sex", sex or ""))
+        await handle(interaction, SlashInvocation("sex", sex or ""))
 
     async def group(interaction: Interaction, group: Optional[Group] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("group", group or ""))
+        await handle(interaction, SlashInvocation("group", group or ""))
 
     async def wish(interaction: Interaction, wish: str) -> None:
-        await heed(interaction, Asked("wish", wish))
+        await handle(interaction, SlashInvocation("wish", wish))
 
     return [_command(age), _command(group), _command(mix), _command(sex), _command(wish)]
 
 
-def _looks(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+def _looks(handle: Handle) -> list[app_commands.Command[Any, ..., None]]:
     async def genes(interaction: Interaction, reset: bool = False, **given: str | None) -> None:
-        await heed(interaction, Asked("genes", "reset" if reset else _told(given)))
+        await handle(interaction, SlashInvocation("genes", "reset" if reset else _told(given)))
 
     async def look(interaction: Interaction, reset: bool = False, **given: float | None) -> None:
-        await heed(interaction, Asked("look", "reset" if reset else _told(given)))
+        await handle(interaction, SlashInvocation("look", "reset" if reset else _told(given)))
 
     async def smile(interaction: Interaction, strength: Optional[Strength] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("smile", "" if strength is None else f"{strength:g}"))
+        await handle(interaction, SlashInvocation("smile", "" if strength is None else f"{strength:g}"))
 
     async def code(interaction: Interaction, code: Optional[str] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("code", code or ""))
+        await handle(interaction, SlashInvocation("code", code or ""))
 
     genes_of_all = app_commands.choices(**{trait: SOURCE_CHOICES for trait in TRAITS})(
         _taking(genes, TRAITS, Optional[str])  # noqa: UP045
@@ -173,50 +173,50 @@ def _told(given: Mapping[str, str | float | None]) -> str:
     )
 
 
-def _sharing(heed: Heed) -> list[app_commands.Command[Any, ..., None]]:
+def _sharing(handle: Handle) -> list[app_commands.Command[Any, ..., None]]:
     async def wall(interaction: Interaction, switch: Optional[Literal["on", "off"]] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("wall", switch or ""))
+        await handle(interaction, SlashInvocation("wall", switch or ""))
 
     async def names(interaction: Interaction, names: str) -> None:
-        await heed(interaction, Asked("names", names))
+        await handle(interaction, SlashInvocation("names", names))
 
     async def admin(interaction: Interaction, words: Optional[str] = None) -> None:  # noqa: UP045
-        await heed(interaction, Asked("admin", words or ""))
+        await handle(interaction, SlashInvocation("admin", words or ""))
 
     for_operators = _command(admin)
     for_operators.default_permissions = discord.Permissions(administrator=True)
     return [_command(wall), _command(names), for_operators]
 
 
-def _plain(name: str, heed: Heed) -> app_commands.Command[Any, ..., None]:
+def _plain(name: str, handle: Handle) -> app_commands.Command[Any, ..., None]:
     async def plain(interaction: Interaction) -> None:
-        await heed(interaction, Asked(name))
+        await handle(interaction, SlashInvocation(name))
 
     return _command(plain, name)
 
 
-def _menu(role: Role, heed: HeedMessage) -> app_commands.ContextMenu:
+def _menu(role: Role, handle: HandleMessage) -> app_commands.ContextMenu:
     async def use(interaction: Interaction, message: discord.Message) -> None:
-        await heed(interaction, role, message)
+        await handle(interaction, role, message)
 
     return app_commands.ContextMenu(name=_text(f"menu_{role}"), callback=use)
 
 
-def _couple(heed: HeedCouple) -> app_commands.Command[Any, ..., None]:
+def _couple(handle: HandleCouple) -> app_commands.Command[Any, ..., None]:
     async def couple(
         interaction: Interaction,
         first: discord.User,
         second: Optional[discord.User] = None,  # noqa: UP045
     ) -> None:
         people = (interaction.user, first) if second is None else (first, second)
-        await heed(interaction, *people)
+        await handle(interaction, *people)
 
     return _command(couple)
 
 
-def _menu_couple(heed: HeedCouple) -> app_commands.ContextMenu:
+def _menu_couple(handle: HandleCouple) -> app_commands.ContextMenu:
     async def together(interaction: Interaction, other: discord.User) -> None:
-        await heed(interaction, interaction.user, other)
+        await handle(interaction, interaction.user, other)
 
     return app_commands.ContextMenu(name=_text("menu_couple"), callback=together)
 

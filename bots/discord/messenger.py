@@ -21,8 +21,8 @@ from typing import Any
 import discord
 
 from bots.adapters.media_limits import CannotFit, discord_limits, fit
-from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused
-from bots.discord.retry import DiscordPatience, MessageGone, TokenOver
+from bots.adapters.messenger import MessageRejected, MessengerError, OutboundMessage, Picture, RetryLater
+from bots.discord.retry import DiscordRetry, InteractionExpired, MessageGone
 from observability.logs import get_logger
 
 log = get_logger(__name__)
@@ -31,10 +31,10 @@ ANSWERABLE = 14.5 * 60.0
 """Seconds. Discord takes answers for 15 minutes; the rest is left for the request itself."""
 REMEMBERED = 3600.0
 """Seconds for which it is known that a message was an answer that is over."""
-LONGEST_TEXT = 2000
-LONGEST_ALT = 1024
-LONGEST_LABEL = 80
-LONGEST_QUESTION, LONGEST_ANSWER = 300, 55
+MAX_TEXT_LENGTH = 2000
+MAX_ALT_LENGTH = 1024
+MAX_LABEL_LENGTH = 80
+MAX_QUESTION_LENGTH, MAX_ANSWER = 300, 55
 POLL_OPEN = timedelta(days=1)
 MINOR_PATIENCE = 3.0
 """Seconds for an edit that may as well be dropped."""
@@ -61,7 +61,7 @@ class OpenAnswer:
 class DiscordMessenger:
     """A `Messenger` over discord.py. Chats are channels; a note's `reply_to` is a message or an interaction."""
 
-    def __init__(self, client: discord.Client, patience: DiscordPatience, *, answerable: float = ANSWERABLE) -> None:
+    def __init__(self, client: discord.Client, patience: DiscordRetry, *, answerable: float = ANSWERABLE) -> None:
         self._client = client
         self._patience = patience
         self._answerable = answerable
@@ -90,9 +90,9 @@ class DiscordMessenger:
 
         try:
             await self._patience.heard(defer)
-        except TokenOver:
+        except InteractionExpired:
             return key
-        except Refused:
+        except MessageRejected:
             pass  # acknowledged by a try whose answer was lost
         except MessengerError as fault:
             log.warning("an interaction could not be deferred", fault=type(fault).__name__)
@@ -114,7 +114,7 @@ class DiscordMessenger:
         answer = self._answers.get(key)
         if answer is not None and answer.thinking:
             with suppress(MessengerError):
-                await self._answer(answer, Note(words, private=answer.private))
+                await self._answer(answer, OutboundMessage(words, private=answer.private))
 
     def is_thinking(self, key: str) -> bool:
         """Whether the deferred message waits for something to become."""
@@ -128,28 +128,28 @@ class DiscordMessenger:
 
     async def close_question(self, interaction: Interaction, text: str) -> None:
         """Put words in the place of the question whose button was pressed; its picture stays."""
-        request = lambda: interaction.edit_original_response(content=text[:LONGEST_TEXT], view=None)  # noqa: E731
+        request = lambda: interaction.edit_original_response(content=text[:MAX_TEXT_LENGTH], view=None)  # noqa: E731
         try:
             await self._patience.heard(request)
-        except TokenOver:
+        except InteractionExpired:
             if interaction.message is not None:
                 message = self._message(chat_of(interaction), str(interaction.message.id))
-                await self._patience.heard(lambda: message.edit(content=text[:LONGEST_TEXT], view=None))
+                await self._patience.heard(lambda: message.edit(content=text[:MAX_TEXT_LENGTH], view=None))
 
     # Messenger
 
-    async def send(self, chat_id: str, note: Note) -> str:
+    async def send(self, chat_id: str, message: OutboundMessage) -> str:
         """A new message; its number."""
-        note = await self._fitting(chat_id, note)
-        answer = self._answer_for(chat_id, note)
+        message = await self._fitting(chat_id, message)
+        answer = self._answer_for(chat_id, message)
         if answer is not None:
             try:
-                return await self._answer(answer, note)
-            except TokenOver:
+                return await self._answer(answer, message)
+            except InteractionExpired:
                 answer.until = 0.0
-        return await self._post(chat_id, note)
+        return await self._post(chat_id, message)
 
-    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+    async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
         """Make a message of ours into this one; False when it is gone.
 
         What everybody sees cannot be made into what one person sees, and a picture in an answer that is over would
@@ -157,19 +157,19 @@ class DiscordMessenger:
         """
         answer = self._sent.get(message_id)
         whispers = answer is not None and answer.private
-        unnoticed = note.picture is not None and answer is not None and answer.over
-        if unnoticed or (note.private and not whispers and self._answer_for(chat_id, note) is not None):
+        unnoticed = message.picture is not None and answer is not None and answer.over
+        if unnoticed or (message.private and not whispers and self._answer_for(chat_id, message) is not None):
             await self.remove(chat_id, message_id)
             return False
-        note = await self._fitting(chat_id, note)
+        message = await self._fitting(chat_id, message)
         try:
             async with asyncio.timeout(MINOR_PATIENCE if minor else None):
-                await self._edit(chat_id, message_id, note)
+                await self._edit(chat_id, message_id, message)
         except MessageGone:
             return False
-        except TokenOver:
-            return await self.edit(chat_id, message_id, note, minor=minor)  # now that it is known
-        except (NotNow, TimeoutError):
+        except InteractionExpired:
+            return await self.edit(chat_id, message_id, message, minor=minor)  # now that it is known
+        except (RetryLater, TimeoutError):
             if not minor:
                 raise
         return True
@@ -177,9 +177,9 @@ class DiscordMessenger:
     async def remove(self, chat_id: str, message_id: str) -> None:
         """Delete a message of ours; one that is gone is let be."""
         answer = self._sent.pop(message_id, None)
-        with suppress(Refused, MessageGone):
+        with suppress(MessageRejected, MessageGone):
             if answer is not None and not answer.over:
-                with suppress(TokenOver):
+                with suppress(InteractionExpired):
                     followup = answer.interaction.followup
                     await self._patience.heard(lambda: followup.delete_message(int(message_id)))
                     return
@@ -190,7 +190,7 @@ class DiscordMessenger:
 
     # How
 
-    async def _answer(self, answer: OpenAnswer, note: Note) -> str:
+    async def _answer(self, answer: OpenAnswer, note: OutboundMessage) -> str:
         """Through the interaction: into "thinking …" where that fits, else as a follow-up."""
         if answer.thinking and answer.private != note.private:
             await self._take_thinking_away(answer)
@@ -210,7 +210,7 @@ class DiscordMessenger:
         with suppress(MessageGone):
             await self._patience.heard(answer.interaction.delete_original_response)
 
-    async def _post(self, chat_id: str, note: Note) -> str:
+    async def _post(self, chat_id: str, note: OutboundMessage) -> str:
         """Into the channel, naming the one who has waited, or answering the message that was meant."""
         person, message = read_key(note.reply_to)
         more: dict[str, Any] = {"nonce": nonce_of(note)}
@@ -223,42 +223,42 @@ class DiscordMessenger:
         sent = await self._patience.heard(lambda: channel.send(**body.new(), **more))
         return str(sent.id)
 
-    async def _edit(self, chat_id: str, message_id: str, note: Note) -> None:
+    async def _edit(self, chat_id: str, message_id: str, note: OutboundMessage) -> None:
         body = _Body(note)
         answer = self._sent.get(message_id)
         if answer is not None and not answer.over:
             followup = answer.interaction.followup
             try:
                 await self._patience.heard(lambda: followup.edit_message(int(message_id), **body.edited()))
-            except TokenOver:
+            except InteractionExpired:
                 answer.until = 0.0
                 raise
             return
         message = self._message(chat_id, message_id)
         await self._patience.heard(lambda: message.edit(**body.edited()))
 
-    def _answer_for(self, chat_id: str, note: Note) -> OpenAnswer | None:
+    def _answer_for(self, chat_id: str, message: OutboundMessage) -> OpenAnswer | None:
         """The interaction that a note may go through."""
-        answer = self._answers.get(note.reply_to or self._latest.get(chat_id, ""))
+        answer = self._answers.get(message.reply_to or self._latest.get(chat_id, ""))
         return None if answer is None or answer.over else answer
 
     def _message(self, chat_id: str, message_id: str) -> discord.PartialMessage:
         return self._client.get_partial_messageable(int(chat_id)).get_partial_message(int(message_id))
 
-    async def _fitting(self, chat_id: str, note: Note) -> Note:
+    async def _fitting(self, chat_id: str, message: OutboundMessage) -> OutboundMessage:
         """The note with its picture below the channel's limit of bytes. Raises Refused."""
-        if note.picture is None:
-            return note
+        if message.picture is None:
+            return message
         guild = getattr(self._client.get_channel(int(chat_id)), "guild", None)
         limit = guild.filesize_limit if guild is not None else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        answer = self._answer_for(chat_id, note)
+        answer = self._answer_for(chat_id, message)
         if answer is not None:
             limit = answer.interaction.filesize_limit
         try:
-            fitted = await asyncio.to_thread(fit, note.picture, discord_limits(limit))
+            fitted = await asyncio.to_thread(fit, message.picture, discord_limits(limit))
         except CannotFit as fault:
-            raise Refused() from fault
-        return replace(note, picture=fitted.picture)
+            raise MessageRejected() from fault
+        return replace(message, picture=fitted.picture)
 
 
 class DiscordPress:
@@ -271,8 +271,8 @@ class DiscordPress:
     async def toast(self, text: str) -> None:
         """A note that only the one who pressed sees."""
         with suppress(MessengerError):
-            note = Note(text, reply_to=answer_key(self._interaction), private=True)
-            await self._messenger.send(chat_of(self._interaction), note)
+            message = OutboundMessage(text, reply_to=answer_key(self._interaction), private=True)
+            await self._messenger.send(chat_of(self._interaction), message)
 
     async def close(self, text: str) -> None:
         """Put the answer where the question and its buttons were."""
@@ -284,8 +284,8 @@ class DiscordPress:
 class _Body:
     """A note as arguments of discord.py, made anew for each try: a file can be read only once."""
 
-    def __init__(self, note: Note, mention: int | None = None) -> None:
-        self._note = note
+    def __init__(self, message: OutboundMessage, mention: int | None = None) -> None:
+        self._note = message
         self._mention = mention
 
     def new(self) -> dict[str, Any]:
@@ -315,12 +315,12 @@ class _Body:
 
     def _file(self, picture: Picture) -> discord.File:
         """With words for people who cannot see the picture; the caption where there are no better ones."""
-        words = (picture.alt or self._note.text)[:LONGEST_ALT]
+        words = (picture.alt or self._note.text)[:MAX_ALT_LENGTH]
         return discord.File(io.BytesIO(picture.data), picture.name, description=words or None)
 
     def _text(self) -> str:
         named = f"<@{self._mention}> " if self._mention is not None else ""
-        return (named + self._note.text)[:LONGEST_TEXT]
+        return (named + self._note.text)[:MAX_TEXT_LENGTH]
 
     def _mentions(self) -> discord.AllowedMentions:
         """Whoever is named in a text is not disturbed, but for the one who waits."""
@@ -329,27 +329,27 @@ class _Body:
         return discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(self._mention)])
 
 
-def poll(note: Note) -> discord.Poll:
+def poll(message: OutboundMessage) -> discord.Poll:
     """A poll of Discord's own."""
-    asked = discord.Poll(note.text[:LONGEST_QUESTION], POLL_OPEN)
-    for answer in note.poll:
-        asked.add_answer(text=answer[:LONGEST_ANSWER])
+    asked = discord.Poll(message.text[:MAX_QUESTION_LENGTH], POLL_OPEN)
+    for answer in message.poll:
+        asked.add_answer(text=answer[:MAX_ANSWER])
     return asked
 
 
-def buttons(note: Note) -> discord.ui.View:
+def buttons(message: OutboundMessage) -> discord.ui.View:
     """The buttons under a message. What they say when pressed says everything, so nothing has to remember them."""
     view = discord.ui.View(timeout=None)
-    for number, row in enumerate(note.rows):
+    for number, row in enumerate(message.rows):
         for label, data in row:
-            view.add_item(discord.ui.Button(label=label[:LONGEST_LABEL], custom_id=data, row=number))
+            view.add_item(discord.ui.Button(label=label[:MAX_LABEL_LENGTH], custom_id=data, row=number))
     view.stop()  # or the library would keep it, for ever
     return view
 
 
-def nonce_of(note: Note) -> str:
+def nonce_of(message: OutboundMessage) -> str:
     """What Discord tells a second try by; at most 25 letters."""
-    return hashlib.sha256(note.once.encode()).hexdigest()[:24] if note.once else secrets.token_hex(12)
+    return hashlib.sha256(message.once.encode()).hexdigest()[:24] if message.once else secrets.token_hex(12)
 
 
 def chat_of(interaction: Interaction) -> str:

@@ -10,7 +10,7 @@ import discord
 
 from bots.adapters.picture_files import is_picture_file
 from bots.conversation.events import Named, Role
-from bots.service.effect_executor import Who
+from bots.service.effect_executor import Actor
 
 PLATFORM = "discord"
 
@@ -31,7 +31,7 @@ class PhotoRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SlashInvocation:
     """A command with all that was given to it."""
 
     name: str
@@ -40,9 +40,9 @@ class Asked:
     wishes: dict[str, Any] = field(default_factory=dict)
 
 
-def who_of(interaction: Interaction) -> Who:
+def who_of(interaction: Interaction) -> Actor:
     """The speaker and the place."""
-    return Who(
+    return Actor(
         PLATFORM,
         str(interaction.channel_id),
         str(interaction.user.id),
@@ -100,9 +100,9 @@ def photo_in(message: discord.Message, role: Role, speaker: str, us: str) -> Pho
 
 def child_asked(
     photos: dict[Role, discord.Attachment | None], age: float | None, mix: float | None, sex: str | None
-) -> Asked:
+) -> SlashInvocation:
     """/child: photos with their names, and wishes as numbers and as words."""
     wishes = {name: value for name, value in (("age", age), ("mix", mix), ("sex", sex)) if value is not None}
     words = [sex or "", "" if age is None else f"{age:g}", "" if mix is None else f"{mix:g}%"]
     given = tuple(PhotoRef(file, role) for role, file in photos.items() if file is not None)
-    return Asked("child", " ".join(word for word in words if word), given, wishes)
+    return SlashInvocation("child", " ".join(word for word in words if word), given, wishes)

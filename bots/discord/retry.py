@@ -16,7 +16,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from bots.adapters.messenger import MessengerError, NotNow, Refused, Unreachable
+from bots.adapters.messenger import MessageRejected, MessengerError, RetryLater, Unreachable
 from observability.metrics import RATE_LIMITS
 
 T = TypeVar("T")
@@ -31,11 +31,11 @@ class MessageGone(MessengerError):
     """Nothing to edit."""
 
 
-class TokenOver(MessengerError):
+class InteractionExpired(MessengerError):
     """The interaction cannot be answered any more: its fifteen minutes are over."""
 
 
-class DiscordPatience:
+class DiscordRetry:
     """Tries again after broken connections. One for a bot, so that it can be told to hurry."""
 
     def __init__(self, *, tries: int = 6, first_wait: float = 0.5) -> None:
@@ -55,13 +55,13 @@ class DiscordPatience:
                 return await request()
             except (discord.RateLimited, discord.HTTPException) as error:
                 meant = meaning_of(error)
-                if not isinstance(meant, NotNow) or meant.wait is not None:
+                if not isinstance(meant, RetryLater) or meant.wait is not None:
                     raise meant from error
                 fault: Exception = error
             except BROKEN as error:
                 fault = error
             if failed == self._tries or self._hurry.is_set():
-                raise NotNow() from fault
+                raise RetryLater() from fault
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._first_wait * 2 ** (failed - 1) * random.uniform(0.8, 1.2)):
                     await self._hurry.wait()
@@ -83,13 +83,13 @@ def counting_refusals() -> aiohttp.TraceConfig:
 def meaning_of(error: discord.RateLimited | discord.HTTPException) -> MessengerError:
     """Discord tells these cases apart by status and code."""
     if isinstance(error, discord.RateLimited):
-        return NotNow(error.retry_after)
+        return RetryLater(error.retry_after)
     if error.status == 429 or error.status >= 500:
-        return NotNow()
+        return RetryLater()
     if error.code == UNKNOWN_MESSAGE:
         return MessageGone()
     if error.code in TOKEN_OVER:
-        return TokenOver()
+        return InteractionExpired()
     if error.status == 403 or error.code == UNKNOWN_CHANNEL:
         return Unreachable()
-    return Refused()
+    return MessageRejected()

@@ -15,7 +15,7 @@ from typing import Any
 
 from bots.i18n.formatters import spoken
 from bots.i18n.languages import DEFAULT_LANGUAGE, language_of
-from bots.i18n.translator import Plural, Voice
+from bots.i18n.translator import Plural, Translator
 
 EN: dict[str, str] = {
     # greeting and help
@@ -447,7 +447,7 @@ EN: dict[str, str] = {
     "operator_whom": "Whom? Give a number, or answer one of their messages in a group.",
     "operator_status": (
         "People who agreed: {people}\n"
-        "Jobs: {queued} waiting, {running} at work, {untold} to be told, {failed} failed in the last 24 hours\n"
+        "Jobs: {queued} waiting, {running} at work, {undelivered} to be told, {failed} failed in the last 24 hours\n"
         "Let in by command: {allowed}, kept out by command: {blocked}"
     ),
     "maintenance_on": "Maintenance is on: I take in nothing new, and finish what was begun.",
@@ -591,9 +591,9 @@ def render(key: str, params: Mapping[str, Any], language: str | None = None) -> 
 
 
 @cache
-def voice_of(language: str) -> Voice:
+def voice_of(language: str) -> Translator:
     """The voice of one of our languages."""
-    return Voice(language, EN, EN_PLURAL)
+    return Translator(language, EN, EN_PLURAL)
 
 
 def _known(key: str) -> str:

@@ -26,7 +26,7 @@ Plural = tuple[str, str]
 """English for one, and for all other numbers."""
 
 
-class Voice:
+class Translator:
     """Speaks one of `languages.LANGUAGES`."""
 
     def __init__(self, language: str, english: Mapping[str, str], plurals: Mapping[str, Plural]) -> None:

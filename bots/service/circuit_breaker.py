@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 
-class Breaker:
+class CircuitBreaker:
     """Safe to use from several threads. Ask `allows()` before a call, say `succeeded()` or `failed()` after it."""
 
     def __init__(

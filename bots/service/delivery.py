@@ -22,13 +22,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from bots.adapters.messenger import Messenger, MessengerError, Note, NotNow, Unreachable
-from bots.conversation.effects import Line, Say
+from bots.adapters.messenger import Messenger, MessengerError, OutboundMessage, RetryLater, Unreachable
+from bots.conversation.effects import OutgoingMessage, Say
 from bots.i18n.messages import bar, render
-from bots.service.conversation_service import Answer, Dialogue
+from bots.service.conversation_service import Answer, ConversationService
 from bots.service.job_events import reply_facts
-from bots.service.keyed_locks import Lanes
-from bots.service.presenter import Place, Presenter
+from bots.service.keyed_locks import KeyedLocks
+from bots.service.presenter import DeliveryTarget, Presenter
 from observability import traces
 from observability.error_summary import fields_of
 from observability.logs import about, get_logger
@@ -45,12 +45,12 @@ Lane = tuple[str, str]
 LOOK_AT = 100
 """Watched jobs in one look. Four looks a second show the progress of a thousand within their pace."""
 
-MOST_REFUSALS = 3
+MAX_REFUSALS = 3
 """How often a message that the service refuses, or that we stumble over, is tried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DeliveryTimings:
     """Seconds. Tests run faster, nothing else changes."""
 
     look: float = 0.25
@@ -74,7 +74,7 @@ class Watch:
 
     lane: Lane
     kind: str
-    place: Place
+    target: DeliveryTarget
     reply_to: str | None
     since: float
     edited: float = 0.0
@@ -83,25 +83,25 @@ class Watch:
     """It is being told: no more progress, not even when telling has to be tried again."""
 
 
-class Courier:
+class DeliveryWorker:
     """One per platform and process. `watch` what was just queued, `run` until cancelled."""
 
     def __init__(
         self,
-        dialogue: Dialogue,
+        service: ConversationService,
         messenger: Messenger,
-        lanes: Lanes,
+        locks: KeyedLocks,
         platform: str,
-        pace: Pace | None = None,
+        timings: DeliveryTimings | None = None,
         presenter: Presenter | None = None,
     ) -> None:
-        self._dialogue = dialogue
-        self._store: Store = dialogue.store
+        self._service = service
+        self._store: Store = service.store
         self._messenger = messenger
-        self._presenter = presenter or Presenter(dialogue)
-        self._lanes = lanes
+        self._presenter = presenter or Presenter(service)
+        self._locks = locks
         self._platform = platform
-        self._pace = pace or Pace()
+        self._pace = timings or DeliveryTimings()
         self._watched: dict[str, Watch] = {}
         self._status: dict[Lane, str] = {}
         """The one progress message of a lane, until it has become a result."""
@@ -113,9 +113,9 @@ class Courier:
 
     def watch(self, job: Job, status: str | None = None) -> None:
         """Show the progress of a job that this process just queued, in `status` if there is such a message already."""
-        place = place_of(job, job.reply)
-        reply_to = job.reply.get("to") if place.group else None
-        self._watched[job.id] = Watch(lane_of(job, job.reply), job.kind, place, reply_to, time.monotonic())
+        target = place_of(job, job.reply)
+        reply_to = job.reply.get("to") if target.group else None
+        self._watched[job.id] = Watch(lane_of(job, job.reply), job.kind, target, reply_to, time.monotonic())
         if status is not None:
             self._status[lane_of(job, job.reply)] = status
         self._spawn(self._begin(job.id, status))
@@ -166,10 +166,10 @@ class Courier:
 
     async def _look(self) -> None:
         """One look at the store: what is finished is told, what runs is shown."""
-        if self._dialogue.behind:
-            await self._dialogue.aside(self._dialogue.catch_up)
+        if self._service.behind:
+            await self._service.run_in_thread(self._service.catch_up)
         # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
-        finished, running, lost, places = await self._dialogue.aside(self._read, self._next_to_look_at())
+        finished, running, lost, places = await self._service.run_in_thread(self._read, self._next_to_look_at())
         for job, reply in finished:
             if job.id not in self._telling:
                 self._telling.add(job.id)
@@ -187,7 +187,7 @@ class Courier:
     ) -> tuple[list[tuple[Job, dict[str, Any]]], list[Job], list[str], dict[str, int]]:
         """Finished jobs that are to be told, running ones that are watched, watched ones that are over or deleted;
         and which in the queue those are that wait in it."""
-        with self._store.view() as unit:
+        with self._store.read_only() as unit:
             finished = [(job, reply_facts(unit, job)) for job in unit.jobs.undelivered(self._platform)]
             known = unit.jobs.some(watched)
             queued = [job for job in known.values() if job.state == "queued" and job.kind != "encode"]
@@ -217,15 +217,15 @@ class Courier:
         if watch is None:
             return
         if status is not None:
-            await self._dialogue.aside(self._note, job_id, message=status)
+            await self._service.run_in_thread(self._note, job_id, message=status)
         if watch.kind == "encode":
             self._act(watch.lane)
             return
-        async with self._lanes.hold(watch.lane):
+        async with self._locks.hold(watch.lane):
             if not watch.over:  # it may have been told while this waited for the lane
                 with suppress(MessengerError, NotFound):
-                    place = await self._dialogue.aside(self._queue_place, job_id)
-                    await self._put_status(job_id, watch, _progress(watch, "queued", 0.0, place))
+                    target = await self._service.run_in_thread(self._queue_place, job_id)
+                    await self._put_status(job_id, watch, _progress(watch, "queued", 0.0, target))
 
     def _show_progress(self, job: Job, place: int | None) -> None:
         """Edit the progress message if it has something new to say and the last edit is long enough ago."""
@@ -249,26 +249,26 @@ class Courier:
             self._acted[lane] = now
             self._spawn(self._messenger.acting(lane[0]))
 
-    async def _edit_progress(self, job_id: str, watch: Watch, note: Note) -> None:
-        async with self._lanes.hold(watch.lane):
-            if not watch.over and note.text != watch.shown:
+    async def _edit_progress(self, job_id: str, watch: Watch, message: OutboundMessage) -> None:
+        async with self._locks.hold(watch.lane):
+            if not watch.over and message.text != watch.shown:
                 with suppress(MessengerError):
-                    await self._put_status(job_id, watch, note)
+                    await self._put_status(job_id, watch, message)
 
-    async def _put_status(self, job_id: str, watch: Watch, note: Note) -> None:
+    async def _put_status(self, job_id: str, watch: Watch, message: OutboundMessage) -> None:
         """Write into the lane's progress message, sending it if there is none yet."""
-        watch.shown = note.text
+        watch.shown = message.text
         message_id = self._status.get(watch.lane)
         if message_id is not None:
-            await self._messenger.edit(watch.lane[0], message_id, note, minor=True)
+            await self._messenger.edit(watch.lane[0], message_id, message, minor=True)
         else:
-            message_id = await self._messenger.send(watch.lane[0], note)
+            message_id = await self._messenger.send(watch.lane[0], message)
             self._status[watch.lane] = message_id
-        await self._dialogue.aside(self._note, job_id, message=message_id)
+        await self._service.run_in_thread(self._note, job_id, message=message_id)
 
     async def _clear(self, lane: Lane) -> None:
         """A watched job was deleted, or told by another process: its progress message goes."""
-        async with self._lanes.hold(lane):
+        async with self._locks.hold(lane):
             if not any(watch.lane == lane for watch in self._watched.values()):
                 status = self._status.pop(lane, None)
                 if status is not None:
@@ -283,22 +283,22 @@ class Courier:
 
     async def _deliver_in(self, lane: Lane, job: Job) -> None:
         try:
-            async with self._lanes.hold(lane):
-                if await self._dialogue.aside(self._claim, job.id):
+            async with self._locks.hold(lane):
+                if await self._service.run_in_thread(self._claim, job.id):
                     async with self._claim_kept(job.id):
                         await self._tell(job.id, lane)
         except NotFound:
             log.info("deleted before it was told")
             self._count("deleted")
-        except (NotNow, StorageUnavailable) as fault:
+        except (RetryLater, StorageUnavailable) as fault:
             log.warning("could not be told now", fault=type(fault).__name__)
             self._count("put_off")
-            await self._try_later(job.id, wait=fault.wait if isinstance(fault, NotNow) else None)
+            await self._try_later(job.id, wait=fault.wait if isinstance(fault, RetryLater) else None)
         except Exception as fault:
             # One broken job must not stop the others, nor be tried for ever.
             log.error("could not be told", **fields_of(fault))
             self._count("failed")
-            give_up = job.delivery_attempts + 1 >= MOST_REFUSALS
+            give_up = job.delivery_attempts + 1 >= MAX_REFUSALS
             if give_up:
                 await self._apologise(job.id)
             await self._try_later(job.id, give_up=give_up)
@@ -313,7 +313,7 @@ class Courier:
             while True:
                 await asyncio.sleep(self._pace.claim / 3)
                 with suppress(StorageUnavailable):
-                    await self._dialogue.aside(self._renew, job_id)
+                    await self._service.run_in_thread(self._renew, job_id)
 
         renewing = asyncio.create_task(renew())
         try:
@@ -325,27 +325,27 @@ class Courier:
     async def _apologise(self, job_id: str) -> None:
         """What cannot be shown is not passed over in silence, unless it is a closer picture: nobody waits for that."""
         with suppress(MessengerError, NotFound, StorageUnavailable):
-            job, place = await self._dialogue.aside(self._place, job_id)
+            job, place = await self._service.run_in_thread(self._place, job_id)
             if job.quality == "refined":
                 return
-            note = Note(render("failed", {"job_id": job_id}, place.language), reply_to=place.reply_to)
+            message = OutboundMessage(render("failed", {"job_id": job_id}, place.language), reply_to=place.reply_to)
             status = job.reply.get("message")
-            if status is None or not await self._turn_into(place, status, note):
-                await self._messenger.send(place.chat_id, note)
+            if status is None or not await self._turn_into(place, status, message):
+                await self._messenger.send(place.chat_id, message)
 
     async def _try_later(self, job_id: str, *, give_up: bool = False, wait: float | None = None) -> None:
         """Hand the telling back for a while: for as long as the service asked, where it did."""
         with suppress(StorageUnavailable):
             if give_up:
-                await self._dialogue.aside(self._mark_delivered, job_id)
+                await self._service.run_in_thread(self._mark_delivered, job_id)
                 self._watched.pop(job_id, None)
             else:
-                await self._dialogue.aside(self._release, job_id, max(wait or 0.0, self._pace.retry))
+                await self._service.run_in_thread(self._release, job_id, max(wait or 0.0, self._pace.retry))
 
     async def _tell(self, job_id: str, lane: Lane) -> None:
-        answer = await self._dialogue.aside(self._dialogue.tell, job_id)
-        job, place = await self._dialogue.aside(self._place, job_id)
-        place = replace(place, language=answer.language)
+        answer = await self._service.run_in_thread(self._service.tell, job_id)
+        job, target = await self._service.run_in_thread(self._place, job_id)
+        target = replace(target, language=answer.language)
         if job_id in self._watched:
             self._watched[job_id].over = True
         # Its own message first: told again after a failure, it must not take the one of the next job in this lane.
@@ -354,17 +354,17 @@ class Courier:
             self._status.pop(lane, None)
         try:
             for index, line in list(enumerate(answer.lines))[int(job.reply.get("told", 0)) :]:
-                status = await self._show(job, place, line, status, f"{job.id}.{index}")
+                status = await self._show(job, target, line, status, f"{job.id}.{index}")
                 # A message that has become this line must not become the next one, not even after a crash.
                 used = {} if status is not None else {"message": None}
-                await self._dialogue.aside(self._note, job_id, told=index + 1, **used)
+                await self._service.run_in_thread(self._note, job_id, told=index + 1, **used)
             self._count("shown")
             self._measure(job)
         except Unreachable:
             log.info("its chat is not reachable any more")
             self._count("unreachable")
             status = None
-        await self._dialogue.aside(self._mark_delivered, job_id)
+        await self._service.run_in_thread(self._mark_delivered, job_id)
         await self._hand_on(job, lane, status, answer)
 
     async def _hand_on(self, job: Job, lane: Lane, status: str | None, answer: Answer) -> None:
@@ -374,28 +374,30 @@ class Courier:
         waiting = answer.jobs or any(watch.lane == lane for watch in self._watched.values())
         if status is not None and waiting and lane not in self._status:
             self._status[lane] = status
-        elif status is not None and not await self._dialogue.aside(self._shared, job, status):
+        elif status is not None and not await self._service.run_in_thread(self._shared, job, status):
             with suppress(MessengerError):
                 await self._messenger.remove(lane[0], status)
         for queued in answer.jobs:
             self.watch(queued)
 
-    async def _show(self, job: Job, place: Place, line: Line, status: str | None, once: str) -> str | None:
+    async def _show(
+        self, job: Job, target: DeliveryTarget, message: OutgoingMessage, status: str | None, once: str
+    ) -> str | None:
         """Show one line, in the progress message where there is one; what is left of that message.
 
         `once`: under what name it is sent, if it is sent.
         """
-        if not isinstance(line, Say):
-            await self._presenter.show(self._messenger, place, [line])
+        if not isinstance(message, Say):
+            await self._presenter.show(self._messenger, target, [message])
             return status
-        note = replace(await self._presenter.note(place, line), once=once)
+        note = replace(await self._presenter.note(target, message), once=once)
         if note.picture is not None or note.rows:
-            await self._put(job, place, note, status)
-        elif status is None or not await self._turn_into(place, status, note):
-            await self._messenger.send(place.chat_id, note)
+            await self._put(job, target, note, status)
+        elif status is None or not await self._turn_into(target, status, note):
+            await self._messenger.send(target.chat_id, note)
         return None
 
-    async def _put(self, job: Job, place: Place, note: Note, status: str | None) -> None:
+    async def _put(self, job: Job, target: DeliveryTarget, message: OutboundMessage, status: str | None) -> None:
         """Put a picture, or a question, into the progress message, or into a new one.
 
         Only an edit can be repeated unnoticed: a second picture, or a second set of buttons, would confuse.
@@ -403,21 +405,23 @@ class Courier:
         age = self._store.clock() - job.created_at
         drawn = job.kind != "encode"
         if drawn and status is not None and age > timedelta(seconds=self._pace.long_wait) and "fresh" not in job.reply:
-            await self._messenger.remove(place.chat_id, status)
+            await self._messenger.remove(target.chat_id, status)
             status = None
         for turn in range(2):
             if status is None:
-                words = render("picture_coming" if drawn else "one_moment", {}, place.language)
-                coming = Note(words, reply_to=note.reply_to, progress=1.0, once=f"{note.once}.coming.{turn}")
-                status = await self._messenger.send(place.chat_id, coming)
-                await self._dialogue.aside(self._note, job.id, message=status, fresh=True)
-            if await self._turn_into(place, status, note):
+                words = render("picture_coming" if drawn else "one_moment", {}, target.language)
+                coming = OutboundMessage(
+                    words, reply_to=message.reply_to, progress=1.0, once=f"{message.once}.coming.{turn}"
+                )
+                status = await self._messenger.send(target.chat_id, coming)
+                await self._service.run_in_thread(self._note, job.id, message=status, fresh=True)
+            if await self._turn_into(target, status, message):
                 return
             status = None
-        await self._messenger.send(place.chat_id, note)
+        await self._messenger.send(target.chat_id, message)
 
-    async def _turn_into(self, place: Place, status: str, note: Note) -> bool:
-        return await self._messenger.edit(place.chat_id, status, note)
+    async def _turn_into(self, target: DeliveryTarget, status: str, message: OutboundMessage) -> bool:
+        return await self._messenger.edit(target.chat_id, status, message)
 
     def _measure(self, job: Job) -> None:
         """How long it took until somebody saw it, from asking and from when it was done."""
@@ -455,7 +459,7 @@ class Courier:
             unit.commit()
 
     def _queue_place(self, job_id: str) -> int | None:
-        with self._store.view() as unit:
+        with self._store.read_only() as unit:
             job = unit.jobs.get(job_id)
             return unit.jobs.place(job) if job.state == "queued" else None
 
@@ -466,12 +470,12 @@ class Courier:
 
     def _shared(self, job: Job, status: str) -> bool:
         """Whether another job of this person is to be told in the same message, as a bot that was away finds them."""
-        with self._store.view() as unit:
+        with self._store.read_only() as unit:
             others = [*unit.jobs.undelivered(self._platform), *unit.jobs.active_for(job.user_id)]
         return any(other.id != job.id and other.reply.get("message") == status for other in others)
 
-    def _place(self, job_id: str) -> tuple[Job, Place]:
-        with self._store.view() as unit:
+    def _place(self, job_id: str) -> tuple[Job, DeliveryTarget]:
+        with self._store.read_only() as unit:
             job = unit.jobs.get(job_id)
             reply = reply_facts(unit, job)
         return job, place_of(job, reply)
@@ -482,20 +486,20 @@ def lane_of(job: Job, reply: dict[str, Any]) -> Lane:
     return job.chat_id, str(reply.get("user"))
 
 
-def place_of(job: Job, reply: dict[str, Any]) -> Place:
+def place_of(job: Job, reply: dict[str, Any]) -> DeliveryTarget:
     """Where and how a job is told."""
     group = bool(reply.get("group"))
-    return Place(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
+    return DeliveryTarget(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
 
 
-def _progress(watch: Watch, stage: str, progress: float, place: int | None) -> Note:
+def _progress(watch: Watch, stage: str, progress: float, place: int | None) -> OutboundMessage:
     """What the progress message says; `place`: which in the queue the job is, if it waits there."""
     key = "encoding" if watch.kind == "encode" else (stage or "queued")
     known = key if key in ("queued", "encoding", "drawing", "refining") else "working"
     if known == "queued" and place is not None and place > 1:
-        text = render("progress_place", {"place": place}, watch.place.language)
+        text = render("progress_place", {"place": place}, watch.target.language)
     else:
-        text = render(f"progress_{known}", {}, watch.place.language)
+        text = render(f"progress_{known}", {}, watch.target.language)
     if watch.kind != "encode" and progress > 0:
         text = f"{text}\n{bar(progress)}"
-    return Note(text, reply_to=watch.reply_to, progress=progress)
+    return OutboundMessage(text, reply_to=watch.reply_to, progress=progress)

@@ -13,51 +13,51 @@ from bots.conversation.effects import (
     AskConsent,
     CancelDrawing,
     CancelJobs,
-    ChangeDoor,
+    ChangeAccess,
     ChooseFace,
     ChooseLanguage,
-    Deed,
     DeleteData,
+    Effect,
     FetchAvatars,
     FetchPhotos,
     FindWall,
     ForgetPhotos,
-    Line,
+    OutgoingMessage,
     QueueDrawing,
     QueueEncode,
+    ReadAdminStats,
     ReadCode,
-    ReadStanding,
     SaveConsent,
     SaveGroup,
     SaveSettings,
     SetMaintenance,
     SplitPhoto,
-    line_from_json,
-    line_to_json,
+    message_from_json,
+    message_to_json,
 )
 from bots.conversation.events import (
+    AccessChanged,
+    AdminStatsRead,
     CodeRead,
-    DoorChanged,
     DrawingFailed,
     DrawingQueued,
     DrawingStopped,
     Event,
     NewPhoto,
-    Offer,
+    PendingPhotos,
     PhotoRefused,
     PhotoSplit,
-    StandingRead,
     WallFound,
 )
 from bots.conversation.router import step
-from bots.conversation.state import State, offer_from_json, state_from_json
+from bots.conversation.state import State, pending_photos_from_json, state_from_json
 from bots.conversation.turn import Context
 from bots.service.job_events import wall_of
 from bots.service.quotas import Quotas
 from bots.service.receipts import Receipt
 from storage.errors import NotFound, PhotoGone
 from storage.records import Job, JobKind
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 
 FILM = "mp4"
 """What a growing child is sent as: both services play it by itself, and it is a tenth of a GIF."""
@@ -65,12 +65,12 @@ FILM = "mp4"
 CodeReader = Callable[[str], dict[str, Any] | None]
 """A child's code → age, sex, mix, seed, genes and looks; None for what is no code."""
 
-GROUP_DESK = "group"
+GROUP_USER = "group"
 """What a group keeps for itself is kept under a made-up user of this name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Actor:
     """Who speaks, and where."""
 
     platform: str
@@ -89,67 +89,67 @@ class Who:
     """Of the update in which this was said, where the adapter writes updates down."""
 
 
-def desk_name(who: Who) -> str:
+def group_user_name(actor: Actor) -> str:
     """The made-up user of a group: its conversation is the list of open rounds, its settings are the group's."""
-    return f"{GROUP_DESK}:{who.chat_id}"
+    return f"{GROUP_USER}:{actor.chat_id}"
 
 
-def load_state(unit: Unit, who: Who, owner: str) -> tuple[State, int]:
+def load_state(unit: UnitOfWork, actor: Actor, owner: str) -> tuple[State, int]:
     """The conversation of a user in this chat, and its version for saving."""
-    saved = unit.conversations.get(who.platform, who.chat_id, owner)
+    saved = unit.conversations.get(actor.platform, actor.chat_id, owner)
     return (State(), 0) if saved is None else (state_from_json(saved.state), saved.version)
 
 
-class TurnRun:
+class EffectExecutor:
     """One try at one turn: an event, and the events that its deeds bring about."""
 
     def __init__(
         self,
-        who: Who,
+        actor: Actor,
         owner: str,
         photo_ttl: timedelta,
         quotas: Quotas | None = None,
         operators: frozenset[str] = frozenset(),
         read_code: CodeReader = lambda code: None,
     ) -> None:
-        self._who = who
+        self._actor = actor
         self._owner = owner
         self._photo_ttl = photo_ttl
         self._operators = operators
         self._read_code = read_code
-        self.language = who.language
+        self.language = actor.language
         """In which to show the lines."""
         self._quotas = quotas or Quotas()
         self._now = datetime.fromtimestamp(0, UTC)
-        self.lines: list[Line] = []
+        self.lines: list[OutgoingMessage] = []
         self.jobs: list[Job] = []
         self.avatars: tuple[str, ...] = ()
         self.deletes: DeleteData | None = None
-        self.fetch: list[Offer] = []
+        self.fetch: list[PendingPhotos] = []
         self.asks = False
 
-    def take(self, unit: Unit, event: Event, context: Context) -> None:
+    def take(self, unit: UnitOfWork, event: Event, context: Context) -> None:
         """Step, do the deeds, step on what they bring about, save. Raises ConversationChanged."""
-        who = self._who
+        actor = self._actor
         self._now = datetime.fromtimestamp(context.now, UTC)
-        state, version = load_state(unit, who, self._owner)
+        state, version = load_state(unit, actor, self._owner)
         events: deque[Event] = deque([*_mended(unit, state), event])
         while events:
             state, steps = step(state, events.popleft(), context)
             for each in steps:
-                if isinstance(each, Line):
+                if isinstance(each, OutgoingMessage):
                     self.lines.append(each)
                     continue
                 brought = self._do(unit, each)
                 if brought is not None:
                     events.append(brought)
-        unit.conversations.save(who.platform, who.chat_id, self._owner, state.to_json(), version)
+        unit.conversations.save(actor.platform, actor.chat_id, self._owner, state.to_json(), version)
 
     def to_json(self) -> dict[str, Any]:
         """What this turn answers, so that it can be answered again after a crash."""
         return {
             "language": self.language,
-            "lines": [line_to_json(line) for line in self.lines],
+            "lines": [message_to_json(line) for line in self.lines],
             "jobs": [job.id for job in self.jobs],
             "avatars": list(self.avatars),
             "fetch": [asdict(offer) for offer in self.fetch],
@@ -157,27 +157,27 @@ class TurnRun:
             "asks": self.asks,
         }
 
-    def recall(self, unit: Unit, data: dict[str, Any]) -> None:
+    def recall(self, unit: UnitOfWork, data: dict[str, Any]) -> None:
         """The turn was taken before: take over what it answered."""
         self.language = data["language"]
-        self.lines = [line_from_json(line) for line in data["lines"]]
+        self.lines = [message_from_json(line) for line in data["lines"]]
         self.avatars = tuple(data["avatars"])
-        self.fetch = [offer_from_json(offer) for offer in data["fetch"]]
+        self.fetch = [pending_photos_from_json(offer) for offer in data["fetch"]]
         self.deletes = None if data["deletes"] is None else DeleteData(withdrawn=data["deletes"])
         self.asks = data["asks"]
         for job_id in data["jobs"]:
             with suppress(NotFound):
                 self.jobs.append(unit.jobs.get(job_id))
 
-    def _do(self, unit: Unit, deed: Deed) -> Event | None:
+    def _do(self, unit: UnitOfWork, effect: Effect) -> Event | None:
         """Perform one deed; some bring about an event."""
-        match deed:
+        match effect:
             case QueueEncode(photo_id, reply_to, drawings):
-                self._quotas.looked_at(unit, self._who.platform, self._who.user)
+                self._quotas.looked_at(unit, self._actor.platform, self._actor.user)
                 wish = {"drawings": True} if drawings else None
                 self._add_job(unit, "encode", reply_to, photo_id=photo_id, wish=wish)
             case QueueDrawing():
-                return self._queue_drawing(unit, deed)
+                return self._queue_drawing(unit, effect)
             case ReadCode(code, reply_to):
                 return CodeRead(code, self._read_code(code), reply_to)
             case ChooseFace(photo_id, face):
@@ -193,20 +193,20 @@ class TurnRun:
             case SaveSettings(changes):
                 unit.users.save_settings(self._owner, **changes)
             case FindWall(reply_to):
-                return WallFound(wall_of(unit, self._who.platform, self._who.chat_id), reply_to)
+                return WallFound(wall_of(unit, self._actor.platform, self._actor.chat_id), reply_to)
             case SaveGroup(wall):
-                group = unit.users.get_or_add(self._who.platform, desk_name(self._who))
+                group = unit.users.get_or_add(self._actor.platform, group_user_name(self._actor))
                 unit.users.save_settings(group.id, wall=wall)
             case FetchAvatars(people):
                 self.avatars = people
             case ChooseLanguage(language):
                 self._choose_language(unit, language)
-            case ReadStanding():
-                return StandingRead(asdict(unit.doors.standing()))
-            case ChangeDoor():
-                return self._change_door(unit, deed)
+            case ReadAdminStats():
+                return AdminStatsRead(asdict(unit.access_rules.admin_stats()))
+            case ChangeAccess():
+                return self._change_door(unit, effect)
             case SetMaintenance(on):
-                unit.doors.set_maintenance(on)
+                unit.access_rules.set_maintenance(on)
             case AskConsent():
                 self.asks = True
             case SaveConsent(version):
@@ -214,45 +214,47 @@ class TurnRun:
             case FetchPhotos(offers):
                 self.fetch += offers
             case DeleteData():
-                self.deletes = deed
+                self.deletes = effect
         return None
 
-    def _change_door(self, unit: Unit, deed: ChangeDoor) -> Event:
-        platform, number = deed.platform or self._who.platform, deed.number
+    def _change_door(self, unit: UnitOfWork, deed: ChangeAccess) -> Event:
+        platform, number = deed.platform or self._actor.platform, deed.number
         if f"{platform}:{number}" in self._operators:
-            return DoorChanged(number, "operator")
+            return AccessChanged(number, "operator")
         if deed.verdict in ("unblock", "disallow"):
             earlier = "block" if deed.verdict == "unblock" else "allow"
-            there = earlier in unit.doors.verdicts(platform, number) and unit.doors.forget(platform, number)
-            return DoorChanged(number, f"{deed.verdict}ed" if there else "unchanged")
-        unit.doors.decide(platform, number, "block" if deed.verdict == "block" else "allow")
+            there = earlier in unit.access_rules.verdicts(platform, number) and unit.access_rules.forget(
+                platform, number
+            )
+            return AccessChanged(number, f"{deed.verdict}ed" if there else "unchanged")
+        unit.access_rules.decide(platform, number, "block" if deed.verdict == "block" else "allow")
         person = unit.users.find(platform, number)
         if deed.verdict == "block" and person is not None:
             for job in unit.jobs.active_for(person.id):
                 unit.jobs.request_cancel(job.id)
-        return DoorChanged(number, f"{deed.verdict}ed")
+        return AccessChanged(number, f"{deed.verdict}ed")
 
-    def _queue_drawing(self, unit: Unit, deed: QueueDrawing) -> Event:
+    def _queue_drawing(self, unit: UnitOfWork, deed: QueueDrawing) -> Event:
         child = deed.child
         try:
             for photo_id in (child.mom, child.dad):
                 unit.photos.get(photo_id)
         except NotFound:
             return DrawingFailed("?", "photo_gone", {})
-        number, where = unit.users.get(self._owner).platform_user_id, (self._who.platform, self._who.chat_id)
+        number, where = unit.users.get(self._owner).platform_user_id, (self._actor.platform, self._actor.chat_id)
         full = self._quotas.for_drawing(unit, where[0], number, where[1], self._now)
         if full is not None:
             return DrawingFailed("?", full.code, dict(full.facts))
         self._quotas.drawn(unit, where[0], number, where[1])
-        names = ("age", "mix", "sex", "seed", "tongue", "genes", "looks")
-        wish = {name: getattr(child, name) for name in names}
+        names = ("age", "mix", "sex", "seed", "genes", "looks")
+        wish = {name: getattr(child, name) for name in names} | {"tongue": child.name_locale}
         kind: JobKind = "grow" if deed.kind == "clip" else deed.kind
         if deed.kind == "clip":
             wish["film"] = FILM
         parents = {"mom_photo_id": child.mom, "dad_photo_id": child.dad}
         return DrawingQueued(self._add_job(unit, kind, deed.reply_to, wish=wish, **parents).id)
 
-    def _split(self, unit: Unit, photo_id: str) -> Event:
+    def _split(self, unit: UnitOfWork, photo_id: str) -> Event:
         """Store the same photo once more, for its other face."""
         try:
             photo = unit.photos.get(photo_id)
@@ -261,39 +263,39 @@ class TurnRun:
             return PhotoRefused(photo_id, "photo_gone", {}, "")
         return PhotoSplit(photo_id, NewPhoto(copy.id, copy.sha256, copy.owner_id))
 
-    def _choose_language(self, unit: Unit, language: str) -> None:
+    def _choose_language(self, unit: UnitOfWork, language: str) -> None:
         """A group speaks one language with everybody; a person keeps theirs in all private chats."""
         owner = self._owner
-        if self._who.group:
-            owner = unit.users.get_or_add(self._who.platform, desk_name(self._who)).id
+        if self._actor.group:
+            owner = unit.users.get_or_add(self._actor.platform, group_user_name(self._actor)).id
         unit.users.save_settings(owner, language=language)
         self.language = language
 
-    def _cancel_jobs(self, unit: Unit) -> None:
+    def _cancel_jobs(self, unit: UnitOfWork) -> None:
         for job in unit.jobs.active_for(self._owner):
-            if (job.platform, job.chat_id) == (self._who.platform, self._who.chat_id):
+            if (job.platform, job.chat_id) == (self._actor.platform, self._actor.chat_id):
                 unit.jobs.request_cancel(job.id)
 
-    def _add_job(self, unit: Unit, kind: JobKind, reply_to: str | None, **facts: Any) -> Job:
+    def _add_job(self, unit: UnitOfWork, kind: JobKind, reply_to: str | None, **facts: Any) -> Job:
         """A job row, with what the courier needs to answer in the right place and language."""
         reply = {
             "to": reply_to,
             "user": unit.users.get(self._owner).platform_user_id,
             "language": self.language,
-            "group": self._who.group,
+            "group": self._actor.group,
         }
-        job = unit.jobs.add(kind, self._owner, self._who.platform, self._who.chat_id, reply=reply, **facts)
+        job = unit.jobs.add(kind, self._owner, self._actor.platform, self._actor.chat_id, reply=reply, **facts)
         self.jobs.append(job)
         return job
 
 
-def _forget(unit: Unit, photo_ids: tuple[str, ...]) -> None:
+def _forget(unit: UnitOfWork, photo_ids: tuple[str, ...]) -> None:
     for photo_id in photo_ids:
         with suppress(NotFound):
             unit.photos.forget_data(photo_id)
 
 
-def _mended(unit: Unit, state: State) -> list[Event]:
+def _mended(unit: UnitOfWork, state: State) -> list[Event]:
     """If what is "being drawn" was deleted or told long ago, say so: nobody must wait for ever."""
     if state.drawing is None:
         return []

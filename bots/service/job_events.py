@@ -12,12 +12,12 @@ from bots.conversation.events import (
     Event,
     PhotoEncoded,
     PhotoRefused,
-    Source,
+    SourceDrawing,
     WallChild,
 )
 from storage.errors import NotFound
 from storage.records import Job
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 
 
 def outcome(job: Job) -> Event:
@@ -58,7 +58,7 @@ def _drawing_outcome(job: Job) -> Event:
         seed=int(job.wish.get("seed") or 0),
         likeness=dict(job.result.get("likeness") or {}),
         parents=(job.mom_photo_id, job.dad_photo_id),
-        tongue=str(job.wish.get("tongue") or ""),
+        name_locale=str(job.wish.get("tongue") or ""),
         genes=dict(job.result.get("genes") or {}),
         code=str(job.result.get("code") or ""),
         estimated_age=job.result.get("estimated_age"),
@@ -74,10 +74,10 @@ def drawing_kind(job: Job) -> DrawingKind:
 
 WALL_LOOKS_AT = 200
 """Pictures among which the newest children of a group are looked for."""
-MOST_ON_WALL = 12
+MAX_ON_WALL = 12
 
 
-def wall_of(unit: Unit, platform: str, chat_id: str) -> tuple[WallChild, ...]:
+def wall_of(unit: UnitOfWork, platform: str, chat_id: str) -> tuple[WallChild, ...]:
     """The newest children of a chat that still have a picture; of each child its newest picture."""
     found: dict[tuple[str | None, str | None, int], WallChild] = {}
     for job in unit.jobs.drawn_in(platform, chat_id, WALL_LOOKS_AT):
@@ -85,10 +85,10 @@ def wall_of(unit: Unit, platform: str, chat_id: str) -> tuple[WallChild, ...]:
         sex = str(job.result.get("sex") or job.wish["sex"])
         tongue = str(job.wish.get("tongue") or "")
         found.setdefault(child, WallChild(job.id, sex, float(job.wish["age"]), child[2], tongue))
-    return tuple(found.values())[:MOST_ON_WALL]
+    return tuple(found.values())[:MAX_ON_WALL]
 
 
-def reply_facts(unit: Unit, job: Job) -> dict[str, Any]:
+def reply_facts(unit: UnitOfWork, job: Job) -> dict[str, Any]:
     """Where and in which language to answer; a job that follows another one answers where that one did."""
     if job.follows_job_id is None:
         return job.reply
@@ -99,7 +99,7 @@ def reply_facts(unit: Unit, job: Job) -> dict[str, Any]:
     return {name: before.get(name) for name in ("to", "user", "language", "group")} | job.reply
 
 
-def source_of(unit: Unit, job_id: str, platform: str, chat_id: str) -> Source | None:
+def source_of(unit: UnitOfWork, job_id: str, platform: str, chat_id: str) -> SourceDrawing | None:
     """The drawing under which a button hangs, if it still exists and was drawn in this chat."""
     try:
         job = unit.jobs.get(job_id)
@@ -111,4 +111,4 @@ def source_of(unit: Unit, job_id: str, platform: str, chat_id: str) -> Source | 
     people = (job.user_id, mom.owner_id, dad.owner_id)
     genes = dict(job.result.get("genes") or {})
     code = str(job.result.get("code") or "")
-    return Source(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people, genes, code)
+    return SourceDrawing(job.id, drawing_kind(job), mom.id, dad.id, job.wish, people, genes, code)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 
-class Lanes:
+class KeyedLocks:
     """Locks by key, first come, first served; a lane that nobody is in costs nothing."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bots.service.circuit_breaker import Breaker
+from bots.service.circuit_breaker import CircuitBreaker
 from bots.service.job_queue import JobQueue
 from observability.logs import get_logger
 from storage.records import Job
@@ -24,7 +24,7 @@ class Outbox:
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self._unsent: dict[str, Job] = {}
-        self.breaker = Breaker()
+        self.breaker = CircuitBreaker()
 
     @property
     def behind(self) -> bool:

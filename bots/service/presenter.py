@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bots.adapters.messenger import Messenger, Note, Picture, Press
+from bots.adapters.messenger import ButtonInteraction, Messenger, OutboundMessage, Picture
 from bots.cards.builder import alt_text, show_card, show_wall
-from bots.conversation.effects import CloseQuestion, Faces, Line, Say, Toast
+from bots.conversation.effects import CloseQuestion, Faces, OutgoingMessage, Say, Toast
 from bots.i18n.messages import render
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.service.visibility import is_private
 from observability.logs import get_logger
 from storage.errors import StorageError
@@ -31,7 +31,7 @@ ENDINGS = {"image/png": "png", "image/gif": "gif", "video/mp4": "mp4"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeliveryTarget:
     """Where lines are shown, in which language, in whose round."""
 
     chat_id: str
@@ -48,56 +48,65 @@ class Presenter:
     """Words and pictures for lines."""
 
     def __init__(
-        self, dialogue: Dialogue, photo_hint: str | None = None, escape: Callable[[str], str] = lambda name: name
+        self,
+        service: ConversationService,
+        photo_hint: str | None = None,
+        escape: Callable[[str], str] = lambda name: name,
     ) -> None:
         """`photo_hint`: key of a sentence on how photos come, where a service has its own way, added where we ask.
 
         `escape`: takes the markup of a service out of names, which people choose themselves.
         """
         self._escape = escape
-        self._dialogue = dialogue
+        self._service = service
         self._photo_hint = photo_hint
-        self._store = dialogue.store
+        self._store = service.store
 
     async def show(
-        self, messenger: Messenger, place: Place, lines: list[Line], press: Press | None = None
+        self,
+        messenger: Messenger,
+        target: DeliveryTarget,
+        lines: list[OutgoingMessage],
+        interaction: ButtonInteraction | None = None,
     ) -> list[str]:
         """Show lines one after the other; the numbers of the messages that were sent."""
         sent = []
         for line in lines:
             match line:
                 case Say():
-                    sent.append(await messenger.send(place.chat_id, await self.note(place, line)))
+                    sent.append(await messenger.send(target.chat_id, await self.note(target, line)))
                 case Toast(key, params):
-                    text = self._words(key, params, place.language)
-                    if press is not None:
-                        await press.toast(text)
+                    text = self._words(key, params, target.language)
+                    if interaction is not None:
+                        await interaction.toast(text)
                     else:
-                        sent.append(await messenger.send(place.chat_id, Note(text)))
+                        sent.append(await messenger.send(target.chat_id, OutboundMessage(text)))
                 case CloseQuestion(key, params):
-                    if press is not None:
-                        await press.close(self._words(key, params, place.language))
+                    if interaction is not None:
+                        await interaction.close(self._words(key, params, target.language))
         return sent
 
-    async def note(self, place: Place, say: Say) -> Note:
+    async def note(self, target: DeliveryTarget, say: Say) -> OutboundMessage:
         """A message in the words of its reader. A picture that is gone is said to be gone."""
-        picture = await self._dialogue.aside(self._picture, say, place.language)
+        picture = await self._service.run_in_thread(self._picture, say, target.language)
         if picture is None and (say.drawing is not None or say.wall):
-            return Note(render("picture_gone", {}, place.language))
-        text = self._words(say.key, say.params, place.language)
+            return OutboundMessage(render("picture_gone", {}, target.language))
+        text = self._words(say.key, say.params, target.language)
         if self._photo_hint is not None and say.key in ASKS_FOR_PHOTO:
-            text = f"{text}\n\n{render(self._photo_hint, {}, place.language)}"
-        write = self._dialogue.buttons.write
+            text = f"{text}\n\n{render(self._photo_hint, {}, target.language)}"
+        write = self._service.buttons.write
         rows = tuple(
-            tuple((render(b.label, b.params, place.language), write(b, say, place.owner, place.chat_id)) for b in row)
+            tuple(
+                (render(b.label, b.params, target.language), write(b, say, target.owner, target.chat_id)) for b in row
+            )
             for row in say.buttons
         )
         # In a private chat replying to everything is noise; in a group it says to whom we speak.
-        quote = place.group or (place.late and say.drawing is None)
-        reply_to = (say.reply_to or place.reply_to) if quote else None
-        private = place.group and is_private(say.key) and not say.params.get("public")
-        poll = tuple(render(answer, {}, place.language) for answer in say.poll)
-        return Note(text, rows, reply_to, picture, private=private, poll=poll)
+        quote = target.group or (target.late and say.drawing is None)
+        reply_to = (say.reply_to or target.reply_to) if quote else None
+        private = target.group and is_private(say.key) and not say.params.get("public")
+        poll = tuple(render(answer, {}, target.language) for answer in say.poll)
+        return OutboundMessage(text, rows, reply_to, picture, private=private, poll=poll)
 
     def _words(self, key: str, params: Mapping[str, Any], language: str | None) -> str:
         named = {name: self._escape(value) for name, value in params.items() if name in NAMES and value}
@@ -120,7 +129,7 @@ class Presenter:
 
     def _drawing(self, job_id: str) -> Picture | None:
         try:
-            with self._store.view() as unit:
+            with self._store.read_only() as unit:
                 result = unit.results.for_job(job_id)
                 if result is None:
                     return None
@@ -137,9 +146,9 @@ class Presenter:
         from bots.cards.face_numbers import number_faces
 
         try:
-            with self._store.view() as unit:
+            with self._store.read_only() as unit:
                 data = unit.photos.data(faces.photo_id)
         except StorageError:
             return None
-        numbered = number_faces(data, faces.boxes, self._dialogue.open_photo)
+        numbered = number_faces(data, faces.boxes, self._service.open_photo)
         return None if numbered is None else Picture(numbered, "image/jpeg", f"faces-{faces.photo_id[:8]}.jpg")

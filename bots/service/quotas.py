@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storage.repositories.quota_uses import Subject, UseKind, chat, person
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -41,7 +41,7 @@ class Quotas:
     messages_minute: int = 0
     """Commands, words and buttons of one person, counted by each bot process for itself."""
 
-    def for_drawing(self, unit: Unit, platform: str, number: str, chat_id: str, now: datetime) -> Full | None:
+    def for_drawing(self, unit: UnitOfWork, platform: str, number: str, chat_id: str, now: datetime) -> Full | None:
         """Whether somebody has to wait for the next drawing; the longest wait, if several quotas are used up.
 
         `number` is the platform's number of the person.
@@ -56,23 +56,23 @@ class Quotas:
             ]
         )
 
-    def drawn(self, unit: Unit, platform: str, number: str, chat_id: str) -> None:
+    def drawn(self, unit: UnitOfWork, platform: str, number: str, chat_id: str) -> None:
         """Count a drawing, if anybody limits them."""
         if self.user_hour or self.user_day or self.chat_hour or self.chat_day:
             unit.uses.add("drawing", person(platform, number), chat(platform, chat_id))
 
-    def for_photo(self, unit: Unit, platform: str, number: str, now: datetime) -> Full | None:
+    def for_photo(self, unit: UnitOfWork, platform: str, number: str, now: datetime) -> Full | None:
         """Whether somebody has to wait before the next photo of theirs is looked at, in whose round ever."""
         return _full(unit, "quota_photos", "photo", self.photos_hour, HOUR, now, person(platform, number))
 
-    def looked_at(self, unit: Unit, platform: str, number: str) -> None:
+    def looked_at(self, unit: UnitOfWork, platform: str, number: str) -> None:
         """Count a photo, if anybody limits them."""
         if self.photos_hour:
             unit.uses.add("photo", person(platform, number))
 
 
 def _full(
-    unit: Unit, code: str, kind: UseKind, most: int, window: timedelta, now: datetime, whose: Subject
+    unit: UnitOfWork, code: str, kind: UseKind, most: int, window: timedelta, now: datetime, whose: Subject
 ) -> Full | None:
     """With the `most`-th newest use still inside the window, the next one has to wait until that has left it."""
     if not most:

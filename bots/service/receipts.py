@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 
 
 class Receipt:
@@ -29,11 +29,11 @@ class Receipt:
         self._turns += 1
         return self._turns - 1
 
-    def take(self, unit: Unit, turn: int, answer: dict[str, Any]) -> bool:
+    def take(self, unit: UnitOfWork, turn: int, answer: dict[str, Any]) -> bool:
         """Write down, in the unit that does it, that a turn is done. False when it was done before."""
         return unit.inbox.take(self.source, self.numbers[0], turn, json.dumps(answer).encode())
 
-    def recall(self, unit: Unit, turn: int) -> dict[str, Any] | None:
+    def recall(self, unit: UnitOfWork, turn: int) -> dict[str, Any] | None:
         """What the turn answered; None when all of it was shown."""
         told = unit.inbox.answer(self.source, self.numbers[0], turn)
         if told is None:

@@ -1,6 +1,6 @@
 """The Telegram bot: updates in, the conversation asked, notes out. Translation only.
 
-    Update ─▶ Inbox ─▶ InOrder (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter
+    Update ─▶ Inbox ─▶ OrderedUpdateProcessor (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter
     finished jobs ─▶ Courier ────────────────────────────────────────────────────────────────▶ Presenter
     Presenter ─▶ TelegramMessenger
 
@@ -36,33 +36,33 @@ from telegram.ext import (
 )
 
 from bots import commands
-from bots.adapters.messenger import MessengerError, Note, Press
+from bots.adapters.messenger import ButtonInteraction, MessengerError, OutboundMessage
 from bots.adapters.runner import CannotListen, TokenRefused, run_bots
 from bots.conversation.events import (
     CommandGiven,
     CoupleProposed,
     Event,
-    Offer,
     OfferedPhoto,
     OtherMessage,
+    PendingPhotos,
     PhotoNotTaken,
     TextSaid,
 )
 from bots.i18n.languages import DEFAULT_LANGUAGE, LANGUAGES
 from bots.i18n.messages import render
-from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, ReplyTo, SentPhoto
-from bots.service.delivery import Courier, Pace
-from bots.service.effect_executor import Who
-from bots.service.keyed_locks import Lanes
-from bots.service.presenter import Place, Presenter
+from bots.service.conversation_service import MAX_PHOTO, Answer, ConversationService, ReplyTo, SentPhoto
+from bots.service.delivery import DeliveryTimings, DeliveryWorker
+from bots.service.effect_executor import Actor
+from bots.service.keyed_locks import KeyedLocks
+from bots.service.presenter import DeliveryTarget, Presenter
 from bots.service.receipts import Receipt
 from bots.telegram.albums import QUIET, Albums
 from bots.telegram.messenger import TelegramMessenger, TelegramPress
-from bots.telegram.ordering import InOrder, album_key
-from bots.telegram.parsing import PLATFORM, Said, has_button, numbers_of_group, read_message, username_of
+from bots.telegram.ordering import OrderedUpdateProcessor, album_key
+from bots.telegram.parsing import PLATFORM, IncomingMessage, has_button, numbers_of_group, read_message, username_of
 from bots.telegram.requests import UpdateRequest
-from bots.telegram.retry import Patience
-from bots.telegram.update_queue import Inbox, WrittenQueue
+from bots.telegram.retry import RateLimiter
+from bots.telegram.update_queue import DurableUpdateQueue, UpdateInbox
 from bots.telegram.webhook import Webhook, WebhookServer
 from observability.error_summary import fields_of
 from observability.logs import get_logger
@@ -73,7 +73,7 @@ log = get_logger(__name__)
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
 FETCH_TRIES = 5
-LARGEST_AVATAR = 2**20
+MAX_AVATAR = 2**20
 """Bytes for which room is made; a profile photo has about a tenth."""
 EDITABLE = ("age", "group", "mix", "sex", "genes", "smile", "look", "names")
 """Commands whose value may be corrected in the message that was sent."""
@@ -87,9 +87,9 @@ class TelegramOptions:
     api_root: str = "https://api.telegram.org"
     poll_seconds: int = 10
     album_quiet: float = QUIET
-    pace: Pace = field(default_factory=Pace)
-    patience: Patience | None = None
-    largest_photo: int = LARGEST_PHOTO
+    timings: DeliveryTimings = field(default_factory=DeliveryTimings)
+    patience: RateLimiter | None = None
+    largest_photo: int = MAX_PHOTO
     webhook: Webhook | None = None
     """Where Telegram brings updates to; without it they are fetched."""
     grace: float = 8.0
@@ -99,15 +99,15 @@ class TelegramOptions:
 class TelegramBot:
     """One bot process. `run()` until a signal comes, or `start()` and `stop()` inside something larger."""
 
-    def __init__(self, token: str, dialogue: Dialogue, options: TelegramOptions | None = None) -> None:
+    def __init__(self, token: str, service: ConversationService, options: TelegramOptions | None = None) -> None:
         options = options or TelegramOptions()
         silence_libraries()
         self._options = options
-        self._dialogue = dialogue
-        self._patience = options.patience or Patience()
-        self._lanes = Lanes()
+        self._service = service
+        self._patience = options.patience or RateLimiter()
+        self._locks = KeyedLocks()
         self._albums: Albums[Update] = Albums(options.album_quiet)
-        queue = WrittenQueue()
+        queue = DurableUpdateQueue()
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self.application = (
             Application.builder()
@@ -117,16 +117,16 @@ class TelegramBot:
             .get_updates_request(UpdateRequest(connection_pool_size=1))
             .rate_limiter(self._patience)
             .update_queue(queue)
-            .concurrent_updates(InOrder(self._lanes, self._albums))
+            .concurrent_updates(OrderedUpdateProcessor(self._locks, self._albums))
             .job_queue(None)
             .build()
         )
         self._bot: ExtBot[Any] = self.application.bot
         self._messenger = TelegramMessenger(self._bot)
-        self._presenter = Presenter(dialogue)
-        self._inbox = Inbox(dialogue, queue, self._messenger, PLATFORM)
+        self._presenter = Presenter(service)
+        self._inbox = UpdateInbox(service, queue, self._messenger, PLATFORM)
         self._webhook = WebhookServer(options.webhook, self._bot, self._inbox.take) if options.webhook else None
-        self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, options.pace)
+        self._delivery = DeliveryWorker(service, self._messenger, self._locks, PLATFORM, options.timings)
         self._background: list[asyncio.Task[None]] = []
         self._register()
 
@@ -157,7 +157,7 @@ class TelegramBot:
             await self._start_webhook(self._webhook)
         await self.application.start()
         self._background = [
-            asyncio.create_task(self._courier.run(), name="courier"),
+            asyncio.create_task(self._delivery.run(), name="courier"),
             asyncio.create_task(self._set_commands(), name="commands"),
         ]
         log.info("listening to Telegram")
@@ -238,7 +238,7 @@ class TelegramBot:
             updates = await self._albums.complete(album_key(update.message))
         messages = [each.message for each in updates if each.message is not None]
         messages.sort(key=lambda message: message.message_id)
-        await self._inbox.heed(updates, lambda receipt: self._on_messages(messages, receipt))
+        await self._inbox.handle(updates, lambda receipt: self._on_messages(messages, receipt))
 
     async def _on_edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Words that were corrected. Photos whose caption was are known already."""
@@ -249,16 +249,16 @@ class TelegramBot:
             said = read_message(message, self._bot.bot)
             event = None if said is None or said.photo is not None else edited(event_of(said))
             if said is not None and event is not None:
-                who = replace(said.who, receipt=receipt)
-                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, event))
+                actor = replace(said.actor, receipt=receipt)
+                await self._answer(actor, self._service.run_in_thread(self._service.hear, actor, event))
 
-        await self._inbox.heed([update], work)
+        await self._inbox.handle([update], work)
 
     async def _on_messages(self, messages: list[Message], receipt: Receipt) -> None:
         for before, after in numbers_of_group(messages):
-            await self._dialogue.aside(self._dialogue.groups.renumber, PLATFORM, before, after)
+            await self._service.run_in_thread(self._service.groups.renumber, PLATFORM, before, after)
         said = [
-            replace(read, who=replace(read.who, receipt=receipt))
+            replace(read, actor=replace(read.actor, receipt=receipt))
             for message in messages
             if (read := read_message(message, self._bot.bot)) is not None
         ]
@@ -268,12 +268,12 @@ class TelegramBot:
         for one in said:
             event = event_of(one)
             if event is not None:
-                who = await self._with_rights(one)
-                await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, event))
+                actor = await self._with_rights(one)
+                await self._answer(actor, self._service.run_in_thread(self._service.hear, actor, event))
 
-    async def _with_rights(self, said: Said) -> Who:
+    async def _with_rights(self, message: IncomingMessage) -> Actor:
         """The speaker; for a command that changes something for the group, with the answer whether they may."""
-        who, command = said.who, said.command
+        who, command = message.actor, message.command
         if not who.group or who.admin or command is None or command.name != "wall" or not command.argument:
             return who
         try:
@@ -282,43 +282,43 @@ class TelegramBot:
             return who
         return replace(who, admin=member.status in (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR))
 
-    async def _on_photos(self, said: list[Said]) -> None:
+    async def _on_photos(self, said: list[IncomingMessage]) -> None:
         """One photo or an album: is it wanted at all?"""
         first = said[0]
-        who = first.who
+        actor = first.actor
         addressed = any(one.addressed for one in said)
         role = first.photo.role if first.photo is not None else None
-        if not await self._dialogue.aside(self._dialogue.wants_photo, who, addressed=addressed, role=role):
+        if not await self._service.run_in_thread(self._service.wants_photo, actor, addressed=addressed, role=role):
             return
-        await self._take_in(who, offer_of(said))
+        await self._take_in(actor, offer_of(said))
 
-    async def _take_in(self, who: Who, offer: Offer) -> None:
+    async def _take_in(self, actor: Actor, pending: PendingPhotos) -> None:
         """Fetch photos and hand them over; ask first where somebody has not agreed."""
-        question = await self._dialogue.aside(self._dialogue.ask_first, who, offer)
+        question = await self._service.run_in_thread(self._service.ask_first, actor, pending)
         if question is not None:
-            await self._show(who, question)
+            await self._show(actor, question)
             return
         limit = self._options.largest_photo
-        admitted = await self._dialogue.aside(self._dialogue.admit, who, offer, limit)
+        admitted = await self._service.run_in_thread(self._service.admit, actor, pending, limit)
         if admitted.refused is not None:
-            await self._show(who, admitted.refused)
+            await self._show(actor, admitted.refused)
             return
-        async with self._dialogue.downloads.hold(admitted.most_bytes(limit)):
+        async with self._service.downloads.hold(admitted.most_bytes(limit)):
             fetched: list[SentPhoto] = []
             for offered in admitted.photos:
                 photo = await self._fetch(offered)
                 if isinstance(photo, SentPhoto):
                     fetched.append(photo)
                 else:
-                    await self._answer(who, self._dialogue.aside(self._dialogue.hear, who, photo))
+                    await self._answer(actor, self._service.run_in_thread(self._service.hear, actor, photo))
             if not fetched:
                 return
-            reply_to = ReplyTo(offer.reply_to, offer.replied_user)
-            answer = await self._dialogue.aside(
-                self._dialogue.take_photos, who, fetched, reply_to, None, admitted.left_out
+            reply_to = ReplyTo(pending.reply_to, pending.replied_user)
+            answer = await self._service.run_in_thread(
+                self._service.take_photos, actor, fetched, reply_to, None, admitted.left_out
             )
             fetched.clear()
-        await self._show(who, answer)
+        await self._show(actor, answer)
 
     async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """A button. Whatever happens, it stops spinning."""
@@ -327,56 +327,62 @@ class TelegramBot:
         press = TelegramPress(query)
 
         async def work(receipt: Receipt) -> None:
-            who = who_pressed(query)
-            if who is not None and query.message is not None:
-                who, number = replace(who, receipt=receipt), str(query.message.message_id)
+            actor = who_pressed(query)
+            if actor is not None and query.message is not None:
+                actor, number = replace(actor, receipt=receipt), str(query.message.message_id)
                 data = (query.data or "") if has_button(query) else ""
-                pressed = self._dialogue.aside(self._dialogue.press, who, data, number)
-                await self._answer(who, pressed, press, about=number)
+                pressed = self._service.run_in_thread(self._service.press, actor, data, number)
+                await self._answer(actor, pressed, press, about=number)
 
         try:
-            await self._inbox.heed([update], work)
+            await self._inbox.handle([update], work)
         finally:
             await press.finish()
 
     async def _answer(
-        self, who: Who, turn: Awaitable[Answer], press: Press | None = None, about: str | None = None
+        self,
+        actor: Actor,
+        turn: Awaitable[Answer],
+        interaction: ButtonInteraction | None = None,
+        about: str | None = None,
     ) -> None:
         """Show what a turn wants shown, and watch the jobs it queued."""
-        await self._show(who, await turn, press, about)
+        await self._show(actor, await turn, interaction, about)
 
-    async def _show(self, who: Who, answer: Answer, press: Press | None = None, about: str | None = None) -> None:
+    async def _show(
+        self, actor: Actor, answer: Answer, interaction: ButtonInteraction | None = None, about: str | None = None
+    ) -> None:
         """`about`: the message all this is an answer to; in a forum that says into which topic it goes."""
-        place = Place(who.chat_id, answer.owner, answer.language, who.group, reply_to=about)
+        target = DeliveryTarget(actor.chat_id, answer.owner, answer.language, actor.group, reply_to=about)
         try:
-            sent = await self._presenter.show(self._messenger, place, answer.lines, press)
+            sent = await self._presenter.show(self._messenger, target, answer.lines, interaction)
         except MessengerError as fault:
             # The turn itself is saved; only these words are lost.
             log.warning("an answer could not be sent", fault=type(fault).__name__)
             sent = []
         for job in answer.jobs:
-            self._courier.watch(job)
-        if who.group:
+            self._delivery.watch(job)
+        if actor.group:
             for number in sent:
-                await self._dialogue.aside(self._dialogue.note_prompt, who, answer.owner, number)
+                await self._service.run_in_thread(self._service.note_prompt, actor, answer.owner, number)
         for offer in answer.fetch:
-            await self._take_in(replace(who, user=offer.speaker or who.user), offer)
+            await self._take_in(replace(actor, user=offer.speaker or actor.user), offer)
         if answer.avatars:
-            await self._on_agreed(who, answer)
+            await self._on_agreed(actor, answer)
 
-    async def _on_agreed(self, who: Who, agreed: Answer) -> None:
+    async def _on_agreed(self, actor: Actor, agreed: Answer) -> None:
         """Both of a couple agreed: fetch their profile photos, hand them over."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
-        async with self._dialogue.downloads.hold(len(agreed.avatars) * LARGEST_AVATAR):
+        async with self._service.downloads.hold(len(agreed.avatars) * MAX_AVATAR):
             for person in agreed.avatars:
                 photo = await self._fetch_avatar(person)
                 if photo is None:
                     missing.append(person)
                 else:
                     photos.append(photo)
-            answer = await self._dialogue.aside(self._dialogue.take_avatars, who, agreed.owner, photos, missing)
-        await self._show(who, answer)
+            answer = await self._service.run_in_thread(self._service.take_avatars, actor, agreed.owner, photos, missing)
+        await self._show(actor, answer)
 
     async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         """The edge: what nobody expected becomes an apology with a number that the log knows, too."""
@@ -391,7 +397,7 @@ class TelegramBot:
         with suppress(Exception):  # it may be Telegram itself that fails
             in_group = message is not None and message.chat.type != "private"
             reply_to = str(message.message_id) if message is not None and in_group else None
-            note = Note(render("went_wrong", {"number": number}, language), reply_to=reply_to)
+            note = OutboundMessage(render("went_wrong", {"number": number}, language), reply_to=reply_to)
             await self._messenger.send(str(update.effective_chat.id), note)
 
     async def _language_for(self, update: Update) -> str | None:
@@ -400,9 +406,9 @@ class TelegramBot:
         if person is None or chat is None:
             return None
         group = chat.type in ("group", "supergroup")
-        who = Who(PLATFORM, str(chat.id), str(person.id), person.language_code, group)
+        actor = Actor(PLATFORM, str(chat.id), str(person.id), person.language_code, group)
         with suppress(Exception):
-            return await self._dialogue.aside(self._dialogue.language_for, who)
+            return await self._service.run_in_thread(self._service.language_for, actor)
         return person.language_code
 
     # Fetching
@@ -455,18 +461,18 @@ class TelegramBot:
         raise AssertionError("unreachable")
 
 
-def event_of(said: Said) -> Event | None:
+def event_of(message: IncomingMessage) -> Event | None:
     """What the conversation hears of a message besides its photo."""
-    if said.couple:
-        return CoupleProposed(said.couple, said.message_id)
-    if said.command is not None:
-        about = said.reply_to.user if said.reply_to is not None else None
-        return CommandGiven(said.command.name, said.command.argument, said.message_id, about)
-    if said.photo is not None:
+    if message.couple:
+        return CoupleProposed(message.couple, message.message_id)
+    if message.command is not None:
+        about = message.reply_to.user if message.reply_to is not None else None
+        return CommandGiven(message.command.name, message.command.argument, message.message_id, about)
+    if message.photo is not None:
         return None
-    if said.text is not None:
-        return TextSaid(said.text, said.addressed, said.message_id)
-    return None if said.other is None else OtherMessage(said.other, said.addressed, said.message_id)
+    if message.text is not None:
+        return TextSaid(message.text, message.addressed, message.message_id)
+    return None if message.other is None else OtherMessage(message.other, message.addressed, message.message_id)
 
 
 def edited(event: Event | None) -> Event | None:
@@ -476,24 +482,24 @@ def edited(event: Event | None) -> Event | None:
     return event if isinstance(event, CommandGiven) and event.argument and event.name in EDITABLE else None
 
 
-def offer_of(said: list[Said]) -> Offer:
+def offer_of(said: list[IncomingMessage]) -> PendingPhotos:
     """The photos of a message or album, as they can be fetched, now or after somebody agreed."""
     refs = [one.photo for one in said if one.photo is not None]
     photos = tuple(
         OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size, ref.reposted) for ref in refs
     )
     reply = said[0].reply_to or ReplyTo()
-    return Offer(photos, reply.message_id, reply.user)
+    return PendingPhotos(photos, reply.message_id, reply.user)
 
 
-def who_pressed(query: CallbackQuery) -> Who | None:
+def who_pressed(query: CallbackQuery) -> Actor | None:
     """The one who pressed, in the chat where the buttons are."""
     if query.message is None:
         return None
     group = query.message.chat.type in ("group", "supergroup")
     person = query.from_user
     number, username = str(person.id), username_of(person)
-    return Who(PLATFORM, str(query.message.chat.id), number, person.language_code, group=group, username=username)
+    return Actor(PLATFORM, str(query.message.chat.id), number, person.language_code, group=group, username=username)
 
 
 def silence_libraries() -> None:

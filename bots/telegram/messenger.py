@@ -25,37 +25,37 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, Re
 from telegram.ext import ExtBot
 
 from bots.adapters.media_limits import TELEGRAM, CannotFit, Fitted, fit
-from bots.adapters.messenger import MessengerError, Note, NotNow, Picture, Refused, Unreachable
+from bots.adapters.messenger import MessageRejected, MessengerError, OutboundMessage, Picture, RetryLater, Unreachable
 from bots.telegram.retry import MINOR, seconds_of
 
 log = logging.getLogger(__name__)
 
-LONGEST_CAPTION = 1024
+MAX_CAPTION_LENGTH = 1024
 GONE = ("to edit not found", "can't be edited", "message_id_invalid", "no text in the message")
 """Telegram's words when a message cannot be made into another one; the last: it has become a picture."""
 T = TypeVar("T")
 
 
 class TelegramMessenger:
-    """A `Messenger` over PTB's bot, whose rate limiter is `Patience`."""
+    """A `Messenger` over PTB's bot, whose rate limiter is `RateLimiter`."""
 
     def __init__(self, bot: ExtBot[str]) -> None:
         self._bot = bot
         self._moved: dict[str, int] = {}
         """New numbers of groups that have become supergroups, for what was begun under the old one."""
 
-    async def send(self, chat_id: str, note: Note) -> str:
+    async def send(self, chat_id: str, message: OutboundMessage) -> str:
         """A new message; its number."""
         try:
-            return await self._send(self._number(chat_id), note)
+            return await self._send(self._number(chat_id), message)
         except _Moved as moved:
             self._moved[chat_id] = moved.number
-            return await self._send(moved.number, replace(note, reply_to=None))
+            return await self._send(moved.number, replace(message, reply_to=None))
 
     def _number(self, chat_id: str) -> int:
         return self._moved.get(chat_id, int(chat_id))
 
-    async def _send(self, chat: int, note: Note) -> str:
+    async def _send(self, chat: int, note: OutboundMessage) -> str:
         reply = None
         if note.reply_to is not None:
             reply = ReplyParameters(int(note.reply_to), allow_sending_without_reply=True)
@@ -72,7 +72,7 @@ class TelegramMessenger:
         else:
             fitted = await _fitted(note.picture)
             file = InputFile(fitted.picture.data, fitted.picture.name)
-            where["caption"] = note.text[:LONGEST_CAPTION]
+            where["caption"] = note.text[:MAX_CAPTION_LENGTH]
             if fitted.picture.moves:
                 message = await _heard(self._bot.send_animation(animation=file, **where))
             elif fitted.as_file:
@@ -81,19 +81,19 @@ class TelegramMessenger:
                 message = await _heard(self._bot.send_photo(photo=file, **where))
         return str(message.message_id)
 
-    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+    async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
         """Make a message of ours into this one, words into a picture too; False when it is gone."""
         where: dict[str, Any] = {"chat_id": self._number(chat_id), "message_id": int(message_id)}
-        where["reply_markup"] = keyboard(note)
+        where["reply_markup"] = keyboard(message)
         if minor:
             where["rate_limit_args"] = MINOR
         try:
-            if note.picture is None:
-                await _heard(self._bot.edit_message_text(text=note.text, **where))
+            if message.picture is None:
+                await _heard(self._bot.edit_message_text(text=message.text, **where))
             else:
-                fitted = await _fitted(note.picture)
+                fitted = await _fitted(message.picture)
                 kind = _media_of(fitted)
-                caption, name = note.text[:LONGEST_CAPTION], fitted.picture.name
+                caption, name = message.text[:MAX_CAPTION_LENGTH], fitted.picture.name
                 media = kind(fitted.picture.data, caption=caption, filename=name)
                 await _heard(self._bot.edit_message_media(media=media, **where))
         except _NotModified:
@@ -103,14 +103,14 @@ class TelegramMessenger:
             return False
         except _MessageGone:
             return False
-        except NotNow:
+        except RetryLater:
             if not minor:
                 raise
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
         """Delete a message of ours; one that is gone, or too old to be deleted, is let be."""
-        with suppress(Refused, _MessageGone, _Moved):
+        with suppress(MessageRejected, _MessageGone, _Moved):
             await _heard(self._bot.delete_message(chat_id=self._number(chat_id), message_id=int(message_id)))
 
     async def acting(self, chat_id: str) -> None:
@@ -151,12 +151,12 @@ class TelegramPress:
             await self._query.answer(text)
 
 
-def keyboard(note: Note) -> InlineKeyboardMarkup | None:
+def keyboard(message: OutboundMessage) -> InlineKeyboardMarkup | None:
     """The buttons under a message."""
-    if not note.rows:
+    if not message.rows:
         return None
     return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in note.rows]
+        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in message.rows]
     )
 
 
@@ -172,7 +172,7 @@ async def _fitted(picture: Picture) -> Fitted:
     try:
         return await asyncio.to_thread(fit, picture, TELEGRAM)
     except CannotFit as fault:
-        raise Refused() from fault
+        raise MessageRejected() from fault
 
 
 class _NotModified(MessengerError):
@@ -202,9 +202,9 @@ async def _heard(request: Awaitable[T]) -> T:
     except BadRequest as error:
         raise _meaning_of(error) from error
     except RetryAfter as error:
-        raise NotNow(seconds_of(error)) from error
+        raise RetryLater(seconds_of(error)) from error
     except NetworkError as error:
-        raise NotNow() from error
+        raise RetryLater() from error
 
 
 def _meaning_of(error: BadRequest) -> MessengerError:
@@ -216,4 +216,4 @@ def _meaning_of(error: BadRequest) -> MessengerError:
         return _MessageGone()
     if "chat not found" in words or "not enough rights" in words or "have no rights" in words:
         return Unreachable()
-    return Refused()
+    return MessageRejected()

@@ -8,7 +8,7 @@ from typing import Any
 from telegram import Message, Update
 from telegram.ext import BaseUpdateProcessor
 
-from bots.service.keyed_locks import Lanes
+from bots.service.keyed_locks import KeyedLocks
 from bots.telegram.albums import Albums
 
 
@@ -17,13 +17,13 @@ def album_key(message: Message) -> tuple[int, str | None]:
     return message.chat.id, message.media_group_id
 
 
-class InOrder(BaseUpdateProcessor):
+class OrderedUpdateProcessor(BaseUpdateProcessor):
     """Everybody at the same time, each person in order; the further photos of an album join the first."""
 
-    def __init__(self, lanes: Lanes, albums: Albums[Update]) -> None:
+    def __init__(self, locks: KeyedLocks, albums: Albums[Update]) -> None:
         # The lanes keep order and DOWNLOADS bounds memory; waiting itself costs next to nothing.
         super().__init__(max_concurrent_updates=10_000)
-        self._lanes = lanes
+        self._locks = locks
         self._albums = albums
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
@@ -36,7 +36,7 @@ class InOrder(BaseUpdateProcessor):
             if isinstance(coroutine, Coroutine):
                 coroutine.close()
             return
-        async with self._lanes.hold(lane_of_update(update)):
+        async with self._locks.hold(lane_of_update(update)):
             await coroutine
 
     async def initialize(self) -> None:

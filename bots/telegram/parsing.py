@@ -11,8 +11,8 @@ from telegram import CallbackQuery, Document, Message, MessageEntity, MessageOri
 from bots.adapters.picture_files import is_picture_file
 from bots.conversation.events import Named, Role
 from bots.i18n.parsing.words import Command, plain_words, read_command, read_role
-from bots.service.conversation_service import LONGEST_TEXT, ReplyTo
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import MAX_TEXT_LENGTH, ReplyTo
+from bots.service.effect_executor import Actor
 
 PLATFORM = "telegram"
 
@@ -21,7 +21,7 @@ SHARED_NUMBERS = frozenset({1087968824, 136817688, 777000})
 https://core.telegram.org/bots/api#message, at `from` and `sender_chat`.
 """
 
-LONGEST_ROLE = 3
+MAX_ROLE_LENGTH = 3
 """Words of a reply that only names a parent, such as "that's mom"."""
 
 
@@ -38,10 +38,10 @@ class PhotoRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class IncomingMessage:
     """One message of a person."""
 
-    who: Who
+    actor: Actor
     message_id: str
     addressed: bool
     command: Command | None = None
@@ -54,20 +54,20 @@ class Said:
     """The people whom /couple names."""
 
 
-def read_message(message: Message, me: User) -> Said | None:
+def read_message(message: Message, me: User) -> IncomingMessage | None:
     """None for what is not said by a person: service messages, channel posts, other bots."""
     person = message.from_user
     if person is None or message.chat.type == "channel" or (person.is_bot and not speaks_as_chat(message)):
         return None
-    who = who_of(person, message)
-    text = (message.text or message.caption or "")[:LONGEST_TEXT] or None
+    actor = who_of(person, message)
+    text = (message.text or message.caption or "")[:MAX_TEXT_LENGTH] or None
     command = read_command(text, me.username)
     photo = _own_photo(message, command)
     reply = replied_to(message)
     if photo is None and reply is not None:
         photo, command = _photo_replied_to(message, reply, command, me)
-    return Said(
-        who=who,
+    return IncomingMessage(
+        actor=actor,
         message_id=str(message.message_id),
         addressed=_is_addressed(message, command, me),
         command=_besides_photo(photo, command),
@@ -75,7 +75,7 @@ def read_message(message: Message, me: User) -> Said | None:
         photo=photo,
         album=message.media_group_id if photo is not None else None,
         other=None if text is not None or photo is not None else _other_kind(message),
-        reply_to=_reply_to(reply, me) if who.group else None,
+        reply_to=_reply_to(reply, me) if actor.group else None,
         couple=_couple(message, me) if command is not None and command.name == "couple" else (),
     )
 
@@ -89,13 +89,13 @@ def numbers_of_group(messages: Iterable[Message]) -> Iterator[tuple[str, str]]:
             yield str(message.migrate_from_chat_id), str(message.chat.id)
 
 
-def who_of(person: User, message: Message) -> Who:
+def who_of(person: User, message: Message) -> Actor:
     """The speaker and the place."""
     group = message.chat.type in ("group", "supergroup")
     # Who speaks in the name of the group itself is an admin who stays anonymous.
     admin = group and message.sender_chat is not None and message.sender_chat.id == message.chat.id
     anonymous = speaks_as_chat(message)
-    return Who(
+    return Actor(
         PLATFORM,
         str(message.chat.id),
         f"anonymous:{message.chat.id}" if anonymous else str(person.id),
@@ -184,7 +184,7 @@ def _own_photo(message: Message, command: Command | None) -> PhotoRef | None:
     """The photo of this message, sent as picture or as file, with the parent that its caption names."""
     role: Role | None = None
     if command is None:
-        role = read_role((message.caption or "")[:LONGEST_TEXT])
+        role = read_role((message.caption or "")[:MAX_TEXT_LENGTH])
     elif command.name in ("mom", "dad"):
         role = "mom" if command.name == "mom" else "dad"
     number = str(message.message_id)
@@ -209,8 +209,8 @@ def _photo_replied_to(
     role: Role | None = None
     if command is not None and command.name in ("mom", "dad"):
         role = "mom" if command.name == "mom" else "dad"
-    elif command is None and len(plain_words((message.text or "")[:LONGEST_TEXT])) <= LONGEST_ROLE:
-        role = read_role((message.text or "")[:LONGEST_TEXT])
+    elif command is None and len(plain_words((message.text or "")[:MAX_TEXT_LENGTH])) <= MAX_ROLE_LENGTH:
+        role = read_role((message.text or "")[:MAX_TEXT_LENGTH])
     photo = _own_photo(reply, None)
     sender = reply.from_user
     if role is None or photo is None or (sender is not None and sender.id == me.id):

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Literal
 
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 """Addresses; with more of them the longest silent one is forgotten, so that a flood of addresses fills no memory."""
 
 
@@ -45,7 +45,7 @@ class Flood:
         bucket, told = self._known.pop(key, new)
         admitted = bucket.take() == 0
         self._known[key] = bucket, not admitted
-        if len(self._known) > MOST_REMEMBERED:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return "admitted" if admitted else "ignore" if told else "tell"
 
@@ -62,7 +62,7 @@ class Buckets:
         key = network_of(address)
         bucket = self._known.pop(key, None) or Bucket(self._rate, self._burst, self._clock)
         self._known[key] = bucket
-        if len(self._known) > MOST_REMEMBERED:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return bucket.take()
 

@@ -28,7 +28,7 @@ MINOR = "minor"
 Result = bool | dict[str, Any] | list[dict[str, Any]]
 
 
-class Patience(BaseRateLimiter[str]):
+class RateLimiter(BaseRateLimiter[str]):
     """Waits per chat. Raises RetryAfter when the service asks for more than `longest` seconds altogether."""
 
     def __init__(self, *, tries: int = 6, first_wait: float = 0.5, longest: float = 300.0) -> None:

@@ -1,6 +1,6 @@
 """No update is lost: written down before Telegram forgets it, answered to its end, tried again where the store is away.
 
-    getUpdates / webhook ─▶ WrittenQueue.put: a row ─▶ (Telegram forgets) ─▶ heed: turns ─▶ shown ─▶ row settled
+    getUpdates / webhook ─▶ DurableUpdateQueue.put: a row ─▶ (Telegram forgets) ─▶ heed: turns ─▶ shown ─▶ row settled
 
 Telegram hands an update out again until we ask for those after it. PTB asks after it has put the update on its queue,
 so that is where the row is written. While the store is away nothing is put, and Telegram keeps everything; people are
@@ -21,26 +21,26 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bots.adapters.messenger import Messenger, MessengerError, Note
+from bots.adapters.messenger import Messenger, MessengerError, OutboundMessage
 from bots.i18n.messages import render
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.service.receipts import Receipt
 from bots.telegram.requests import says_something
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
-from storage.repositories.inbox import Letter
+from storage.repositories.inbox import PendingUpdate
 
 log = get_logger(__name__)
 
-MOST_TRIES = 5
+MAX_TRIES = 5
 """How often an update that an earlier process left is begun; one that takes the process down with it is not tried for
 ever. Those that wait behind it are not counted."""
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
+FIRST_WAIT, MAX_WAIT = 0.5, 5.0
 """Seconds between two tries while the store is away."""
 
 
-class Away:
+class OutageNotifier:
     """Tells people, once in each outage, that what they sent is kept."""
 
     def __init__(self, messenger: Messenger) -> None:
@@ -55,14 +55,14 @@ class Away:
         self._told.add(chat.id)
         language = update.effective_user.language_code if update.effective_user is not None else None
         with suppress(MessengerError):
-            await self._messenger.send(str(chat.id), Note(render("store_away", {}, language)))
+            await self._messenger.send(str(chat.id), OutboundMessage(render("store_away", {}, language)))
 
     def over(self) -> None:
         """The store is back."""
         self._told.clear()
 
 
-class WrittenQueue(asyncio.Queue[object]):
+class DurableUpdateQueue(asyncio.Queue[object]):
     """PTB's queue of updates; `put` returns when the update is written down."""
 
     def __init__(self) -> None:
@@ -82,13 +82,15 @@ class WrittenQueue(asyncio.Queue[object]):
         await super().put(update)
 
 
-class Inbox:
+class UpdateInbox:
     """The rows of one bot, and patience with the store."""
 
-    def __init__(self, dialogue: Dialogue, queue: WrittenQueue, messenger: Messenger, platform: str) -> None:
-        self._dialogue = dialogue
+    def __init__(
+        self, service: ConversationService, queue: DurableUpdateQueue, messenger: Messenger, platform: str
+    ) -> None:
+        self._service = service
         self._queue = queue
-        self._away = Away(messenger)
+        self._away = OutageNotifier(messenger)
         self._platform = platform
         self._bot: ExtBot[Any] | None = None
         self._polls = False
@@ -102,15 +104,15 @@ class Inbox:
     async def open(self, bot: ExtBot[Any], *, polls: bool) -> None:
         """Take up what an earlier process left. `polls`: updates are fetched, so others can be looked at meanwhile."""
         self._bot, self._polls = bot, polls
-        letters: list[Letter] = []
+        letters: list[PendingUpdate] = []
 
         async def read() -> None:
-            letters.extend(await self._dialogue.aside(self._waiting))
+            letters.extend(await self._service.run_in_thread(self._waiting))
 
         await self._patiently(read)
         for letter in letters:
             update = _update_of(letter, bot)
-            if update is None or letter.tries >= MOST_TRIES:
+            if update is None or letter.tries >= MAX_TRIES:
                 log.error("an update is given up", count=letter.tries)
                 await self._patiently(partial(self._settle, [letter.number]))
             else:
@@ -129,7 +131,7 @@ class Inbox:
         await self._queue.put(update)
         return not self._stopping.is_set()
 
-    async def heed(self, updates: Sequence[Update], work: Callable[[Receipt], Awaitable[None]]) -> None:
+    async def handle(self, updates: Sequence[Update], work: Callable[[Receipt], Awaitable[None]]) -> None:
         """Do the work of an update (or an album's), again whenever the store was away; then settle it."""
         receipt = Receipt(self._source, updates[0].update_id)
         receipt.numbers = [update.update_id for update in updates]
@@ -152,7 +154,7 @@ class Inbox:
         """Once in each process, before anything is done with what an earlier one left; a stop in order is no fault."""
         left = [number for number in numbers if number in self._left]
         if left and not self._stopping.is_set():
-            await self._dialogue.aside(self._begun, left)
+            await self._service.run_in_thread(self._begun, left)
             self._left.difference_update(left)
 
     async def _write(self, update: Update) -> bool:
@@ -160,7 +162,7 @@ class Inbox:
         fresh: list[bool] = []
 
         async def write() -> None:
-            fresh.append(await self._dialogue.aside(self._keep, update.update_id, update.to_json().encode()))
+            fresh.append(await self._service.run_in_thread(self._keep, update.update_id, update.to_json().encode()))
 
         await self._patiently(write, update, look_around=self._polls)
         return bool(fresh and fresh[0])
@@ -188,7 +190,7 @@ class Inbox:
                     await self._stopping.wait()
             if self._stopping.is_set():
                 return False
-            wait = min(wait * 2, LONGEST_WAIT)
+            wait = min(wait * 2, MAX_WAIT)
 
     async def _tell_the_next(self, number: int) -> None:
         """Others write meanwhile, too: look at what Telegram holds, without taking it."""
@@ -205,7 +207,7 @@ class Inbox:
     # The store, in a thread
 
     def _keep(self, number: int, data: bytes) -> bool:
-        with self._dialogue.store.unit() as unit:
+        with self._service.store.unit() as unit:
             fresh = unit.inbox.keep(self._source, number, data)
             # Written down and in nobody's hands: its commit was in doubt, or came after its bot was killed.
             left_over = not fresh and number not in self._in_hand and unit.inbox.is_open(self._source, number)
@@ -213,21 +215,21 @@ class Inbox:
         self._in_hand.add(number)
         return fresh or left_over
 
-    def _waiting(self) -> list[Letter]:
-        with self._dialogue.store.view() as unit:
+    def _waiting(self) -> list[PendingUpdate]:
+        with self._service.store.read_only() as unit:
             return unit.inbox.waiting(self._source)
 
     def _begun(self, numbers: Sequence[int]) -> None:
-        with self._dialogue.store.unit() as unit:
+        with self._service.store.unit() as unit:
             unit.inbox.begin(self._source, numbers)
             unit.commit()
 
     async def _settle(self, numbers: Sequence[int]) -> None:
-        await self._dialogue.aside(self._settled, numbers)
+        await self._service.run_in_thread(self._settled, numbers)
 
     def _settled(self, numbers: Sequence[int]) -> None:
-        with self._dialogue.store.unit() as unit:
-            unit.inbox.settle(self._source, numbers)
+        with self._service.store.unit() as unit:
+            unit.inbox.complete(self._source, numbers)
             unit.commit()
         self._in_hand.difference_update(numbers)
 
@@ -240,7 +242,7 @@ def _is_for_us(update: Update) -> bool:
     return message is not None and (message.text or message.caption or "").startswith("/")
 
 
-def _update_of(letter: Letter, bot: ExtBot[Any]) -> Update | None:
-    if letter.data is None:
+def _update_of(pending: PendingUpdate, bot: ExtBot[Any]) -> Update | None:
+    if pending.data is None:
         return None
-    return Update.de_json(json.loads(letter.data), bot)
+    return Update.de_json(json.loads(pending.data), bot)

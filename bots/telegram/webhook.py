@@ -31,7 +31,7 @@ from observability.logs import get_logger
 log = get_logger(__name__)
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # nosec B105 # its name
-LARGEST_BODY = 2**20
+MAX_BODY = 2**20
 """Updates have a few kB; the longest, with every field filled, stay well below 100 kB."""
 
 READING_SECONDS = 10.0
@@ -40,7 +40,7 @@ READING_SECONDS = 10.0
 HEADER_SECONDS = 10.0
 """From opening a connection, or from the last answer on it, to the end of the next request's headers."""
 
-MOST_CONNECTIONS = 200
+MAX_CONNECTIONS = 200
 """Open at once. Telegram uses at most 40 (`max_connections` of setWebhook); a proxy in front pools its own."""
 
 TAKING_SECONDS = 20.0
@@ -90,7 +90,7 @@ class WebhookServer:
 
     async def open(self) -> None:
         """Listen. Raises CannotListen where the address is taken."""
-        app = web.Application(client_max_size=LARGEST_BODY)
+        app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._answer)
         # Its own log would name addresses. aiohttp's keep-alive is also the limit for headers that never end.
         self._runner = web.AppRunner(
@@ -106,7 +106,7 @@ class WebhookServer:
     def _connected(self) -> asyncio.BaseProtocol:
         """aiohttp's protocol for a new connection; where too many are open, one that closes it."""
         assert self._runner is not None and self._runner.server is not None
-        if len(self._runner.server.connections) >= MOST_CONNECTIONS:
+        if len(self._runner.server.connections) >= MAX_CONNECTIONS:
             return _Refused()
         return self._runner.server()
 

@@ -25,22 +25,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bots.adapters.messenger import Note, Picture
+from bots.adapters.messenger import OutboundMessage, Picture
 from bots.adapters.picture_files import PICTURE_ENDINGS
-from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, PhotoNotTaken, Role, TextSaid
+from bots.conversation.events import CommandGiven, OfferedPhoto, PendingPhotos, PhotoNotTaken, Role, TextSaid
 from bots.i18n.messages import render
 from bots.i18n.parsing.words import read_command, read_role
-from bots.service.conversation_service import LARGEST_PHOTO, Answer, Dialogue, SentPhoto
-from bots.service.delivery import Courier, Pace
-from bots.service.effect_executor import Who
-from bots.service.keyed_locks import Lanes
-from bots.service.presenter import Place, Presenter
+from bots.service.conversation_service import MAX_PHOTO, Answer, ConversationService, SentPhoto
+from bots.service.delivery import DeliveryTimings, DeliveryWorker
+from bots.service.effect_executor import Actor
+from bots.service.keyed_locks import KeyedLocks
+from bots.service.presenter import DeliveryTarget, Presenter
 from bots.terminal.inline_images import COLUMNS, draw_inline
 
 PLATFORM = "console"
 CHAT = "terminal"
 LEAVE = ("quit", "exit", "bye", "salir", "sair", "выход", "ende", "बाहर", "退出", "خروج")
-PACE = Pace(look=0.1, look_idle=0.3, edit=0.1, patience=0.5, act=1.0, long_wait=1e9)
+PACE = DeliveryTimings(look=0.1, look_idle=0.3, edit=0.1, patience=0.5, act=1.0, long_wait=1e9)
 """A terminal may be written to as often as one likes, and no phone has to ring."""
 
 
@@ -49,7 +49,7 @@ class NothingHappens(Exception):
 
 
 @dataclass(slots=True)
-class Shown:
+class ShownMessage:
     """What a terminal shows of a conversation, as far as something still refers to it."""
 
     buttons: list[tuple[str, str]] = field(default_factory=list)
@@ -81,27 +81,27 @@ class TerminalMessenger:
         self._numbers = 0
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
-        self.shown = Shown()
+        self.shown = ShownMessage()
         self.labels = Labels("you", "bot")
 
-    async def send(self, chat_id: str, note: Note) -> str:
+    async def send(self, chat_id: str, message: OutboundMessage) -> str:
         """Print; passing messages are shown as a progress bar."""
         self._numbers += 1
-        await self.edit(chat_id, str(self._numbers), note)
+        await self.edit(chat_id, str(self._numbers), message)
         return str(self._numbers)
 
-    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+    async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
         """What was printed stays; the new content comes below it."""
-        if note.progress is not None:
-            self._show_progress(note.text.splitlines()[0], note.progress)
+        if message.progress is not None:
+            self._show_progress(message.text.splitlines()[0], message.progress)
             return True
         self.quiet()
-        self._out.print(f"[bold magenta]{self.labels.bot}[/] [magenta]❯[/] {escape(note.text)}", highlight=False)
-        if note.picture is not None:
-            await self._show_picture(note.picture)
-        for answer in note.poll:
+        self._out.print(f"[bold magenta]{self.labels.bot}[/] [magenta]❯[/] {escape(message.text)}", highlight=False)
+        if message.picture is not None:
+            await self._show_picture(message.picture)
+        for answer in message.poll:
             self._out.print(f"       ○ {escape(answer)}", highlight=False)
-        self._show_buttons(note)
+        self._show_buttons(message)
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
@@ -147,12 +147,12 @@ class TerminalMessenger:
         path.write_bytes(picture.data)
         return path
 
-    def _show_buttons(self, note: Note) -> None:
-        if not note.rows:
+    def _show_buttons(self, message: OutboundMessage) -> None:
+        if not message.rows:
             return
-        self.shown.buttons = [button for row in note.rows for button in row]
+        self.shown.buttons = [button for row in message.rows for button in row]
         number = 0
-        for row in note.rows:
+        for row in message.rows:
             labels = []
             for label, _ in row:
                 number += 1
@@ -181,28 +181,28 @@ class ConsoleChat:
 
     def __init__(
         self,
-        dialogue: Dialogue,
+        service: ConversationService,
         *,
         folder: Path,
         out: Console | None = None,
         user: str = "local",
         language: str | None = None,
         environment: Mapping[str, str] | None = None,
-        pace: Pace = PACE,
+        timings: DeliveryTimings = PACE,
         agreed: bool = False,
     ) -> None:
         """Pictures are saved in `folder`. `environment` says what the terminal can, see bots/terminal/inline_images.py.
 
         `agreed`: do not ask before the first photo.
         """
-        self._dialogue = dialogue
+        self._service = service
         self._agreed = agreed
         self._out = out or Console()
-        self._who = Who(PLATFORM, CHAT, user, language)
+        self._who = Actor(PLATFORM, CHAT, user, language)
         self._messenger = TerminalMessenger(self._out, folder, os.environ if environment is None else environment)
-        self._presenter = Presenter(dialogue)
-        self._lanes = Lanes()
-        self._courier = Courier(dialogue, self._messenger, self._lanes, PLATFORM, pace)
+        self._presenter = Presenter(service)
+        self._lanes = KeyedLocks()
+        self._courier = DeliveryWorker(service, self._messenger, self._lanes, PLATFORM, timings)
         self._language = language
         self._messenger.labels = labels_in(language)
         self._numbers = 0
@@ -217,7 +217,7 @@ class ConsoleChat:
         closer picture that follows. Raises NothingHappens.
         """
         if fresh:
-            await self._dialogue.aside(self._forget_conversation)
+            await self._service.run_in_thread(self._forget_conversation)
         async with self._listening():
             for line in lines:
                 self._out.print(
@@ -231,7 +231,7 @@ class ConsoleChat:
 
     async def interact(self) -> None:
         """Read lines until "quit" or the end of input. Ctrl-C while something is drawn cancels it."""
-        self._speak(await self._dialogue.aside(self._dialogue.language_for, self._who))
+        self._speak(await self._service.run_in_thread(self._service.language_for, self._who))
         self._out.print(f"[dim]{escape(render('console_hint', {}, self._language))}[/]", highlight=False)
         async with self._listening():
             await self.say("/start")
@@ -263,7 +263,7 @@ class ConsoleChat:
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         if self._agreed:
-            await self._dialogue.aside(self._dialogue.agree, self._who)
+            await self._service.run_in_thread(self._service.agree, self._who)
         courier = asyncio.create_task(self._courier.run())
         try:
             yield
@@ -272,7 +272,7 @@ class ConsoleChat:
             with suppress(asyncio.CancelledError):
                 await courier
             self._messenger.quiet()
-            await self._dialogue.aside(self._leave)
+            await self._service.run_in_thread(self._leave)
 
     async def say(self, line: str) -> None:
         """One line: a number, a command, paths, or words."""
@@ -292,10 +292,10 @@ class ConsoleChat:
             event: CommandGiven | TextSaid = CommandGiven(command.name, command.argument, number)
         else:
             event = TextSaid(line, message_id=number)
-        await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
+        await self._answer(await self._service.run_in_thread(self._service.hear, self._who, event))
 
     async def _press(self, data: str) -> None:
-        answer = await self._dialogue.aside(self._dialogue.press, self._who, data)
+        answer = await self._service.run_in_thread(self._service.press, self._who, data)
         await self._answer(answer, TerminalPress(self._out, self._messenger.labels))
 
     async def _send_photos(self, files: list[Path], words: str, number: str) -> None:
@@ -309,25 +309,25 @@ class ConsoleChat:
             if size is None:
                 words = render("console_no_file", {"path": str(path)}, self._language)
                 self._out.print(f"       [red]{escape(words)}[/]", highlight=False)
-            elif size > LARGEST_PHOTO:
-                facts = {"what": "bytes", "size": size, "limit": LARGEST_PHOTO}
+            elif size > MAX_PHOTO:
+                facts = {"what": "bytes", "size": size, "limit": MAX_PHOTO}
                 refused = PhotoNotTaken("photo_too_large", facts, number)
-                await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, refused))
+                await self._answer(await self._service.run_in_thread(self._service.hear, self._who, refused))
             else:
                 photos.append(OfferedPhoto(str(path), number, role))
         if photos:
-            await self._take_in(Offer(tuple(photos)))
+            await self._take_in(PendingPhotos(tuple(photos)))
         if command is not None:
             event = CommandGiven(command.name, command.argument, number)
-            await self._answer(await self._dialogue.aside(self._dialogue.hear, self._who, event))
+            await self._answer(await self._service.run_in_thread(self._service.hear, self._who, event))
 
-    async def _take_in(self, offer: Offer) -> None:
+    async def _take_in(self, pending: PendingPhotos) -> None:
         """Read photos and hand them over; ask first whoever has not agreed."""
-        question = await self._dialogue.aside(self._dialogue.ask_first, self._who, offer)
+        question = await self._service.run_in_thread(self._service.ask_first, self._who, pending)
         if question is not None:
             await self._answer(question)
             return
-        admitted = await self._dialogue.aside(self._dialogue.admit, self._who, offer)
+        admitted = await self._service.run_in_thread(self._service.admit, self._who, pending)
         if admitted.refused is not None:
             await self._answer(admitted.refused)
             return
@@ -341,14 +341,16 @@ class ConsoleChat:
             else:
                 photos.append(SentPhoto(data, offered.message_id, offered.role))
         if photos:
-            taken = self._dialogue.aside(self._dialogue.take_photos, self._who, photos, left_out=admitted.left_out)
+            taken = self._service.run_in_thread(
+                self._service.take_photos, self._who, photos, left_out=admitted.left_out
+            )
             await self._answer(await taken)
 
     async def _answer(self, answer: Answer, press: TerminalPress | None = None) -> None:
         self._speak(answer.language)
-        place = Place(CHAT, answer.owner, answer.language)
+        target = DeliveryTarget(CHAT, answer.owner, answer.language)
         async with self._lanes.hold((CHAT, self._who.user)):
-            await self._presenter.show(self._messenger, place, answer.lines, press)
+            await self._presenter.show(self._messenger, target, answer.lines, press)
             for job in answer.jobs:
                 self._courier.watch(job)
         for offer in answer.fetch:
@@ -365,7 +367,7 @@ class ConsoleChat:
         end = loop.time() + patience
         self._settling = True
         try:
-            while self._courier.busy or await self._dialogue.aside(self._owed, better):
+            while self._courier.busy or await self._service.run_in_thread(self._owed, better):
                 if loop.time() > end:
                     raise NothingHappens()
                 await asyncio.sleep(0.05)
@@ -374,7 +376,7 @@ class ConsoleChat:
 
     def _owed(self, better: bool) -> bool:
         """Whether a job of this person is unfinished or untold."""
-        with self._dialogue.store.view() as unit:
+        with self._service.store.read_only() as unit:
             user = unit.users.find(PLATFORM, self._who.user)
             if user is None:
                 return False
@@ -382,7 +384,7 @@ class ConsoleChat:
             return bool(active) or bool(unit.jobs.undelivered(PLATFORM))
 
     def _forget_conversation(self) -> None:
-        with self._dialogue.store.unit() as unit:
+        with self._service.store.unit() as unit:
             user = unit.users.find(PLATFORM, self._who.user)
             if user is not None:
                 unit.conversations.forget(PLATFORM, CHAT, user.id)
@@ -390,7 +392,7 @@ class ConsoleChat:
 
     def _leave(self) -> None:
         """Stop what nobody will see any more, such as a refinement."""
-        with self._dialogue.store.unit() as unit:
+        with self._service.store.unit() as unit:
             user = unit.users.find(PLATFORM, self._who.user)
             for job in unit.jobs.active_for(user.id) if user is not None else []:
                 unit.jobs.request_cancel(job.id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from childface.cli.output import EXIT_MISSING, Refusal, note, notes, say, say_json
+from childface.cli.output import EXIT_MISSING, CliError, note, notes, say, say_json
 
 if TYPE_CHECKING:
     from childface.settings import Settings
@@ -73,7 +73,7 @@ def weights_fetch(
             if research:
                 made += weights.fetch(folder, weights.RESEARCH, notes=tell)
     except weights.FetchFailed as error:
-        raise Refusal(str(error), EXIT_MISSING) from error
+        raise CliError(str(error), EXIT_MISSING) from error
     for name in made:
         note(f"made {name}")
     say(str(folder))
@@ -92,7 +92,7 @@ def weights_verify(ctx: typer.Context, as_json: Json = False) -> None:
         for file in found:
             say(f"{file.state:8} {file.path}")
     if bad:
-        raise Refusal(
+        raise CliError(
             f"{len(bad)} of {len(found)} weight files are not good; run: childface weights fetch", EXIT_MISSING
         )
 
@@ -121,7 +121,7 @@ def db_downgrade(
     settings = _settings(ctx)
     now = migrate.current(settings.database_url)
     if revision not in migrate.revisions() or now is None or revision > now:
-        raise Refusal(f"there is no way from tables of {now} down to {revision!r}")
+        raise CliError(f"there is no way from tables of {now} down to {revision!r}")
     migrate.downgrade(settings.database_url, revision)
     say(f"tables of {migrate.current(settings.database_url)}")
 
@@ -191,9 +191,9 @@ def db_rotate_key(ctx: typer.Context, as_json: Json = False) -> None:
         with console.status("Encrypting again") as status, closing(store.database):
             report = rotate_key(settings.key_path, store, blobs, lambda done: status.update(f"Encrypted again: {done}"))
     except WrongKey as error:
-        raise Refusal(f"{settings.key_path} holds no key", EXIT_MISSING) from error
+        raise CliError(f"{settings.key_path} holds no key", EXIT_MISSING) from error
     except RotationRunning as error:
-        raise Refusal("the key is being changed by another process; let it end") from error
+        raise CliError("the key is being changed by another process; let it end") from error
     if as_json:
         say_json(asdict(report))
     else:
@@ -223,7 +223,7 @@ def doctor(
             mend = f"  → {finding.mend}" if finding.mend else ""
             say(f"{finding.state:5} {finding.name}: {finding.says}{mend}")
     if bad:
-        raise Refusal(f"{len(bad)} of {len(findings)} checks are bad", EXIT_MISSING)
+        raise CliError(f"{len(bad)} of {len(findings)} checks are bad", EXIT_MISSING)
 
 
 def health(
@@ -246,7 +246,7 @@ def health(
         for finding in findings:
             say(f"{finding.state:5} {finding.name}: {finding.says}")
     if bad:
-        raise Refusal("; ".join(f"{finding.name}: {finding.says}" for finding in bad), EXIT_MISSING)
+        raise CliError("; ".join(f"{finding.name}: {finding.says}" for finding in bad), EXIT_MISSING)
 
 
 def _bench(ctx: typer.Context, as_json: bool) -> None:
@@ -269,5 +269,5 @@ def train(ctx: typer.Context) -> None:
         from training.cli import app
     except ModuleNotFoundError as error:
         needs = f"{error.name} is not installed; training needs: pip install 'childface[train]'"
-        raise Refusal(needs, EXIT_MISSING) from error
+        raise CliError(needs, EXIT_MISSING) from error
     get_command(app)(ctx.args or ["--help"], prog_name="childface train", standalone_mode=False, obj=ctx.obj)

@@ -9,7 +9,7 @@ import typer
 
 from childface.cli import files
 from childface.cli.options import read_wish, with_looks
-from childface.cli.output import Refusal, progress
+from childface.cli.output import CliError, progress
 from childface.cli.render import (
     Age,
     AgeGroup,
@@ -87,13 +87,13 @@ def card(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    from bots.conversation.handlers.social import LONGEST_NAME, read_names
+    from bots.conversation.handlers.social import MAX_NAME_LENGTH, read_names
 
     names = read_names(text)
     if names and len(names) not in (2, 3):
-        raise Refusal(f"--names is {text!r}; allowed: mom's and dad's, perhaps the child's, such as Anna,Ben,Mia")
-    if any(len(name) > LONGEST_NAME for name in names):
-        raise Refusal(f"--names is {text!r}; allowed: up to {LONGEST_NAME} letters each")
+        raise CliError(f"--names is {text!r}; allowed: mom's and dad's, perhaps the child's, such as Anna,Ben,Mia")
+    if any(len(name) > MAX_NAME_LENGTH for name in names):
+        raise CliError(f"--names is {text!r}; allowed: up to {MAX_NAME_LENGTH} letters each")
     return names
 
 
@@ -102,7 +102,7 @@ def _language(code: str) -> str:
 
     language = language_of(code)
     if language is None:
-        raise Refusal(f"--language is {code!r}; allowed: {', '.join(LANGUAGES)}")
+        raise CliError(f"--language is {code!r}; allowed: {', '.join(LANGUAGES)}")
     return language
 
 

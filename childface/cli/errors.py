@@ -11,30 +11,30 @@ from pathlib import Path
 import typer
 
 from childface.cli.error_texts import sentence
-from childface.cli.output import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_OUR_FAULT, Refusal
+from childface.cli.output import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_OUR_FAULT, CliError
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
 
 @dataclass(frozen=True)
-class Ending:
+class CliExit:
     """How a command ends: what it says (None: nothing) and its exit code."""
 
     sentence: str | None
     exit_code: int
 
 
-def explain(error: BaseException) -> Ending | None:
+def explain(error: BaseException) -> CliExit | None:
     """The ending for an error; None where it is not ours to explain (SystemExit and the like)."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return Ending("interrupted", EXIT_INTERRUPTED)
+        return CliExit("interrupted", EXIT_INTERRUPTED)
     if isinstance(error, typer.Exit):
-        return Ending(None, error.exit_code)
+        return CliExit(None, error.exit_code)
     if isinstance(error, typer.TyperException):  # unknown option, missing argument, value of the wrong type
-        return Ending(error.format_message(), error.exit_code)
-    if isinstance(error, Refusal):
-        return Ending(str(error), error.exit_code)
+        return CliExit(error.format_message(), error.exit_code)
+    if isinstance(error, CliError):
+        return CliExit(str(error), error.exit_code)
     return (
         _explain_ours(error)
         or _explain_stored(error)
@@ -44,7 +44,7 @@ def explain(error: BaseException) -> Ending | None:
     )
 
 
-def _explain_ours(error: BaseException) -> Ending | None:
+def _explain_ours(error: BaseException) -> CliExit | None:
     """The tree of `core.domain.errors`, and settings that make no sense."""
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
@@ -60,12 +60,12 @@ def _explain_ours(error: BaseException) -> Ending | None:
             if isinstance(error, MissingWeights)
             else EXIT_OUR_FAULT
         )
-        return Ending(about + sentence(error.code, error.facts()), code)
+        return CliExit(about + sentence(error.code, error.facts()), code)
     if isinstance(error, ValidationError):
         wrong = "; ".join(f"{'.'.join(map(str, part['loc'])) or error.title}: {part['msg']}" for part in error.errors())
-        return Ending(f"settings: {wrong}", EXIT_BAD_INPUT)
+        return CliExit(f"settings: {wrong}", EXIT_BAD_INPUT)
     if isinstance(error, SettingsError):
-        return Ending(f"settings: {error}", EXIT_BAD_INPUT)
+        return CliExit(f"settings: {error}", EXIT_BAD_INPUT)
     return None
 
 
@@ -88,7 +88,7 @@ STORED: Mapping[str, str] = {
 """What is wrong with what is stored, and what to do about it, for codes of `storage.errors`."""
 
 
-def _explain_stored(error: BaseException) -> Ending | None:
+def _explain_stored(error: BaseException) -> CliExit | None:
     """The key, the database file, the folders."""
     from storage.errors import StorageError
 
@@ -96,21 +96,21 @@ def _explain_stored(error: BaseException) -> Ending | None:
         return None
     reason = str(getattr(error.__cause__, "strerror", None) or error.__cause__).lower()
     facts = {"path": getattr(error, "path", ""), "reason": reason} | error.facts()
-    return Ending(STORED[error.code].format(**facts), EXIT_MISSING)
+    return CliExit(STORED[error.code].format(**facts), EXIT_MISSING)
 
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
-def _explain_disk(error: BaseException) -> Ending | None:
+def _explain_disk(error: BaseException) -> CliExit | None:
     """A file of ours that cannot be written: the disk is full, read-only or somebody else's."""
     if not isinstance(error, OSError) or error.errno not in DISK_FAULTS:
         return None
     where = f"{Path(os.fsdecode(error.filename)).parent}: " if error.filename else ""
-    return Ending(f"{where}{(error.strerror or 'cannot be written').lower()}", EXIT_MISSING)
+    return CliExit(f"{where}{(error.strerror or 'cannot be written').lower()}", EXIT_MISSING)
 
 
-def _explain_missing(error: BaseException) -> Ending | None:
+def _explain_missing(error: BaseException) -> CliExit | None:
     """A server that is away, a disk or folder that cannot be used."""
     from kombu.exceptions import OperationalError as BrokerAway
     from sqlalchemy.exc import OperationalError as DatabaseAway
@@ -118,22 +118,22 @@ def _explain_missing(error: BaseException) -> Ending | None:
     from storage.errors import StorageError, StorageUnavailable, UnsupportedDatabase
 
     if isinstance(error, UnsupportedDatabase):
-        return Ending(f"the database address is not one we serve: {error}", EXIT_BAD_INPUT)
+        return CliExit(f"the database address is not one we serve: {error}", EXIT_BAD_INPUT)
     if isinstance(error, StorageUnavailable) and isinstance(error.__cause__, Exception):
-        return _explain_missing(error.__cause__) or Ending(f"{error}: {error.__cause__}", EXIT_MISSING)
+        return _explain_missing(error.__cause__) or CliExit(f"{error}: {error.__cause__}", EXIT_MISSING)
     if isinstance(error, StorageError):
-        return Ending(f"what is stored cannot be used: {error}", EXIT_MISSING)
+        return CliExit(f"what is stored cannot be used: {error}", EXIT_MISSING)
     if isinstance(error, DatabaseAway):
-        return Ending(f"the database is away or not migrated (childface db upgrade): {error.orig}", EXIT_MISSING)
+        return CliExit(f"the database is away or not migrated (childface db upgrade): {error.orig}", EXIT_MISSING)
     if isinstance(error, BrokerAway):
-        return Ending(f"the broker is away: {error}", EXIT_MISSING)
+        return CliExit(f"the broker is away: {error}", EXIT_MISSING)
     if isinstance(error, ConnectionError):
-        return Ending(f"a service is away: {error}", EXIT_MISSING)
+        return CliExit(f"a service is away: {error}", EXIT_MISSING)
     return None
 
 
-def _explain_unknown(error: BaseException) -> Ending | None:
+def _explain_unknown(error: BaseException) -> CliExit | None:
     if not isinstance(error, Exception):
         return None
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Ending(f"this is our fault, not yours: {said} (childface --debug shows where)", EXIT_OUR_FAULT)
+    return CliExit(f"this is our fault, not yours: {said} (childface --debug shows where)", EXIT_OUR_FAULT)

@@ -1,6 +1,6 @@
 """The files of the command line: photos and latents read, pictures written, and what `--json` says about them.
 
-Wrong: `Refusal` for a path or number that cannot be right; the pipeline's `InputError`s with the file's name as note.
+Wrong: `CliError` for a path or number that cannot be right; the pipeline's `InputError`s with the file's name as note.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from childface.cli.output import Refusal, progress
+from childface.cli.output import CliError, progress
 from childface.files import write_whole
 from core.domain.errors import EmptyPhoto, InputError, PhotoTooLarge
 
@@ -35,12 +35,12 @@ GROWTH_KINDS: dict[str, GrowthKind] = {**KINDS, ".gif": "gif", ".mp4": "mp4"}
 Show = Callable[[str], AbstractContextManager[Callable[[float], None]]]
 """Shows what is being done, and how far it is."""
 
-MOST_BYTES = 20 * 2**20
+MAX_BYTES = 20 * 2**20
 """No file above this is read into memory; the pipeline has the same limit."""
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A file that was read: a photo, or a latent when its name ends in .npz."""
 
     path: Path
@@ -64,18 +64,18 @@ class ParentFile:
     """The aligned face (256×256×3) of a photo."""
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> InputFile:
     """Read a file whole; Refusal when there is none, PhotoTooLarge before a huge one is read."""
     try:
         size = path.stat().st_size
-        if path.is_file() and size > MOST_BYTES:
-            raise _about(path, PhotoTooLarge(what="bytes", size=size, limit=MOST_BYTES))
+        if path.is_file() and size > MAX_BYTES:
+            raise _about(path, PhotoTooLarge(what="bytes", size=size, limit=MAX_BYTES))
         data = path.read_bytes()
     except OSError as cause:
-        raise Refusal(f"{path}: {(cause.strerror or 'cannot be read').lower()}") from cause
+        raise CliError(f"{path}: {(cause.strerror or 'cannot be read').lower()}") from cause
     if not data:
         raise _about(path, EmptyPhoto())
-    return Source(path, data)
+    return InputFile(path, data)
 
 
 def kind_of(out: Path) -> Kind:
@@ -93,11 +93,11 @@ def growth_kind_of(out: Path, kind: GrowthKind | None) -> GrowthKind:
 def check_target(out: Path, endings: tuple[str, ...], what: str) -> None:
     """Refuse a file name that we cannot write."""
     if out.suffix.lower() not in endings:
-        raise Refusal(f"{out}: {what} are written as {' or '.join(endings)}")
+        raise CliError(f"{out}: {what} are written as {' or '.join(endings)}")
     if not out.parent.is_dir():
-        raise Refusal(f"{out}: there is no folder {out.parent}")
+        raise CliError(f"{out}: there is no folder {out.parent}")
     if out.is_dir():
-        raise Refusal(f"{out}: this is a folder")
+        raise CliError(f"{out}: this is a folder")
 
 
 def ages(text: str) -> list[float]:
@@ -105,13 +105,13 @@ def ages(text: str) -> list[float]:
     try:
         years = [float(part) for part in text.split(",") if part.strip()]
     except ValueError as cause:
-        raise Refusal(f"--ages is {text!r}; allowed: numbers with commas between, such as 1,6,12") from cause
+        raise CliError(f"--ages is {text!r}; allowed: numbers with commas between, such as 1,6,12") from cause
     if not years:
-        raise Refusal("--ages is empty; allowed: numbers with commas between, such as 1,6,12")
+        raise CliError("--ages is empty; allowed: numbers with commas between, such as 1,6,12")
     return years
 
 
-def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool, show: Show = progress) -> ParentFile:
+def parent(pipeline: Pipeline, source: InputFile, face: int | None, refine: bool, show: Show = progress) -> ParentFile:
     """Encode a photo (and refine it), or read a latent. `face` counts from 1, from left to right."""
     from core.latent.latent import Latent
 
@@ -123,7 +123,9 @@ def parent(pipeline: Pipeline, source: Source, face: int | None, refine: bool, s
         raise _about(source.path, error) from error.__cause__
 
 
-def both(pipeline: Pipeline, sources: Sequence[Source], faces: Sequence[int | None], refine: bool) -> list[ParentFile]:
+def both(
+    pipeline: Pipeline, sources: Sequence[InputFile], faces: Sequence[int | None], refine: bool
+) -> list[ParentFile]:
     """Two parents. Without refinement at the same time: one photo is opened and searched while the other is encoded."""
     if refine:
         return [parent(pipeline, source, face, refine) for source, face in zip(sources, faces, strict=True)]
@@ -142,13 +144,13 @@ def silent(_: str) -> AbstractContextManager[Callable[[float], None]]:
 
 
 def person(
-    pipeline: Pipeline, photos: Sequence[Source], face: int | None, refine: bool, show: Show = progress
+    pipeline: Pipeline, photos: Sequence[InputFile], face: int | None, refine: bool, show: Show = progress
 ) -> ParentFile:
     """Encode one or more photos of one person (and refine the latent on the most typical of them)."""
     encoded = []
     for source in photos:
         if source.is_latent and len(photos) > 1:
-            raise Refusal(f"{source.path}: several photos become one latent; a latent is not a photo")
+            raise CliError(f"{source.path}: several photos become one latent; a latent is not a photo")
         try:
             with show(f"Encoding {source.path.name}"):
                 encoded.append(pipeline.encode(source.data, face=None if face is None else face - 1))

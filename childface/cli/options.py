@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
 
 LOOK_OPTIONS = {
     "smile": "1 smiles, -1 is grave",
@@ -54,13 +54,13 @@ def with_looks(command: Callable[..., None]) -> Callable[..., None]:
     return taking_looks
 
 
-def read_wish(code: str | None, *, size: int, genes: str | None, looks: dict[str, float], **given: Any) -> Wish:
+def read_wish(code: str | None, *, size: int, genes: str | None, looks: dict[str, float], **given: Any) -> ChildSpec:
     """The wish of a code, or the usual one, with what was given on the command line instead. Raises SettingError."""
     from core.domain.child_code import wish_of_code
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.domain.genes import parse_genes
 
-    wish = Wish(size=size) if code is None else wish_of_code(code, size=size)
+    wish = ChildSpec(size=size) if code is None else wish_of_code(code, size=size)
     changes = {name: value for name, value in given.items() if value is not None}
     if genes is not None:
         changes["genes"] = {**wish.genes, **parse_genes(genes)}

@@ -16,7 +16,7 @@ EXIT_BAD_INPUT = 2
 EXIT_MISSING = 3
 
 
-class Refusal(Exception):
+class CliError(Exception):
     """A failure that the command line explains in one line and ends with `exit_code`."""
 
     def __init__(self, sentence: str, exit_code: int = EXIT_BAD_INPUT) -> None:

@@ -11,7 +11,7 @@ import typer
 from childface.cli import files
 from childface.cli.context import Environment
 from childface.cli.options import read_wish, with_looks
-from childface.cli.output import Refusal, note, progress, say, say_json
+from childface.cli.output import CliError, note, progress, say, say_json
 from childface.files import write_whole
 
 Sex = Literal["girl", "boy", "surprise"]
@@ -178,15 +178,15 @@ def draw(
     """Draw the face of a latent, as it is, at another age or with another look."""
     kind = files.kind_of(out)
     source = files.read(latent)
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
 
     age = years_of(age, age_group)
     # Refuses other ages, sizes and looks before anything is loaded.
-    wish = Wish(age=0.0 if age is None else age, size=size, looks=looks)
+    spec = ChildSpec(age=0.0 if age is None else age, size=size, looks=looks)
     pipeline = open_pipeline(ctx)
     face = files.parent(pipeline, source, None, refine=False).latent
     with progress("Drawing"):
-        shown = pipeline.change_looks(face, wish.looks) if wish.looks else face
+        shown = pipeline.change_looks(face, spec.looks) if spec.looks else face
         shown = shown if age is None else pipeline.age_face(shown, age=age)
         image = pipeline.draw(shown, size=size)
     files.write(out, image, kind, **marks(ctx))
@@ -198,7 +198,7 @@ def years_of(age: float | None, group: str | None) -> float | None:
     from core.domain.child_spec import age_of_group
 
     if age is not None and group is not None:
-        raise Refusal("--age and --age-group exclude each other; give one of them")
+        raise CliError("--age and --age-group exclude each other; give one of them")
     return age if group is None else age_of_group(group)
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from childface.cli.context import Environment
-from childface.cli.output import EXIT_MISSING, EXIT_OUR_FAULT, Refusal, note, say
+from childface.cli.output import EXIT_MISSING, EXIT_OUR_FAULT, CliError, note, say
 from childface.logging_setup import keep_celery_from_logging, set_up_logging
 
 if TYPE_CHECKING:
     from bots.adapters.runner import Bot
-    from childface.bootstrap import House
+    from childface.bootstrap import AppContext
     from childface.settings import Settings
 
 Platform = Literal["telegram", "discord", "all"]
@@ -30,7 +30,7 @@ TOKEN_HELP = {
     "discord": "the page of your application shows the right DISCORD_TOKEN, under Bot",
 }
 
-LONGEST_LOADING = 30.0
+MAX_LOADING = 30.0
 """Seconds; five on an idle machine."""
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -74,9 +74,9 @@ def chat(
         try:
             pictures = asyncio.run(demo_chat(house).play(lines, wait_for_better=better))
         except NothingHappens as error:
-            raise Refusal("no worker took the job; is one running? childface doctor", EXIT_OUR_FAULT) from error
+            raise CliError("no worker took the job; is one running? childface doctor", EXIT_OUR_FAULT) from error
     if not pictures:
-        raise Refusal("no picture was drawn; the lines above say why", EXIT_OUR_FAULT)
+        raise CliError("no picture was drawn; the lines above say why", EXIT_OUR_FAULT)
     for picture in pictures:
         say(str(picture))
 
@@ -86,7 +86,7 @@ def _demo_lines() -> list[str]:
     parents = [EXAMPLES / f"{who}.jpg" for who in ("mom", "dad")]
     for path in parents:
         if not path.is_file():
-            raise Refusal(f"{path}: no such file; the demo needs a checkout of the repository")
+            raise CliError(f"{path}: no such file; the demo needs a checkout of the repository")
     return [shlex.quote(str(path)) for path in parents] + ["/age 16"]
 
 
@@ -110,7 +110,7 @@ def bot(
     environment: Environment = ctx.obj
     settings = environment.read_settings()
     if webhook and not settings.webhook_url:
-        raise Refusal("--webhook needs the public address of this bot in CHILDFACE_WEBHOOK_URL")
+        raise CliError("--webhook needs the public address of this bot in CHILDFACE_WEBHOOK_URL")
     if webhook is False:
         settings = settings.model_copy(update={"webhook_url": ""})
     heartbeat = Heartbeat(settings.heartbeat_file)
@@ -134,9 +134,9 @@ def bot(
             with watched(settings, "bot"):
                 asyncio.run(listen())
         except TokenRefused as error:
-            raise Refusal(f"{error}: {TOKEN_HELP[error.service.lower()]}") from error
+            raise CliError(f"{error}: {TOKEN_HELP[error.service.lower()]}") from error
         except CannotListen as error:
-            raise Refusal(str(error), EXIT_MISSING) from error
+            raise CliError(str(error), EXIT_MISSING) from error
         finally:
             heartbeat.stop()
         bootstrap.require_readable_key(settings)
@@ -162,9 +162,9 @@ def worker(
     settings = environment.read_settings()
     wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
     if not wanted or set(wanted) - set(QUEUES):
-        raise Refusal(f"--queues is {queues!r}; allowed: {', '.join(QUEUES)}")
+        raise CliError(f"--queues is {queues!r}; allowed: {', '.join(QUEUES)}")
     if settings.embedded:
-        raise Refusal("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
+        raise CliError("a worker of its own needs a broker: set CHILDFACE_BROKER_URL, for example redis://localhost")
     _require_weights(settings)
     _require_fence(settings)
     bootstrap.require_tables(settings)
@@ -188,7 +188,7 @@ def _serve_queues(settings: Settings, environment: Environment, queues: list[str
     from tasks.workers.worker import run_worker
 
     config = bootstrap.task_config(settings)
-    workshop = bootstrap.workshop(settings, config, environment.load_pipeline)
+    workshop = bootstrap.task_context(settings, config, environment.load_pipeline)
     heartbeat = Heartbeat(settings.heartbeat_file)
     with ExitStack() as stack:
         stack.callback(heartbeat.stop)
@@ -211,7 +211,7 @@ def _require_weights(settings: Settings) -> None:
     for carrier in set(weights.CARRIERS).difference(unused):
         for name in carrier.files:
             if not (settings.weights_dir / name).is_file():
-                raise Refusal(
+                raise CliError(
                     f"{name} is missing in {settings.weights_dir}; run: childface weights fetch", EXIT_MISSING
                 )
 
@@ -226,13 +226,13 @@ def _require_fence(settings: Settings) -> None:
     try:
         require_filter(processes.fences())
     except NoFilter as error:
-        raise Refusal(f"{error} (CHILDFACE_REQUIRE_FENCE); childface doctor shows what is missing") from error
+        raise CliError(f"{error} (CHILDFACE_REQUIRE_FENCE); childface doctor shows what is missing") from error
     finally:
         processes.close()
 
 
 @contextmanager
-def _warming_up(house: House) -> Iterator[None]:
+def _warming_up(app: AppContext) -> Iterator[None]:
     """Load the models while the first people still look for their photos.
 
     Waits at the end for what is still being loaded: libraries in C++ abort the process when it ends under their hands.
@@ -240,7 +240,7 @@ def _warming_up(house: House) -> Iterator[None]:
 
     def load() -> None:
         try:
-            house.warm_up()
+            app.warm_up()
         except Exception:
             log.exception("the models could not be loaded; jobs will say so")
 
@@ -249,4 +249,4 @@ def _warming_up(house: House) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(LONGEST_LOADING)
+        thread.join(MAX_LOADING)

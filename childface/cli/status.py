@@ -6,7 +6,7 @@ import typer
 
 from childface.cli.admin import Json
 from childface.cli.context import Environment
-from childface.cli.output import EXIT_MISSING, Refusal, say, say_json
+from childface.cli.output import EXIT_MISSING, CliError, say, say_json
 
 
 def register(app: typer.Typer) -> None:
@@ -30,4 +30,4 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
             say(line)
     if found.broker_is_away:
         broker = maybe_sanitize_url(settings.broker_url)
-        raise Refusal(f"the broker is away: {broker} does not answer; nothing new can be queued", EXIT_MISSING)
+        raise CliError(f"the broker is away: {broker} does not answer; nothing new can be queued", EXIT_MISSING)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.engines.protocol import Engine
 
 ROUNDS = 5
-LOOKS = 2
+ANALYSES_PER_CHILD = 2
 """Looks at a face, beside the drawing, that one child costs (see `core.latent.age_editing`)."""
 
 
@@ -37,7 +37,7 @@ class Row:
     @property
     def child(self) -> float:
         """Seconds by which engines are compared."""
-        return self.draw_1024 + LOOKS * self.look
+        return self.draw_1024 + ANALYSES_PER_CHILD * self.look
 
 
 def bench(weights: Path, *, threads: int | None = None, note: Callable[[str], None]) -> dict[str, Any]:

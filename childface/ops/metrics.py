@@ -63,14 +63,14 @@ class Samples:
 
     def _database(self) -> Values:
         try:
-            with self._store.view() as unit:
+            with self._store.read_only() as unit:
                 now = self._store.clock()
-                waiting, running = unit.overview.waiting(), unit.overview.running(limit=10_000)
+                waiting, running = unit.stats.waiting(), unit.stats.running(limit=10_000)
                 values: Values = [
-                    (metrics.WORKERS_SEEN, (), len(unit.signs.alive("worker"))),
-                    (metrics.DATABASE_BYTES, (), unit.overview.database_bytes()),
+                    (metrics.WORKERS_SEEN, (), len(unit.heartbeats.alive("worker"))),
+                    (metrics.DATABASE_BYTES, (), unit.stats.database_bytes()),
                 ]
-                values += [(metrics.JOBS_UNTOLD, (name,), count) for name, count in unit.overview.untold().items()]
+                values += [(metrics.JOBS_UNTOLD, (name,), count) for name, count in unit.stats.undelivered().items()]
         except StorageUnavailable:
             return [(metrics.SERVICE_UP, ("database",), 0)]
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from childface.cli.output import EXIT_MISSING, Refusal
+from childface.cli.output import EXIT_MISSING, CliError
 from observability import serving, traces
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def require_ports(settings: Settings, *, webhook: bool) -> None:
         try:
             serving.require_free(settings.webhook_host, settings.webhook_port)
         except OSError as error:
-            raise Refusal(
+            raise CliError(
                 f"updates cannot be received on {where} ({error.strerror or error}); another CHILDFACE_WEBHOOK_PORT?",
                 EXIT_MISSING,
             ) from error
@@ -64,7 +64,7 @@ def traced(settings: Settings, role: Literal["bot", "worker"]) -> Iterator[None]
     try:
         traces.send_to(f"childface-{role}", traces.collector(settings.traces_endpoint))
     except ImportError as error:
-        raise Refusal("CHILDFACE_TRACES_ENDPOINT needs: pip install 'childface[traces]'", EXIT_MISSING) from error
+        raise CliError("CHILDFACE_TRACES_ENDPOINT needs: pip install 'childface[traces]'", EXIT_MISSING) from error
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def _refusing(settings: Settings) -> Iterator[None]:
         yield
     except OSError as error:
         where = f"{settings.metrics_host}:{settings.metrics_port}"
-        raise Refusal(
+        raise CliError(
             f"/metrics cannot be served on {where} ({error.strerror or error}); another CHILDFACE_METRICS_PORT?",
             EXIT_MISSING,
         ) from error

@@ -41,7 +41,7 @@ def purge_again_and_again(
 
 def _give_sign(store: Store, every: float) -> None:
     with store.unit() as unit:
-        unit.signs.give(this_process(), "purge", every, {"purges_every": every})
+        unit.heartbeats.give(this_process(), "purge", every, {"purges_every": every})
         unit.commit()
 
 

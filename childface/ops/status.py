@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from childface.bootstrap import open_store_to_look, require_tables
-from childface.cli.output import EXIT_MISSING, Refusal
+from childface.cli.output import EXIT_MISSING, CliError
 from childface.ops.broker import messages
 from storage.deletion import PURGED
-from storage.repositories.heartbeats import Sign
-from storage.repositories.stats import Due, Pile, Running
+from storage.repositories.heartbeats import Heartbeat
+from storage.repositories.stats import ExpiredCounts, QueueDepth, Running
 from tasks.queue import QUEUES, queue_of
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ class Status:
     """What was found. `messages` is None where the broker is away, and empty where none is needed."""
 
     now: datetime
-    waiting: list[Pile]
+    waiting: list[QueueDepth]
     running: list[Running]
     ended: dict[str, int]
     untold: dict[str, int]
-    workers: list[Sign]
-    purges: list[Sign]
+    workers: list[Heartbeat]
+    purges: list[Heartbeat]
     purged_at: datetime | None
-    due: Due
+    due: ExpiredCounts
     database_bytes: int
     blobs: tuple[int, int]
     messages: dict[str, int] | None
@@ -74,22 +74,22 @@ def look(settings: Settings) -> Status:
     """Ask database, broker and disk. Raises StorageUnavailable, and Refusal where there are no tables yet."""
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     if settings.database_url.startswith("sqlite:///") and not path.exists():
-        raise Refusal(f"there is no database yet at {path}; the first start makes it", EXIT_MISSING)
+        raise CliError(f"there is no database yet at {path}; the first start makes it", EXIT_MISSING)
     require_tables(settings)
     store = open_store_to_look(settings)
     try:
-        with store.view() as unit:
+        with store.read_only() as unit:
             found: dict[str, Any] = {
                 "now": store.clock(),
-                "waiting": unit.overview.waiting(),
-                "running": unit.overview.running(),
-                "ended": unit.overview.ended_since(HOUR),
-                "untold": unit.overview.untold(),
-                "workers": unit.signs.alive("worker"),
-                "purges": unit.signs.alive("purge"),
-                "purged_at": unit.signs.marked(PURGED),
-                "due": unit.overview.due(),
-                "database_bytes": unit.overview.database_bytes(),
+                "waiting": unit.stats.waiting(),
+                "running": unit.stats.running(),
+                "ended": unit.stats.ended_since(HOUR),
+                "untold": unit.stats.undelivered(),
+                "workers": unit.heartbeats.alive("worker"),
+                "purges": unit.heartbeats.alive("purge"),
+                "purged_at": unit.heartbeats.marked(PURGED),
+                "due": unit.stats.due(),
+                "database_bytes": unit.stats.database_bytes(),
             }
     finally:
         store.database.close()

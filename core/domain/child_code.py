@@ -7,7 +7,7 @@ codes are short. The check is ISBN-10's with the prime 31: a mistyped character 
 
 from __future__ import annotations
 
-from core.domain.child_spec import AGE_STEP, LARGEST_SEED, LOOK_STEP, LOOKS, MIX_STEP, OLDEST, Wish
+from core.domain.child_spec import AGE_STEP, LOOK_STEP, LOOKS, MAX_SEED, MIX_STEP, OLDEST, ChildSpec
 from core.domain.errors import SettingError
 from core.domain.genes import SOURCES, TRAITS
 
@@ -19,7 +19,7 @@ FORM = 0
 FIRST_CHECK = 17
 """Added to every check, so that a row of zeros is no code."""
 
-LONGEST = 60
+MAX_LENGTH = 60
 _LIKE = str.maketrans("OILZ", "0112", "- ")
 _AGES, _MIXES, _LOOK_VALUES = round(OLDEST / AGE_STEP) + 1, round(100 / MIX_STEP) + 1, 2 * round(1 / LOOK_STEP) + 1
 
@@ -44,38 +44,38 @@ class _Packer:
         return value
 
 
-def code_of(wish: Wish, sex: str) -> str:
+def code_of(spec: ChildSpec, sex: str) -> str:
     """The code of a child drawn from this wish; `sex` is what the child became: girl or boy."""
     packed = _Packer()
     packed.put(FORM, 4)
     packed.put(int(sex == "boy"), 2)
-    packed.put(round(wish.age / AGE_STEP), _AGES)
-    packed.put(int(wish.mix != 50), 2)
-    packed.put(int(bool(wish.genes)), 2)
-    packed.put(int(bool(wish.looks)), 2)
-    if wish.mix != 50:
-        packed.put(round(wish.mix / MIX_STEP), _MIXES)
-    if wish.genes:
+    packed.put(round(spec.age / AGE_STEP), _AGES)
+    packed.put(int(spec.mix != 50), 2)
+    packed.put(int(bool(spec.genes)), 2)
+    packed.put(int(bool(spec.looks)), 2)
+    if spec.mix != 50:
+        packed.put(round(spec.mix / MIX_STEP), _MIXES)
+    if spec.genes:
         for trait in TRAITS:
-            packed.put(1 + SOURCES.index(wish.genes[trait]) if trait in wish.genes else 0, 4)
-    if wish.looks:
+            packed.put(1 + SOURCES.index(spec.genes[trait]) if trait in spec.genes else 0, 4)
+    if spec.looks:
         for look in LOOKS:
-            packed.put(int(look in wish.looks), 2)
-            if look in wish.looks:
-                packed.put(round((wish.looks[look] + 1) / LOOK_STEP), _LOOK_VALUES)
-    packed.put_rest(wish.seed)
+            packed.put(int(look in spec.looks), 2)
+            if look in spec.looks:
+                packed.put(round((spec.looks[look] + 1) / LOOK_STEP), _LOOK_VALUES)
+    packed.put_rest(spec.seed)
     letters = _to_letters(packed.number)
     letters = _check(letters) + letters
     return "-".join(letters[i : i + 4] for i in range(0, len(letters), 4))
 
 
-def wish_of_code(code: str, *, size: int = 1024) -> Wish:
+def wish_of_code(code: str, *, size: int = 1024) -> ChildSpec:
     """The wish that a code stands for. Small letters, blanks and letters that look alike are read kindly.
 
     Raises SettingError for anything that is not a code: one mistyped character is always noticed.
     """
     letters = code.upper().translate(_LIKE)
-    if not 2 <= len(letters) <= LONGEST or any(letter not in ALPHABET for letter in letters):
+    if not 2 <= len(letters) <= MAX_LENGTH or any(letter not in ALPHABET for letter in letters):
         raise _not_a_code(code)
     packed = _Packer(_to_number(letters[1:]))
     if _check(letters[1:]) != letters[0] or packed.take(4) != FORM:
@@ -89,9 +89,11 @@ def wish_of_code(code: str, *, size: int = 1024) -> Wish:
     for look in LOOKS if has_looks else ():
         if packed.take(2):
             looks[look] = packed.take(_LOOK_VALUES) * LOOK_STEP - 1
-    if packed.number > LARGEST_SEED or not 0 <= mix <= 100:
+    if packed.number > MAX_SEED or not 0 <= mix <= 100:
         raise _not_a_code(code)
-    return Wish(age=age, sex="boy" if sex else "girl", mix=mix, seed=packed.number, size=size, genes=genes, looks=looks)
+    return ChildSpec(
+        age=age, sex="boy" if sex else "girl", mix=mix, seed=packed.number, size=size, genes=genes, looks=looks
+    )
 
 
 def _to_letters(number: int) -> str:

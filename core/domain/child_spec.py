@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.domain.errors import SettingError
-from core.domain.genes import Source, check_genes
+from core.domain.genes import TraitSource, check_genes
 
 Sex = Literal["girl", "boy", "surprise"]
 ParentSex = Literal["female", "male"]
@@ -22,7 +22,7 @@ OLDEST = 90
 PICTURE_SIZES = (256, 512, 1024)
 """Pixels."""
 DEFAULT_AGE = 6.0
-LARGEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 _GROUP = re.compile(r"\s*(\d{1,3})\s*[-–]\s*(\d{1,3})\s*")
 
@@ -37,7 +37,7 @@ LOOKS = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class ChildSpec:
     """`age` 0 … 90 years; `mix` 0 (all mom) … 100 (all dad); `size` 256, 512 or 1024 px. SettingError outside.
 
     `genes`: traits that shall come from "mom", "dad" or "both" (see `core.domain.genes`), the others are drawn by the
@@ -49,13 +49,13 @@ class Wish:
     mix: float = 50.0
     seed: int = 0
     size: int = 1024
-    genes: Mapping[str, Source] = field(default_factory=dict)
+    genes: Mapping[str, TraitSource] = field(default_factory=dict)
     looks: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _within("age", self.age, 0, OLDEST)
         _within("mix", self.mix, 0, 100)
-        _within("seed", self.seed, 0, LARGEST_SEED)
+        _within("seed", self.seed, 0, MAX_SEED)
         if self.sex not in SEXES:
             raise SettingError(name="sex", value=self.sex, allowed=", ".join(SEXES))
         if self.size not in PICTURE_SIZES:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from core.domain.errors import SettingError
 
-Source = Literal["mom", "dad", "both"]
-SOURCES: tuple[Source, ...] = ("mom", "dad", "both")
+TraitSource = Literal["mom", "dad", "both"]
+SOURCES: tuple[TraitSource, ...] = ("mom", "dad", "both")
 
 TRAITS = ("face", "eyes", "brows", "nose", "mouth", "jaw", "skin", "hair")
 """Every trait is a gene of its own: the shape of the face, of its parts, the tone of the skin, the hair."""
@@ -17,7 +17,7 @@ CLEARLY = 1 / 3
 """Below this share of dad a trait is called mom's, above one minus it dad's, between them both's."""
 
 
-def source_of(share: float) -> Source:
+def source_of(share: float) -> TraitSource:
     """Whose a trait is, told from dad's share in it (0 … 1)."""
     return "mom" if share < CLEARLY else "dad" if share > 1 - CLEARLY else "both"
 
@@ -27,9 +27,9 @@ def share_of(source: str) -> float:
     return {"mom": 0.0, "dad": 1.0, "both": 0.5}[source]
 
 
-def check_genes(genes: Mapping[str, str]) -> dict[str, Source]:
+def check_genes(genes: Mapping[str, str]) -> dict[str, TraitSource]:
     """The same genes in the order of TRAITS; SettingError when a trait or a source is unknown."""
-    checked: dict[str, Source] = {}
+    checked: dict[str, TraitSource] = {}
     for trait, source in genes.items():
         if trait not in TRAITS:
             raise SettingError(name="genes", value=trait, allowed=", ".join(TRAITS))
@@ -42,7 +42,7 @@ def check_genes(genes: Mapping[str, str]) -> dict[str, Source]:
     return checked
 
 
-def parse_genes(text: str) -> dict[str, Source]:
+def parse_genes(text: str) -> dict[str, TraitSource]:
     """`eyes=mom, nose=dad` → genes; SettingError when it says anything else.
 
     >>> parse_genes("nose=dad,eyes=mom")

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from core.engines.protocol import Drawn, Engine, Judged, Looked
+from core.engines.protocol import Engine, FaceFeatures, PreviewAnalysis, RenderResult
 
-MOST = 8
+MAX_COUNT = 8
 """Faces drawn at once: at 1024 px each takes a third of a gigabyte."""
 
 PATIENCE = 0.005
@@ -23,22 +23,22 @@ PATIENCE = 0.005
 
 
 @dataclass(eq=False)
-class _Wish:
+class _Request:
     latents: Tensor
     size: int
     done: threading.Event = field(default_factory=threading.Event)
-    drawn: Drawn | None = None
+    drawn: RenderResult | None = None
     error: BaseException | None = None
 
 
 class BatchingEngine:
     """Another engine, whose drawings of several threads are brought together."""
 
-    def __init__(self, engine: Engine, *, most: int = MOST, patience: float = PATIENCE) -> None:
+    def __init__(self, engine: Engine, *, most: int = MAX_COUNT, patience: float = PATIENCE) -> None:
         self.engine = engine
         self.most = most
         self.patience = patience
-        self._waiting: list[_Wish] = []
+        self._waiting: list[_Request] = []
         self._list = threading.Lock()
         self._drawing = threading.Lock()
 
@@ -47,9 +47,9 @@ class BatchingEngine:
         """That of the engine."""
         return self.engine.name
 
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         """See `Engine`. What fails, fails for all who were drawn together."""
-        wish = _Wish(latents, size)
+        wish = _Request(latents, size)
         with self._list:
             self._waiting.append(wish)
         while not wish.done.is_set():
@@ -70,7 +70,7 @@ class BatchingEngine:
         """See `Engine`."""
         return self.engine.face(latents)
 
-    def look(self, latents: Tensor) -> Looked:
+    def look(self, latents: Tensor) -> PreviewAnalysis:
         """See `Engine`."""
         return self.engine.look(latents)
 
@@ -78,13 +78,13 @@ class BatchingEngine:
         """See `Engine`."""
         return self.engine.encode(faces)
 
-    def judge(self, chips: Tensor) -> Judged:
+    def extract_features(self, chips: Tensor) -> FaceFeatures:
         """See `Engine`."""
-        return self.engine.judge(chips)
+        return self.engine.extract_features(chips)
 
-    def indecency(self, pictures: Tensor) -> Tensor:
+    def nsfw_logits(self, pictures: Tensor) -> Tensor:
         """See `Engine`."""
-        return self.engine.indecency(pictures)
+        return self.engine.nsfw_logits(pictures)
 
     def _draw_together(self) -> None:
         """Draw the oldest wish, and as many others of its size as there is room for."""
@@ -98,13 +98,13 @@ class BatchingEngine:
             start = 0
             for wish in together:
                 end = start + len(wish.latents)
-                wish.drawn = Drawn(drawn.pictures[start:end], drawn.faces[start:end])
+                wish.drawn = RenderResult(drawn.pictures[start:end], drawn.faces[start:end])
                 start = end
         finally:
             for wish in together:
                 wish.done.set()
 
-    def _taken(self) -> list[_Wish]:
+    def _taken(self) -> list[_Request]:
         with self._list:
             first = self._waiting.pop(0)
             taken, count = [first], len(first.latents)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.engines.networks import Networks
-from core.engines.protocol import HALF_SIZE, Drawn, Judged, Looked
+from core.engines.protocol import HALF_SIZE, FaceFeatures, PreviewAnalysis, RenderResult
 from core.face.age_estimator import pooled_stages
 from core.face.recognition import both_chips
 from core.face.skin_tone import cheeks_of
@@ -35,7 +35,7 @@ class TorchEngine:
         self.previews: nn.Module = networks.preview
 
     @torch.inference_mode()
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         """See `Engine`."""
         latents = latents.to(self.device)
         # Below 512 px nothing is saved by drawing less: the judges' picture is the picture.
@@ -43,7 +43,7 @@ class TorchEngine:
         faces = shrink(drawn)
         if size < HALF_SIZE:
             drawn = faces
-        return Drawn(to_levels(drawn), faces.cpu())
+        return RenderResult(to_levels(drawn), faces.cpu())
 
     @torch.inference_mode()
     def preview(self, latents: Tensor) -> Tensor:
@@ -58,11 +58,11 @@ class TorchEngine:
         return drawn.clamp(-1, 1).cpu()
 
     @torch.inference_mode()
-    def look(self, latents: Tensor) -> Looked:
+    def look(self, latents: Tensor) -> PreviewAnalysis:
         """See `Engine`."""
         faces = paste(self.face(latents), torch.zeros(len(latents), 3, 256, 256))
-        judged = self.judge(both_chips(faces))
-        return Looked(judged.descriptors, judged.pooled, cheeks_of(faces))
+        judged = self.extract_features(both_chips(faces))
+        return PreviewAnalysis(judged.descriptors, judged.pooled, cheeks_of(faces))
 
     @torch.inference_mode()
     def encode(self, faces: Tensor) -> Tensor:
@@ -71,13 +71,13 @@ class TorchEngine:
         return latents.cpu()
 
     @torch.inference_mode()
-    def judge(self, chips: Tensor) -> Judged:
+    def extract_features(self, chips: Tensor) -> FaceFeatures:
         """See `Engine`."""
         stages = self.networks.identity.stages(chips.to(self.device))
-        return Judged(self.networks.identity.describe(stages).cpu(), pooled_stages(stages).cpu())
+        return FaceFeatures(self.networks.identity.describe(stages).cpu(), pooled_stages(stages).cpu())
 
     @torch.inference_mode()
-    def indecency(self, pictures: Tensor) -> Tensor:
+    def nsfw_logits(self, pictures: Tensor) -> Tensor:
         """See `Engine`."""
         assert self.networks.safety is not None
         logits: Tensor = self.networks.safety(pictures.to(self.device))

@@ -21,7 +21,7 @@ HALF_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class RenderResult:
     """Pictures as bytes (B, size, size, 3), and the same at 256 px (B, 3, 256, 256), for those who judge faces."""
 
     pictures: Pictures
@@ -29,7 +29,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class FaceFeatures:
     """Descriptors (B, 128), and the pooled features (B, F) that `core.face.age_estimator` reads."""
 
     descriptors: Tensor
@@ -37,7 +37,7 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked(Judged):
+class PreviewAnalysis(FaceFeatures):
     """The same of faces drawn and of their mirror images (2B, …), with the mean colours of their cheeks (B, 2, 3)."""
 
     cheeks: Tensor
@@ -51,7 +51,7 @@ class Engine(Protocol):
         """As it is written in the settings."""
         ...
 
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         """Draw W+ (B, L, D) at 256, 512 or 1024 px."""
         ...
 
@@ -66,7 +66,7 @@ class Engine(Protocol):
         """
         ...
 
-    def look(self, latents: Tensor) -> Looked:
+    def look(self, latents: Tensor) -> PreviewAnalysis:
         """How the faces look that W+ (B, L, D) draw as previews, and after them their mirror images: (2B, …).
 
         Like `face` it leaves the first blocks to who draws the same latents next.
@@ -77,11 +77,11 @@ class Engine(Protocol):
         """Aligned faces (B, 3, 256, 256) → W+ (B, L, D), in one pass."""
         ...
 
-    def judge(self, chips: Tensor) -> Judged:
+    def extract_features(self, chips: Tensor) -> FaceFeatures:
         """What `core.face.recognition.identity_chip` cut out of faces (B, 3, 150, 150) → how they look."""
         ...
 
-    def indecency(self, pictures: Tensor) -> Tensor:
+    def nsfw_logits(self, pictures: Tensor) -> Tensor:
         """What `core.photo.nsfw.network_input` made of photos (B, 3, 224, 224) → logits of harmless and indecent (B,
         2).
         """

@@ -22,7 +22,7 @@ from core.modeling.preview_head import PREVIEW_FILE
 from core.modeling.registry import Models
 from core.modeling.weight_hashes import file_sha256
 from core.photo.nsfw import SAFETY_FILE
-from core.runtime.malloc import let_go
+from core.runtime.malloc import page_out
 
 EngineName = Literal["auto", "torch", "compiled", "openvino"]
 ENGINES: tuple[EngineName, ...] = ("auto", "torch", "compiled", "openvino")
@@ -34,7 +34,9 @@ def load_engine(models: Models, name: str = "auto", *, threads: int | None = Non
     if chosen not in available():
         raise SettingError(name="engine", value=name, allowed=", ".join(("auto", *available())))
     if not torch.cuda.is_available():
-        let_go(Path(torch.__file__).parents[1] / "nvidia")  # CUDA's libraries, a hundred megabytes, were only looked at
+        page_out(
+            Path(torch.__file__).parents[1] / "nvidia"
+        )  # CUDA's libraries, a hundred megabytes, were only looked at
     if chosen == "openvino":
         folder = openvino_engine.graphs_folder(models.weights, weights_version(models))
         passing = Models(models.weights, models.shipped)  # its networks go when the graphs are written

@@ -70,8 +70,8 @@ class CalibratedYears(nn.Module):
 
     def calibrate(self, expected: Tensor, spread: Tensor, male: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Expected years and their spread → age and standard error as they were on faces not learnt from."""
-        age = along(self.knots, self.calibrated, expected).clamp(0, OLDEST)
-        return age, spread * along(self.knots, self.widening, expected), male
+        age = interpolate(self.knots, self.calibrated, expected).clamp(0, OLDEST)
+        return age, spread * interpolate(self.knots, self.widening, expected), male
 
 
 class AgeHead(CalibratedYears):
@@ -118,7 +118,7 @@ class AgeHead(CalibratedYears):
         return torch.cat([reduce(part) for reduce, part in zip(self.reduce, parts, strict=True)], dim=1)
 
 
-def along(at: Tensor, values: Tensor, where: Tensor) -> Tensor:
+def interpolate(at: Tensor, values: Tensor, where: Tensor) -> Tensor:
     """The broken line through (at, values), both (K,), read at `where` (B,); straight on beyond its ends."""
     right = torch.searchsorted(at, where.contiguous()).clamp(1, len(at) - 1)
     share = (where - at[right - 1]) / (at[right] - at[right - 1])

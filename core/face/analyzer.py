@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.engines.protocol import Engine, Judged
+from core.engines.protocol import Engine, FaceFeatures
 from core.face.age_estimator import AgeEstimate, AgeHead, read_age
 from core.face.recognition import both_chips
 from core.face.skin_tone import Colour, skin_of_cheeks
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class FaceAnalysis:
     """A drawn face as it was seen: years, probability of male, descriptor (128,), skin (Lab, 3)."""
 
     age: float
@@ -22,7 +22,7 @@ class Sight:
     skin: Colour
 
 
-class Eye:
+class FaceAnalyzer:
     """An engine with the age estimator's head."""
 
     def __init__(self, engine: Engine, head: AgeHead) -> None:
@@ -31,17 +31,19 @@ class Eye:
 
     def look(self, face: Tensor) -> tuple[Tensor, AgeEstimate]:
         """An aligned face (1, 3, H, H) → its descriptor (1, 128) and age; its mirror image steadies the age."""
-        return self._read(self.engine.judge(both_chips(face)))
+        return self._read(self.engine.extract_features(both_chips(face)))
 
-    def see(self, latent: Tensor) -> Sight:
+    def see(self, latent: Tensor) -> FaceAnalysis:
         """The face that W+ (1, L, D) draws, by its preview."""
         looked = self.engine.look(latent)
         descriptor, years = self._read(looked)
-        return Sight(age=years.age, male=years.male, descriptor=descriptor[0], skin=skin_of_cheeks(looked.cheeks[0]))
+        return FaceAnalysis(
+            age=years.age, male=years.male, descriptor=descriptor[0], skin=skin_of_cheeks(looked.cheeks[0])
+        )
 
     def examine(self, face: Tensor) -> tuple[AgeEstimate, Tensor]:
         """The age of an aligned face (1, 3, H, H), and the pooled features (2, F) of it and of its mirror image."""
-        judged = self.engine.judge(both_chips(face))
+        judged = self.engine.extract_features(both_chips(face))
         return read_age(self.head, judged.pooled), judged.pooled
 
     def estimate(self, face: Tensor) -> AgeEstimate:
@@ -52,5 +54,5 @@ class Eye:
         """The descriptor (B, 128) of the face that W+ (B, L, D) draws."""
         return self.engine.look(latent).descriptors[: len(latent)]
 
-    def _read(self, judged: Judged) -> tuple[Tensor, AgeEstimate]:
-        return judged.descriptors[:1], read_age(self.head, judged.pooled)
+    def _read(self, features: FaceFeatures) -> tuple[Tensor, AgeEstimate]:
+        return features.descriptors[:1], read_age(self.head, features.pooled)

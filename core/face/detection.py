@@ -44,12 +44,12 @@ SMALLEST_FACE = 36
 RIVAL_SIZE = 0.5
 """A face less than this times as wide as the largest one is a passer-by: the photo is not about it."""
 
-MOST_YAW = 40.0
+MAX_YAW = 40.0
 """Degrees. About here the tip of the nose reaches the outline of the face, and half of the face is out of sight."""
 
 
 @dataclass(frozen=True)
-class Look:
+class DetectionPass:
     """One way of looking for faces: in a grey copy of the photo.
 
     `side` is the longest side of the copy unless that would be more than `enlarge` times the photo's; `angle` turns it
@@ -63,14 +63,14 @@ class Look:
     threshold: float = 0.0
 
 
-FIRST_LOOK = Look(side=640, threshold=-0.3)
+FIRST_LOOK = DetectionPass(side=640, threshold=-0.3)
 CLOSER_LOOKS = (
-    Look(side=1280, enlarge=3.0, border=0.25, threshold=-0.4),
-    Look(side=640, enlarge=2.5, angle=30.0),
-    Look(side=640, enlarge=2.5, angle=-30.0),
-    Look(side=640, enlarge=2.5, angle=90.0),
-    Look(side=640, enlarge=2.5, angle=-90.0),
-    Look(side=640, enlarge=2.5, angle=180.0),
+    DetectionPass(side=1280, enlarge=3.0, border=0.25, threshold=-0.4),
+    DetectionPass(side=640, enlarge=2.5, angle=30.0),
+    DetectionPass(side=640, enlarge=2.5, angle=-30.0),
+    DetectionPass(side=640, enlarge=2.5, angle=90.0),
+    DetectionPass(side=640, enlarge=2.5, angle=-90.0),
+    DetectionPass(side=640, enlarge=2.5, angle=180.0),
 )
 """Taken in turn until one finds something: small and cut-off faces, tilted heads, photos lying on their side.
 
@@ -83,7 +83,7 @@ ELONGATED = 2.0
 WINDOW, WINDOW_STEP = 1.6, 0.8
 """Length of a window and distance between two, in shorter sides: a face of 0.8 of the shorter side is whole in one."""
 
-MOST_WINDOWS = 20
+MAX_WINDOWS = 20
 
 LANDMARK_CUT, LANDMARK_BOX = 320, 200
 """Landmarks are looked for in a cut of this size, in which the detector's box is this large."""
@@ -96,7 +96,7 @@ JITTER = ((0.0, 0.0, 0.0), (0.04, 0.04, 0.0), (-0.04, -0.04, 0.0), (0.0, 0.0, 0.
 than the predictor's whole pixels. On FFHQ's own crops the median error falls from 0.96 to 0.87 pixels of 256."""
 
 
-SURE_SCORE, MOST_SPREAD = 0.3, 0.023
+SURE_SCORE, MAX_SPREAD = 0.3, 0.023
 """A detection below this score must have steady landmarks. Measured: 25 of 1,052 portraits score less, and 23 of
 those spread less than 0.023; of 31 false detections in pictures without people, one does (most: 0.03 to 0.06)."""
 
@@ -120,7 +120,7 @@ class Face:
     @property
     def is_certain(self) -> bool:
         """Whether this is a face: on anything else the landmarks do not settle."""
-        return self.score >= SURE_SCORE or self.spread <= MOST_SPREAD
+        return self.score >= SURE_SCORE or self.spread <= MAX_SPREAD
 
     @property
     def eye_distance(self) -> float:
@@ -240,7 +240,7 @@ class FaceFinder:
         `shrunk` is that of the `Photo`: the boxes of SeveralFaces are then in pixels of the file as it was sent.
         Raises NoFace, SeveralFaces, FaceTooSmall, FaceTurned, and SettingError for a choice that does not exist.
         """
-        rivals = leave_out_passers_by(self.find(rgb))
+        rivals = drop_background_faces(self.find(rgb))
         if not rivals:
             raise NoFace()
         if choice is None and len(rivals) > 1:
@@ -250,8 +250,8 @@ class FaceFinder:
         face = rivals[choice or 0]
         if face.size < SMALLEST_FACE:
             raise FaceTooSmall(pixels=round(face.size), needed=SMALLEST_FACE)
-        if abs(face.yaw) > MOST_YAW:
-            raise FaceTurned(yaw=face.yaw, limit=MOST_YAW)
+        if abs(face.yaw) > MAX_YAW:
+            raise FaceTurned(yaw=face.yaw, limit=MAX_YAW)
         return face
 
     def aligned_landmarks(self, aligned: Pixels) -> Points:
@@ -260,7 +260,7 @@ class FaceFinder:
         x, y, size = (share * side for share in ALIGNED_BOX)
         return self._describe(aligned, _square(x, y, np.array([size / 2, 0.0])), score=1.0).landmarks
 
-    def look(self, rgb: Pixels, look: Look) -> list[Face]:
+    def look(self, rgb: Pixels, look: DetectionPass) -> list[Face]:
         """The faces that one look finds, in no order."""
         windows = _windows(*rgb.shape[:2])
         found = [box for window in windows for box in self._detect(rgb, window, look)]
@@ -269,7 +269,7 @@ class FaceFinder:
         faces = [self._describe(rgb, box, score) for box, score in found]
         return [face for face in faces if face.is_certain]
 
-    def _detect(self, rgb: Pixels, window: Box, look: Look) -> list[tuple[Square, float]]:
+    def _detect(self, rgb: Pixels, window: Box, look: DetectionPass) -> list[tuple[Square, float]]:
         """The detector's boxes in a window of the photo, as squares in the photo, with their scores."""
         left, top, end, bottom = window
         height, width = bottom - top, end - left
@@ -315,7 +315,7 @@ def _windows(height: int, width: int) -> list[Box]:
     short, long = min(height, width), max(height, width)
     if long < ELONGATED * short:
         return [(0, 0, width, height)]
-    step = max(WINDOW_STEP * short, long / (MOST_WINDOWS + 1))
+    step = max(WINDOW_STEP * short, long / (MAX_WINDOWS + 1))
     length = step * WINDOW / WINDOW_STEP
     starts = np.linspace(0, max(0.0, long - length), max(1, math.ceil((long - length) / step)) + 1)
     pieces = [(round(start), min(long, round(start + length))) for start in starts]
@@ -335,7 +335,7 @@ def _best_score(faces: Iterable[Face]) -> float:
     return max((face.score for face in faces), default=-math.inf)
 
 
-def leave_out_passers_by(faces: list[Face]) -> list[Face]:
+def drop_background_faces(faces: list[Face]) -> list[Face]:
     """The faces that a photo may be about: all at least half as wide as the largest one, order kept."""
     largest = max((face.size for face in faces), default=0.0)
     return [face for face in faces if face.size >= RIVAL_SIZE * largest]
@@ -384,7 +384,7 @@ def align_face(rgb: Pixels, face: Face, *, size: int = 256) -> AlignedFace:
     return AlignedFace(np.array(crop), square.from_photo(face.landmarks, size), found)
 
 
-def _grey_copy(rgb: Pixels, look: Look) -> tuple[Pixels, float]:
+def _grey_copy(rgb: Pixels, look: DetectionPass) -> tuple[Pixels, float]:
     """The copy in which a look looks, and how many pixels of the photo one of its pixels is wide."""
     height, width = rgb.shape[:2]
     scale = max(max(height, width) / look.side, 1.0 / look.enlarge)

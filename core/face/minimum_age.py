@@ -51,10 +51,10 @@ def verdict(age: float, error: float, *, youngest: float) -> Verdict:
     return "accept" if is_sure and age >= youngest + ACCEPT_ABOVE else "ask"
 
 
-def require_grown_up(age: float, error: float, *, youngest: float) -> None:
+def require_adult(age: float, error: float, *, youngest: float) -> None:
     """Raise UnderAge when a face estimated at `age` years (± `error`) is to be refused.
 
-    >>> require_grown_up(17.0, 3.0, youngest=18.0)
+    >>> require_adult(17.0, 3.0, youngest=18.0)
     """
     if verdict(age, error, youngest=youngest) == "refuse":
         raise UnderAge(age=age, margin=REFUSE_BELOW, youngest=youngest)

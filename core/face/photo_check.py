@@ -32,7 +32,7 @@ Values = npt.NDArray[np.float32]
 
 TEXTURES = 45
 CHANNELS = sum(size // pool**2 * (2 if pool > 1 else 1) for size, (_, pool) in zip(SIZES, POOLS, strict=True))
-LONGEST = 4.0
+MAX_LENGTH = 4.0
 """Standard deviations to which every feature is cut: nothing far away may decide alone."""
 
 
@@ -53,7 +53,7 @@ class PhotoCheckNetwork(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Look at faces."""
-        known = ((features - self.mean) * self.scale).clamp(-LONGEST, LONGEST)
+        known = ((features - self.mean) * self.scale).clamp(-MAX_LENGTH, MAX_LENGTH)
         channels, textures = known.split((CHANNELS, TEXTURES), dim=1)
         both = torch.cat((self.channels(channels), self.textures(textures)), dim=1)
         return cast(Tensor, self.head(self.mixed(both))[:, 0])

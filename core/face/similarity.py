@@ -17,18 +17,18 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True)
-class Strangers:
+class ImpostorStats:
     """Cosines between what sets drawn children apart and what sets unrelated people apart: mean, standard deviation."""
 
     mean: float
     spread: float
 
 
-STRANGERS: Mapping[tuple[bool, bool], Strangers] = {
-    (False, False): Strangers(-0.001, 0.177),
-    (False, True): Strangers(-0.001, 0.164),
-    (True, False): Strangers(-0.006, 0.166),
-    (True, True): Strangers(0.001, 0.169),
+IMPOSTOR_STATS: Mapping[tuple[bool, bool], ImpostorStats] = {
+    (False, False): ImpostorStats(-0.001, 0.177),
+    (False, True): ImpostorStats(-0.001, 0.164),
+    (True, False): ImpostorStats(-0.006, 0.166),
+    (True, True): ImpostorStats(0.001, 0.169),
 }
 """By whether the child, and whether the stranger, is male. Measured by `benchmarks/quality/likeness.py` from two years
 to sixty: they hardly change with the age."""
@@ -52,6 +52,6 @@ def likeness(
 
     `child`, `parent` (128,): by what they differ from others of their age and sex.
     """
-    strangers = STRANGERS[child_male, parent_male]
+    strangers = IMPOSTOR_STATS[child_male, parent_male]
     nearer = (cosine(child, parent) - strangers.mean) / strangers.spread
     return round(50 * (1 + math.erf(nearer / math.sqrt(2))), 1)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.domain.genes import Source
+from core.domain.genes import TraitSource
 from core.latent.attributes import TRAIT_QUANTITIES, Directions
 from core.output.images import Pixels
 
@@ -47,7 +47,7 @@ means over ten children; between them it differs by less than a sixth."""
 SLACK = 1.0
 """How far, in Lab, a child's skin may lie outside its parents': to move it further would cost the picture more."""
 
-FURTHEST = 3.0
+MAX_SHIFT = 3.0
 """Steps that a child's skin may be moved by: a photo in the dark does not make a dark child."""
 
 
@@ -115,7 +115,7 @@ class SkinRange:
     high: Colour
 
     @classmethod
-    def of_child(cls, mom: Colour, dad: Colour, *, mix: float, gene: Source | None = None) -> SkinRange:
+    def of_child(cls, mom: Colour, dad: Colour, *, mix: float, gene: TraitSource | None = None) -> SkinRange:
         """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so."""
         if mix == 0 or gene == "mom":
             dad = mom
@@ -139,5 +139,5 @@ def recolour(latent: Tensor, seen: Colour, wanted: SkinRange, directions: Direct
     missing = wanted.nearest(seen) - seen
     if not missing.any():
         return latent
-    steps = np.linalg.solve(PER_STEP.T, missing).clip(-FURTHEST, FURTHEST)
+    steps = np.linalg.solve(PER_STEP.T, missing).clip(-MAX_SHIFT, MAX_SHIFT)
     return directions.move(latent, TRAIT_QUANTITIES["skin"], torch.from_numpy(steps[None].astype(np.float32)))

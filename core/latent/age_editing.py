@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.face.age_estimator import along, to_growth, to_years
+from core.face.age_estimator import interpolate, to_growth, to_years
 from core.modeling.encoder import GROUPS
 from core.modeling.generator import STYLES, WIDTH
 from core.modeling.weights_io import load_weights
@@ -33,7 +33,7 @@ CURVE_ENDS = (0.0, 90.0)
 """Years of the curve that may be tried: straight on beyond its last knot for a face which hardly grows old. Below the
 first, faces fall apart."""
 
-SURE = 2.2
+SEX_LOGIT_THRESHOLD = 2.2
 """Logit of 0.9: the sex is shown clearly."""
 
 AIMS = {
@@ -218,7 +218,7 @@ class Ager:
             )
             curve_age = crossing(ages, seen_growth, wanted)
             sure = torch.where(seen_male > 0, 1.0, -1.0) if age < 3 else seen_male / sure_at(age)
-            shown = along(ages, sure, torch.tensor([curve_age])).item() * (1 if male else -1)
+            shown = interpolate(ages, sure, torch.tensor([curve_age])).item() * (1 if male else -1)
             if shown >= 1:
                 break
         return self.model.move(
@@ -237,7 +237,7 @@ class Ager:
 
 def sure_at(age: float) -> float:
     """The logit at which the sex is shown clearly enough: a child's sex shows less than a grown-up's."""
-    return SURE * min(1.0, max(0.35, age / 18))
+    return SEX_LOGIT_THRESHOLD * min(1.0, max(0.35, age / 18))
 
 
 def aim_at(age: float, *, male: bool) -> float:

@@ -34,7 +34,18 @@ TRAIT_QUANTITIES: Mapping[str, tuple[str, ...]] = {
 }
 """What is inherited, trait by trait (`core.domain.genes.TRAITS`)."""
 
-PASSING = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "side_light", "background", "beard", "makeup")
+TRANSIENT = (
+    "smile",
+    "mouth_open",
+    "eyes_open",
+    "glasses",
+    "yaw",
+    "pitch",
+    "side_light",
+    "background",
+    "beard",
+    "makeup",
+)
 """What is not inherited: it says something about the photo or the moment."""
 
 ONE_SIDED = ("mouth_open", "glasses", "beard", "makeup")
@@ -46,7 +57,7 @@ GLASSES_FACTOR = 1.5
 HELD = ("hair_length", "growth", "male")
 """Neither: held where they are when something else is written. `growth` is age on a scale that suits children."""
 
-QUANTITIES = (*(name for names in TRAIT_QUANTITIES.values() for name in names), *PASSING, *HELD)
+QUANTITIES = (*(name for names in TRAIT_QUANTITIES.values() for name in names), *TRANSIENT, *HELD)
 
 LOOK_STEPS: Mapping[str, tuple[str, float]] = {
     "smile": ("smile", 2.0),
@@ -64,7 +75,7 @@ LOOK_STEPS: Mapping[str, tuple[str, float]] = {
 }
 """For each look of a wish: the quantity that it moves, and how far a look of 1 moves it."""
 
-FURTHEST = 3.5
+MAX_DEVIATION = 3.5
 """Standard deviations beyond which a reading is a mistake of the encoder's rather than a face."""
 
 
@@ -84,12 +95,12 @@ class Directions(nn.Module):
         self.register_buffer("mean", torch.zeros(WIDTH))
         self.register_buffer("readers", torch.zeros(count, groups, WIDTH))
         self.register_buffer("writers", torch.zeros(count, groups, WIDTH))
-        self.register_buffer("neutral", torch.zeros(len(PASSING)))
+        self.register_buffer("neutral", torch.zeros(len(TRANSIENT)))
         self.register_buffer("basis", torch.eye(WIDTH))
         self.register_buffer("spread", torch.ones(WIDTH))
         self.register_buffer("groups", torch.tensor(GROUPS), persistent=False)
 
-    def read(self, latent: Tensor, names: Sequence[str] = QUANTITIES, *, limit: float | None = FURTHEST) -> Tensor:
+    def read(self, latent: Tensor, names: Sequence[str] = QUANTITIES, *, limit: float | None = MAX_DEVIATION) -> Tensor:
         """W+ (B, L, D) → the named quantities (B, N), each kept within ±`limit`."""
         rows = [QUANTITIES.index(name) for name in names]
         centred = latent - self.mean
@@ -104,13 +115,13 @@ class Directions(nn.Module):
         change = torch.einsum("bn,ngd->bgd", steps, self.writers[rows])
         return latent + change[:, cast(Tensor, self.groups)]
 
-    def without_the_moment(self, latent: Tensor) -> Tensor:
+    def remove_transient_attributes(self, latent: Tensor) -> Tensor:
         """The same person looking at us in even light, grave, without glasses, beard and make-up. W+ (B, L, D)."""
-        steps = self.neutral - self.read(latent, PASSING)
+        steps = self.neutral - self.read(latent, TRANSIENT)
         for name in ONE_SIDED:
-            steps[:, PASSING.index(name)].clamp_(max=0)
-        steps[:, PASSING.index("glasses")] *= GLASSES_FACTOR
-        return self.move(latent, PASSING, steps)
+            steps[:, TRANSIENT.index(name)].clamp_(max=0)
+        steps[:, TRANSIENT.index("glasses")] *= GLASSES_FACTOR
+        return self.move(latent, TRANSIENT, steps)
 
     def look(self, latent: Tensor, looks: Mapping[str, float]) -> Tensor:
         """W+ (B, L, D) with the looks of a wish, each -1 … 1."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from core.face.age_estimator import to_growth, to_years
-from core.face.analyzer import Sight
+from core.face.analyzer import FaceAnalysis
 from core.face.skin_tone import SkinRange, recolour
 from core.latent.age_editing import AgeModel, growth_of
 from core.latent.attributes import QUANTITIES, Directions
@@ -27,11 +27,11 @@ from core.latent.feedback import DESCRIPTOR
 from core.latent.kinship import Resemblance
 from core.latent.naturalness import NaturalPrior
 from core.modeling.encoder import GROUPS
-from core.modeling.weights_io import load_weights
+from core.modeling.weights_io import load_weights, rename_stored_layers
 
 CORRECTION_FILE = "correction.safetensors"
 
-FURTHEST = 0.45
+MAX_STEP = 0.45
 """The longest step, as its root mean square along W's principal directions, in units of W's spread."""
 
 SEX_FROM = 3.0
@@ -40,10 +40,10 @@ SEX_FROM = 3.0
 HELD = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background", "hair_length", "beard", "makeup")
 """Quantities of `core.latent.attributes` that a step leaves alone."""
 
-LOOKS = 2
+ANALYSIS_ROUNDS = 2
 """How often to look and to step. A third step shows a little more of the parents, and misses the age as much."""
 
-CAREFUL = 0.1
+OUTPUT_SCALE = 0.1
 """Scale of the network's answers: with it a step of training cannot change them by much."""
 
 NUMBERS = 8
@@ -51,21 +51,21 @@ NUMBERS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Goal:
+class Target:
     """What drawings shall show: what sets them apart (B, 128), growth (B,), male 0 or 1 (B,), and the range of the
     skin's colours in Lab, lowest and highest (B, 2, 3); a colour that nobody knows is not a number."""
 
-    own: Tensor
+    identity_residual: Tensor
     growth: Tensor
     male: Tensor
     skin: Tensor
 
     @classmethod
-    def of_one(cls, own: Tensor, *, age: float, male: bool, skin: SkinRange) -> Goal:
+    def of_one(cls, own: Tensor, *, age: float, male: bool, skin: SkinRange) -> Target:
         """That of one face: `own` (128,), years, sex, and the colours that its skin may have."""
         colours = np.stack((skin.low, skin.high)).astype(np.float32)
         return cls(
-            own=own[None],
+            identity_residual=own[None],
             growth=to_growth(torch.tensor([age])),
             male=torch.tensor([float(male)]),
             skin=torch.from_numpy(colours)[None],
@@ -78,7 +78,7 @@ class Goal:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class Observation:
     """What drawings show: descriptors (B, 128), growth (B,), the logit of male (B,) and the skin in Lab (B, 3)."""
 
     descriptor: Tensor
@@ -87,7 +87,7 @@ class Shown:
     skin: Tensor
 
     @classmethod
-    def in_sight(cls, sight: Sight) -> Shown:
+    def in_sight(cls, sight: FaceAnalysis) -> Observation:
         """What one face shows."""
         return cls(
             descriptor=sight.descriptor[None],
@@ -103,16 +103,17 @@ class Correction(nn.Module):
     def __init__(self, *, rank: int = 160, hidden: int = 640) -> None:
         super().__init__()
         self.groups = max(GROUPS) + 1
-        self.enter = nn.Linear(self.groups * rank + 2 * DESCRIPTOR + NUMBERS, hidden)
-        self.middle = nn.Sequential(nn.GELU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.GELU())
-        self.leave = nn.Linear(hidden, self.groups * rank)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        self.input_proj = nn.Linear(self.groups * rank + 2 * DESCRIPTOR + NUMBERS, hidden)
+        self.mlp = nn.Sequential(nn.GELU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.GELU())
+        self.output_proj = nn.Linear(hidden, self.groups * rank)
+        self.register_load_state_dict_pre_hook(rename_stored_layers)  # type: ignore[no-untyped-call]
+        nn.init.zeros_(self.output_proj.weight)
+        nn.init.zeros_(self.output_proj.bias)
 
     def forward(self, facts: Tensor) -> Tensor:
         """Answer."""
-        x = self.enter(facts)
-        return CAREFUL * cast(Tensor, self.leave(x + self.middle(x)).unflatten(1, (self.groups, -1)))
+        x = self.input_proj(facts)
+        return OUTPUT_SCALE * cast(Tensor, self.output_proj(x + self.mlp(x)).unflatten(1, (self.groups, -1)))
 
 
 class Corrector:
@@ -146,15 +147,15 @@ class Corrector:
         age: float,
         male: bool,
         skin: SkinRange,
-        see: Callable[[Tensor], Sight],
+        see: Callable[[Tensor], FaceAnalysis],
     ) -> Tensor:
         """Look at the face that W+ (1, L, D) draws, paint its skin and take a step, LOOKS times.
 
         Towards what is `own` (128,), an age in years, a sex and the colours of a skin. `see` looks at a drawing.
         """
-        goal = Goal.of_one(own, age=age, male=male, skin=skin)
-        for _ in range(LOOKS):
-            latent, shown = self.painted(latent, Shown.in_sight(see(latent)), goal)
+        goal = Target.of_one(own, age=age, male=male, skin=skin)
+        for _ in range(ANALYSIS_ROUNDS):
+            latent, shown = self.painted(latent, Observation.in_sight(see(latent)), goal)
             latent = self.moved(latent, self.along(latent, shown, goal))
         return latent
 
@@ -162,21 +163,21 @@ class Corrector:
         """W+ (B, L, D) after a step (B, G, R) along W's principal directions, still natural."""
         return self.naturalness.restrain(latent + self.spread(along))
 
-    def painted(self, latent: Tensor, shown: Shown, goal: Goal) -> tuple[Tensor, Shown]:
+    def painted(self, latent: Tensor, shown: Observation, target: Target) -> tuple[Tensor, Observation]:
         """W+ (B, L, D), whose drawings are `shown`, with the skin of the goal, and what is to be seen then."""
         latents, colours = [], []
         for row, seen in enumerate(shown.skin.numpy()):
-            skin = SkinRange(*goal.skin[row].numpy())
+            skin = SkinRange(*target.skin[row].numpy())
             latents.append(recolour(latent[row : row + 1], seen, skin, self.directions))
             colours.append(torch.from_numpy(skin.nearest(seen)))
         return torch.cat(latents), replace(shown, skin=torch.stack(colours))
 
-    def along(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
+    def along(self, latent: Tensor, shown: Observation, target: Target) -> Tensor:
         """The same along W's principal directions, (B, G, R): nothing that is held changes, and it is not too long."""
-        flat: Tensor = self.model(self.facts(latent, shown, goal)).flatten(1)
+        flat: Tensor = self.model(self.facts(latent, shown, target)).flatten(1)
         free = flat - (flat @ self.held.T) @ self.held
         length = (free.square().mean(dim=1, keepdim=True) + 1e-12).sqrt()
-        short = free * (FURTHEST / length).clamp(max=1.0)
+        short = free * (MAX_STEP / length).clamp(max=1.0)
         return cast(Tensor, short.unflatten(1, (self.model.groups, -1)))
 
     def spread(self, along: Tensor) -> Tensor:
@@ -184,21 +185,24 @@ class Corrector:
         by_group: Tensor = along @ self.basis.T
         return by_group[:, self.groups]
 
-    def facts(self, latent: Tensor, shown: Shown, goal: Goal) -> Tensor:
+    def facts(self, latent: Tensor, shown: Observation, target: Target) -> Tensor:
         """What the network is told (B, F)."""
-        apart = self.apart(shown.descriptor, goal)
-        older = 4 * (goal.growth - shown.growth)
+        apart = self.apart(shown.descriptor, target)
+        older = 4 * (target.growth - shown.growth)
         numbers = torch.stack(
-            (goal.growth - 0.7, older, 2 * goal.male - 1, shown.male / 3, goal.shows_sex.float()), dim=1
+            (target.growth - 0.7, older, 2 * target.male - 1, shown.male / 3, target.shows_sex.float()), dim=1
         )
         coordinates = self.ageing.reader_inputs(latent).clamp(-5, 5)
-        return torch.cat((coordinates, 4 * goal.own, 4 * apart, numbers, off_colour(shown.skin, goal.skin) / 5), dim=1)
+        return torch.cat(
+            (coordinates, 4 * target.identity_residual, 4 * apart, numbers, off_colour(shown.skin, target.skin) / 5),
+            dim=1,
+        )
 
-    def apart(self, descriptor: Tensor, goal: Goal) -> Tensor:
+    def apart(self, descriptor: Tensor, target: Target) -> Tensor:
         """By what drawings, descriptors (B, 128), differ from those of other people of their age and sex, (B, 128)."""
-        weights = self.ageing.between_knots(to_years(goal.growth))
+        weights = self.ageing.between_knots(to_years(target.growth))
         girls, boys = (weights @ means for means in self.resemblance.drawn)
-        return descriptor - torch.where(goal.male[:, None] > 0.5, boys, girls)
+        return descriptor - torch.where(target.male[:, None] > 0.5, boys, girls)
 
 
 def off_colour(skin: Tensor, skins: Tensor) -> Tensor:

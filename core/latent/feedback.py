@@ -39,18 +39,18 @@ DESCRIPTOR_TRUST, COLOUR_TRUST = 0.05, 0.02
 COLOUR_SHARE = 0.6
 """How much of a gap of colours to ask for: part of it closes with the descriptor's, and asking for all overshoots."""
 
-LOOKS = 1
+FEEDBACK_ROUNDS = 1
 """How often to look and move. A second move brings the descriptor nearer still, but the face no more: heads turn, and
 glasses appear, because the descriptor cares little for either."""
 
 HELD_BACK = ("smile", "mouth_open", "eyes_open", "glasses", "yaw", "pitch", "background")
 """Quantities of `core.latent.attributes` that a move leaves alone: the encoder saw them, the descriptor hardly does."""
 
-LONGEST = 0.7
+MAX_STEP = 0.7
 """The longest step, as its root mean square along W's principal directions, in units of W's spread."""
 
 
-class LooksReader(nn.Module):
+class AppearancePredictor(nn.Module):
     """Styles (B, D) → what a drawing of them looks like (B, 131): descriptor and weighted mean colour."""
 
     basis: Tensor
@@ -80,7 +80,7 @@ class LooksReader(nn.Module):
         """Coordinates (B, R) → looks (B, 131)."""
         return cast(Tensor, self.layers(coordinates)) + self.mean
 
-    def slope(self, at: Tensor) -> Tensor:
+    def jacobian(self, at: Tensor) -> Tensor:
         """How each look (131) changes along each coordinate (R) at some coordinates (R): (131, R)."""
         return slopes_of(self.layers, at)
 
@@ -96,7 +96,7 @@ class LooksReader(nn.Module):
         free: Tensor | None = None,
         *,
         trust: float = DESCRIPTOR_TRUST,
-        longest: float = LONGEST,
+        longest: float = MAX_STEP,
     ) -> Tensor:
         """The move (D) of a style (D) that should close a gap (131) of looks, by Gauss and Newton.
 
@@ -105,7 +105,7 @@ class LooksReader(nn.Module):
         along W's principal directions.
         """
         at = self.coordinates(style[None])[0]
-        slope = self.slope(at)
+        slope = self.jacobian(at)
         if free is not None:
             slope = slope @ free
         errors = torch.tensor([trust] * DESCRIPTOR + [COLOUR_TRUST] * COLOURS)
@@ -135,7 +135,7 @@ class SecondLook:
 
     def __init__(
         self,
-        reader: LooksReader,
+        reader: AppearancePredictor,
         preview: PreviewGenerator | Network,
         identity: Network,
         *,
@@ -180,7 +180,7 @@ class SecondLook:
             return self.looks(paste(self.face(latent).float().clamp(-1, 1), nothing)).float()
 
     @torch.no_grad()
-    def correct(self, latent: Tensor, wanted: Tensor, *, looks: int = LOOKS) -> Tensor:
+    def correct(self, latent: Tensor, wanted: Tensor, *, looks: int = FEEDBACK_ROUNDS) -> Tensor:
         """Move a latent (1, L, D) to where its drawing should look as `wanted` (1, 131), in so many looks."""
         for _ in range(looks):
             gap = (wanted - self.drawn_looks(latent))[0]
@@ -189,8 +189,8 @@ class SecondLook:
         return latent
 
 
-def load_looks_reader(weights: Path) -> LooksReader:
+def load_looks_reader(weights: Path) -> AppearancePredictor:
     """Read the shipped reader; MissingWeights when it is absent or damaged."""
-    reader = LooksReader()
+    reader = AppearancePredictor()
     load_weights(reader, weights / SECOND_LOOK_FILE)
     return reader.eval().requires_grad_(False)

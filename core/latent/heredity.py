@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.domain.genes import TRAITS, Source, share_of, source_of
-from core.latent.attributes import HELD, PASSING, TRAIT_QUANTITIES, Directions
+from core.domain.genes import TRAITS, TraitSource, share_of, source_of
+from core.latent.attributes import HELD, TRAIT_QUANTITIES, TRANSIENT, Directions
 from core.modeling.encoder import GROUPS
 
 BLOCKS = 12
@@ -87,14 +87,14 @@ def seeded(seed: int, purpose: str) -> np.random.Generator:
 class Genes:
     """Dad's share of every trait (and of the iris) and of every locus (groups, blocks), each in [0, 1].
 
-    `carried` (CARRIED,) is the Mendelian draw, in spreads of W.
+    `mendelian_sampling` (CARRIED,) is the Mendelian draw, in spreads of W.
     """
 
     traits: dict[str, float]
     loci: Tensor
-    carried: Tensor
+    mendelian_sampling: Tensor
 
-    def card(self) -> dict[str, Source]:
+    def card(self) -> dict[str, TraitSource]:
         """Whose each trait is: mom's, dad's or both's."""
         return {trait: source_of(self.traits[trait]) for trait in TRAITS}
 
@@ -103,7 +103,7 @@ def draw_genes(
     mix: float,
     seed: int,
     *,
-    fixed: Mapping[str, Source] | None = None,
+    fixed: Mapping[str, TraitSource] | None = None,
     dominant: Mapping[str, float] | None = None,
     blocks: int = BLOCKS,
 ) -> Genes:
@@ -124,7 +124,9 @@ def draw_genes(
     loci = _shares(seeded(seed, "genes").random((max(GROUPS) + 1, blocks)), wanted, LOCI_CONCENTRATION)
     # A child that is half of each parent draws most; one that is all mom draws nothing.
     carried = seeded(seed, "carried").standard_normal(CARRIED) * MENDELIAN * 2 * math.sqrt(wanted * (1 - wanted))
-    return Genes(traits=shares, loci=torch.from_numpy(loci).float(), carried=torch.from_numpy(carried).float())
+    return Genes(
+        traits=shares, loci=torch.from_numpy(loci).float(), mendelian_sampling=torch.from_numpy(carried).float()
+    )
 
 
 def _shares(uniform: np.ndarray, wanted: float, concentration: float) -> np.ndarray:
@@ -179,7 +181,7 @@ def mix_parents(mom: Tensor, dad: Tensor, *, directions: Directions, genes: Gene
     shares = torch.tensor([[_share(genes, name) for name in names]])
     of_mom, of_dad = (directions.read(parent, names, limit=None) for parent in (mom, dad))
     steps = torch.lerp(of_mom, of_dad, shares) - directions.read(mixed, names, limit=None)
-    return directions.move(mixed, names, steps) + _unseen(genes.carried, directions)
+    return directions.move(mixed, names, steps) + _unseen(genes.mendelian_sampling, directions)
 
 
 def _mix_loci(mom: Tensor, dad: Tensor, basis: Tensor, loci: Tensor) -> Tensor:
@@ -202,7 +204,7 @@ def _unseen(carried: Tensor, directions: Directions) -> Tensor:
     strongest = len(carried)
     change = (carried * directions.spread[:strongest]) @ directions.basis[:, :strongest].T
     latent = directions.mean + change.expand(1, len(GROUPS), -1)
-    kept_out = (*PASSING, *HELD, *COLOURS)
+    kept_out = (*TRANSIENT, *HELD, *COLOURS)
     return directions.move(latent, kept_out, -directions.read(latent, kept_out, limit=None)) - directions.mean
 
 

@@ -18,7 +18,7 @@ from core.modeling.weights_io import load_weights
 
 RESEMBLANCE_FILE = "resemblance.safetensors"
 
-PASSING = 6
+NUISANCE_DIRECTIONS = 6
 """Directions of descriptors that are taken for age and sex. Without them the children of old parents looked old to
 everybody but to the estimator, by which ages are solved for."""
 
@@ -34,23 +34,23 @@ class Resemblance(nn.Module):
         self.register_buffer("grown_ups", torch.zeros(2, DESCRIPTOR))
         self.register_buffer("drawn", torch.zeros(2, len(KNOTS), DESCRIPTOR))
 
-    def apart_on_a_photo(self, descriptor: Tensor, *, male: bool) -> Tensor:
+    def residual_on_a_photo(self, descriptor: Tensor, *, male: bool) -> Tensor:
         """By what a grown-up's photo, descriptor (128,), differs from others of the sex: (128,)."""
         return descriptor - self.grown_ups[int(male)]
 
-    def apart_when_drawn(self, descriptor: Tensor, weights: Tensor, *, male: bool) -> Tensor:
+    def residual_when_drawn(self, descriptor: Tensor, weights: Tensor, *, male: bool) -> Tensor:
         """By what a drawing, descriptor (128,), differs from those of other children of that age and sex: (128,).
 
         `weights` (K,): where its age lies between the knots (see `AgeModel.between_knots`).
         """
         return descriptor - weights @ self.drawn[int(male)]
 
-    def own(self, descriptor: Tensor, *, male: bool) -> Tensor:
+    def identity_residual(self, descriptor: Tensor, *, male: bool) -> Tensor:
         """What sets a grown-up's photo, descriptor (128,), apart from others of the sex: (128,).
 
         Nothing of it tells age or sex: the child of old parents is not old.
         """
-        return self.lasting(self.apart_on_a_photo(descriptor, male=male))
+        return self.lasting(self.residual_on_a_photo(descriptor, male=male))
 
     def lasting(self, apart: Tensor) -> Tensor:
         """A difference of descriptors (128,) without what of it tells age and sex: (128,)."""
@@ -61,7 +61,7 @@ class Resemblance(nn.Module):
         """The directions (PASSING, 128) along which descriptors of drawn faces change most with age and sex."""
         means = self.drawn.flatten(0, 1)
         directions: Tensor = torch.linalg.svd(means - means.mean(dim=0), full_matrices=False)[2]
-        return directions[:PASSING]
+        return directions[:NUISANCE_DIRECTIONS]
 
 
 def load_resemblance(weights: Path) -> Resemblance:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.modeling.generator import WIDTH, SynthesisNetwork, inverse_haar
-from core.modeling.weights_io import load_weights
+from core.modeling.weights_io import load_weights, rename_stored_layers
 
 PREVIEW_FEATURES = 128
 """Size of the features that the head starts from."""
@@ -51,19 +51,22 @@ class PreviewHead(nn.Module):
     def __init__(self, *, channels_in: int = 256, channels: int = 64, width: int = WIDTH) -> None:
         super().__init__()
         self.register_buffer("feature_scale", torch.ones(channels_in, 1, 1))
-        self.enter = StyledConvolution(channels_in=channels_in, channels_out=channels, kernel=1, styles=1, width=width)
-        self.middle = nn.ModuleList(
+        self.input_proj = StyledConvolution(
+            channels_in=channels_in, channels_out=channels, kernel=1, styles=1, width=width
+        )
+        self.mlp = nn.ModuleList(
             StyledConvolution(channels_in=channels, channels_out=channels, kernel=3, styles=3, width=width)
             for _ in range(2)
         )
-        self.leave = StyledConvolution(channels_in=channels, channels_out=12, kernel=1, styles=3, width=width)
+        self.output_proj = StyledConvolution(channels_in=channels, channels_out=12, kernel=1, styles=3, width=width)
+        self.register_load_state_dict_pre_hook(rename_stored_layers)  # type: ignore[no-untyped-call]
 
     def forward(self, features: Tensor, styles: Tensor) -> Tensor:
         """`features` may be any crop of the 128-px features: the picture is then the same crop at twice the size."""
-        x = F.leaky_relu(self.enter(features * self.feature_scale, styles[:, 0:1]), 0.2)
-        x = x + F.leaky_relu(self.middle[0](x, styles[:, 0:3]), 0.2)
-        x = x + F.leaky_relu(self.middle[1](x, styles[:, 3:6]), 0.2)
-        return inverse_haar(self.leave(x, styles[:, 4:7]))
+        x = F.leaky_relu(self.input_proj(features * self.feature_scale, styles[:, 0:1]), 0.2)
+        x = x + F.leaky_relu(self.mlp[0](x, styles[:, 0:3]), 0.2)
+        x = x + F.leaky_relu(self.mlp[1](x, styles[:, 3:6]), 0.2)
+        return inverse_haar(self.output_proj(x, styles[:, 4:7]))
 
 
 class PreviewGenerator(nn.Module):

@@ -93,7 +93,11 @@ class Models:
     def second_look(self, engine: Engine) -> SecondLook:
         """The second look through the eyes of an engine."""
         return SecondLook.load(
-            engine.face, lambda chips: engine.judge(chips).descriptors, self.directions, self.shipped, half=False
+            engine.face,
+            lambda chips: engine.extract_features(chips).descriptors,
+            self.directions,
+            self.shipped,
+            half=False,
         )
 
     @loaded

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.domain.errors import MissingWeights
 from core.modeling.weight_hashes import SHIPPED, verified
 
-__all__ = ["SHIPPED", "load_state", "load_weights", "save_weights"]
+__all__ = ["SHIPPED", "load_state", "load_weights", "rename_stored_layers", "save_weights"]
 
 
 def load_state(path: Path, *, name: str | None = None) -> dict[str, Tensor]:
@@ -36,6 +36,18 @@ def load_weights(module: nn.Module, path: Path) -> None:
         module.load_state_dict(state, strict=True)
     except RuntimeError as cause:
         raise MissingWeights(name=path.stem, path=str(path)) from cause
+
+
+STORED_LAYERS = {"enter": "input_proj", "middle": "mlp", "leave": "output_proj"}
+"""Layers of the correction network and the preview head: name in the shipped files → name in the module."""
+
+
+def rename_stored_layers(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """A hook for `register_load_state_dict_pre_hook`: lets a module read files with the names of STORED_LAYERS."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        layer, dot, rest = name.removeprefix(prefix).partition(".")
+        if layer in STORED_LAYERS:
+            state[f"{prefix}{STORED_LAYERS[layer]}{dot}{rest}"] = state.pop(name)
 
 
 def save_weights(module: nn.Module, path: Path, *, metadata: dict[str, str] | None = None) -> None:

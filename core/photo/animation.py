@@ -14,8 +14,8 @@ ENOUGH = 20.0
 SHARE = 0.6
 """Of the strongest contrast among the frames: the first that reaches it is taken."""
 
-MOST_FRAMES = 60
-MOST_PIXELS = 60_000_000
+MAX_FRAMES = 60
+MAX_PIXELS = 60_000_000
 """Looked at in all frames together."""
 
 THUMBNAIL = 64
@@ -33,7 +33,7 @@ def first_visible_frame(picture: Image.Image) -> Image.Image:
     if contrasts[0] >= ENOUGH:
         return picture
     first = best = picture.copy()
-    for number in range(1, min(MOST_FRAMES, MOST_PIXELS // max(1, picture.width * picture.height))):
+    for number in range(1, min(MAX_FRAMES, MAX_PIXELS // max(1, picture.width * picture.height))):
         try:
             picture.seek(number)
             picture.load()

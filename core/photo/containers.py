@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import struct
 
-MOST_PARTS = 20_000
+MAX_PARTS = 20_000
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # inside a scan FF00 and restarts do not end it
 
@@ -26,7 +26,7 @@ def count_parts(data: bytes, format: str) -> int:
 def count_scans(data: bytes, most: int) -> int:
     """Number of scans of the first picture in a JPEG, counted to `most` + 1. ITU-T T.81, annex B."""
     scans, parts, at = 0, 0, 2
-    while scans <= most and parts <= MOST_PARTS and (found := _NEXT_MARKER.search(data, at)):
+    while scans <= most and parts <= MAX_PARTS and (found := _NEXT_MARKER.search(data, at)):
         marker, at = data[found.start() + 1], found.end()
         if marker == 0xD9:
             break
@@ -40,20 +40,20 @@ def count_scans(data: bytes, most: int) -> int:
 def _jpeg(data: bytes) -> int:
     """Segments before the first scan; bytes between them count too, as Pillow looks at each."""
     parts, at = 0, 2
-    while parts <= MOST_PARTS and (found := _NEXT_MARKER.search(data, at)):
+    while parts <= MAX_PARTS and (found := _NEXT_MARKER.search(data, at)):
         marker = data[found.start() + 1]
         if marker in (0xD9, 0xDA):
             break
         parts += 1 + found.start() - at
         at = found.end() + (0 if marker == 0x01 else _number(data, found.end(), 2))
     else:
-        parts += max(0, len(data) - at) if parts <= MOST_PARTS else 0
+        parts += max(0, len(data) - at) if parts <= MAX_PARTS else 0
     return parts
 
 
 def _png(data: bytes) -> int:
     parts, at = 0, 8
-    while parts <= MOST_PARTS and at < len(data):
+    while parts <= MAX_PARTS and at < len(data):
         at += 12 + _number(data, at, 4)
         parts += 1
     return parts
@@ -64,13 +64,13 @@ def _gif(data: bytes) -> int:
     parts, at = 0, 13
     if len(data) > 10 and data[10] & 0x80:
         at += 3 << (data[10] & 7) + 1
-    while parts <= MOST_PARTS and at < len(data) and data[at : at + 1] not in (b",", b";"):
+    while parts <= MAX_PARTS and at < len(data) and data[at : at + 1] not in (b",", b";"):
         parts += 1
         if data[at : at + 1] != b"!":
             at += 1
             continue
         at += 2
-        while at < len(data) and data[at] and parts <= MOST_PARTS:
+        while at < len(data) and data[at] and parts <= MAX_PARTS:
             at += 1 + data[at]
             parts += 1
         at += 1

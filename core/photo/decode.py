@@ -29,11 +29,11 @@ from PIL import Image, ImageChops
 from core.domain.errors import DamagedPhoto, EmptyPhoto, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo.animation import first_visible_frame
 from core.photo.color_profiles import adobe_rgb, to_srgb
-from core.photo.containers import MOST_PARTS, count_parts, count_scans
+from core.photo.containers import MAX_PARTS, count_parts, count_scans
 from core.photo.formats import find_picture
 from core.photo.isobmff import code_points_of
 from core.photo.jpeg_structure import (
-    MOST_MISSING,
+    MAX_MISSING,
     has_hole_at_end,
     lacks_only_detail,
     largest_jpeg,
@@ -46,18 +46,18 @@ from core.photo.pixel_modes import to_rgb
 from core.photo.png_chunks import reduce_png
 from core.photo.tiff_tags import read_tags
 
-MOST_BYTES = 20 * 2**20
-MOST_PIXELS = 65_000_000
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 65_000_000
 """As they are decoded. Phones take pictures of up to 64 megapixels, and larger ones, see `SHRINKING`."""
 
-MOST_WEBP_PIXELS = 50_000_000
+MAX_WEBP_PIXELS = 50_000_000
 """Its decoder takes 18 bytes for each where there is transparency; no phone writes WebP."""
 
 SHRINKING = 4
 """A JPEG in one pass may have so many times as many pixels: its decoder shrinks while it reads. (Pillow's own guard
 against bombs ends it at 178 megapixels.)"""
 
-LONGEST_SIDE = 3200
+MAX_SIDE = 3200
 """Larger pictures are halved (or quartered) while decoding, which a JPEG decoder does for nothing.
 
 At least 1600 pixels remain: the smallest face that the first look finds has 200 of them, and the encoder
@@ -67,7 +67,7 @@ sees 256 of the square around it. For a JPEG of 12 megapixels this takes 50 ms i
 SHORTEST_SIDE = 800
 """Panoramas and long screenshots keep so much of their shorter side, as long as the area allows it: LONGEST_SIDE²."""
 
-MOST_SCANS = 40
+MAX_SCANS = 40
 """Of a progressive JPEG; cameras and optimisers write up to 14. Every scan visits every pixel, even one of
 twenty bytes, so that a small file could keep the decoder busy for hours."""
 
@@ -96,7 +96,7 @@ LACKS = frozenset({"", "bottom", "top", "left", "right", "detail"})
 _one_at_a_time = threading.Lock()
 
 
-def open_photo(data: bytes, *, max_bytes: int = MOST_BYTES, max_pixels: int = MOST_PIXELS) -> Photo:
+def open_photo(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
     """Decode `data`; of an animation the first frame that shows something.
 
     Raises only PhotoError, with the decoder's as cause.
@@ -165,7 +165,7 @@ FORMATS = frozenset({*_PILLOW_NAMES, *_CONTAINERS, "heif"})
 def _open(data: bytes, format: str, max_pixels: int) -> Any:
     """A Pillow image or HEIF file with its header read and its size checked, nothing decoded yet."""
     if format == "webp":  # its decoder takes memory for the canvas at once
-        _refuse_many_pixels(_webp_size(data), min(max_pixels, MOST_WEBP_PIXELS))
+        _refuse_many_pixels(_webp_size(data), min(max_pixels, MAX_WEBP_PIXELS))
     if format == "heif":
         import pillow_heif
 
@@ -181,10 +181,10 @@ def _open(data: bytes, format: str, max_pixels: int) -> Any:
 
 
 def _refuse_many_parts(data: bytes, format: str) -> None:
-    if (parts := count_parts(data, format)) > MOST_PARTS:
-        raise PhotoTooLarge(what="parts", size=parts, limit=MOST_PARTS)
-    if format == "jpeg" and (scans := count_scans(data, MOST_SCANS)) > MOST_SCANS:
-        raise PhotoTooLarge(what="scans", size=scans, limit=MOST_SCANS)
+    if (parts := count_parts(data, format)) > MAX_PARTS:
+        raise PhotoTooLarge(what="parts", size=parts, limit=MAX_PARTS)
+    if format == "jpeg" and (scans := count_scans(data, MAX_SCANS)) > MAX_SCANS:
+        raise PhotoTooLarge(what="scans", size=scans, limit=MAX_SCANS)
 
 
 def _refuse_many_pixels(size: tuple[int, int], max_pixels: int) -> None:
@@ -209,8 +209,8 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 def _halvings(size: tuple[int, int]) -> int:
     """How many times smaller a picture is made: 1, 2, 4 or 8."""
     times, area = 1, size[0] * size[1]
-    while times < 8 and max(size) > times * LONGEST_SIDE:
-        if area <= (times * LONGEST_SIDE) ** 2 and min(size) < 2 * times * SHORTEST_SIDE:
+    while times < 8 and max(size) > times * MAX_SIDE:
+        if area <= (times * MAX_SIDE) ** 2 and min(size) < 2 * times * SHORTEST_SIDE:
             break
         times *= 2
     return times
@@ -266,7 +266,7 @@ def _read_cut_jpeg(data: bytes, max_pixels: int) -> _Decoded:
         return replace(decoded, lacks="detail")
     picture = decoded.picture
     missing = missing_rows(picture, max(1, frame.row * picture.height // frame.height))
-    if missing > MOST_MISSING * picture.height:
+    if missing > MAX_MISSING * picture.height:
         raise DamagedPhoto(format="jpeg")
     if not missing:
         return decoded

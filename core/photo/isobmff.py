@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from core.photo.color_profiles import CodePoints
 
-MOST_BOXES = 2_000
+MAX_BOXES = 2_000
 """Properties and top-level boxes that are looked at. Cameras write fewer than two hundred."""
 
 
@@ -37,7 +37,7 @@ def code_points_of(data: bytes) -> CodePoints | None:
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Kind, and start and end of the body, of the boxes in a stretch of the file; up to the first that is nonsense."""
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         if start + 8 > end:
             return
         size, kind = struct.unpack_from(">I4s", data, start)
@@ -67,7 +67,7 @@ def _properties_of(data: bytes, item: int, box: tuple[int, int] | None) -> list[
     version, flags = data[at], data[at + 3]
     (entries,) = struct.unpack_from(">I", data, at + 4)
     at += 8
-    for _ in range(min(entries, MOST_BOXES)):
+    for _ in range(min(entries, MAX_BOXES)):
         wide = 4 if version else 2
         if at + wide + 1 > end:
             break

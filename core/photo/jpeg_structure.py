@@ -21,8 +21,8 @@ _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 
-MOST_MARKERS = 2_000
-MOST_PREVIEWS = 256
+MAX_MARKERS = 2_000
+MAX_PREVIEWS = 256
 """JPEGs inside another file that are looked at."""
 
 ZEROS_OF_A_HOLE = 64
@@ -34,7 +34,7 @@ COARSE = 6
 MISSING_GRAY = (127, 128)
 """What libjpeg makes of blocks that are not there: level 128, of inverted inks 127."""
 
-MOST_MISSING = 0.4
+MAX_MISSING = 0.4
 """Share of the rows that may be missing. Below a face there is seldom more."""
 
 
@@ -61,7 +61,7 @@ class Scan:
 def read_frame(data: bytes, at: int = 0) -> Frame | None:
     """The frame header of the JPEG that begins at `at`; None where there is none, or one of lossless coding."""
     at += 2
-    for _ in range(MOST_MARKERS):
+    for _ in range(MAX_MARKERS):
         if data[at : at + 1] != b"\xff":
             found = _NEXT_MARKER.search(data, at, at + 4096)
             if found is None:
@@ -90,7 +90,7 @@ def largest_jpeg(data: bytes, *, smallest: int) -> int | None:
     """Where the largest JPEG inside a file begins (camera raw, PDF); None without one of `smallest` pixels a side."""
     best, most = None, 0
     for count, found in enumerate(_START.finditer(data)):
-        if count >= MOST_PREVIEWS:
+        if count >= MAX_PREVIEWS:
             break
         frame = read_frame(data, found.start())
         if frame is not None and min(frame.width, frame.height) >= smallest and frame.width * frame.height > most:
@@ -115,7 +115,7 @@ def scans_of(data: bytes) -> list[Scan]:
     """The scans of the first picture."""
     scans: list[Scan] = []
     at = 2
-    for _ in range(MOST_MARKERS):
+    for _ in range(MAX_MARKERS):
         found = _NEXT_MARKER.search(data, at)
         if found is None or data[found.start() + 1] == 0xD9:
             break

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from core.photo.color_profiles import CodePoints, gamma_profile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LARGEST_PROFILE = 8 * 2**20
+MAX_PROFILE = 8 * 2**20
 """Bytes of a decompressed profile; those of printers reach three million."""
 
 _FOR_PILLOW = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT"})
@@ -71,7 +71,7 @@ def _decompressed(body: bytes) -> bytes | None:
     _, _, packed = body.partition(b"\0")
     stream = zlib.decompressobj()
     try:
-        profile = stream.decompress(packed[1:], LARGEST_PROFILE)
+        profile = stream.decompress(packed[1:], MAX_PROFILE)
     except zlib.error:
         return None
     return profile if stream.eof else None

@@ -37,7 +37,7 @@ _HARMLESS = (
 CPU_SECONDS_IN_ALL = 600
 """The hard limit, over all photos of a process: what takes it over cannot raise it."""
 
-MOST_TASKS = 4096
+MAX_TASKS = 4096
 """Processes and threads of our user. A limit of 0 would keep libde265 and dav1d from starting the threads they decode
 HEIC and AVIF in, and the kernel counts every task of the user, in other containers as well. This much stops a fork
 bomb where there is no filter."""
@@ -74,7 +74,7 @@ def _set_limits(memory: int) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: CPU_SECONDS_IN_ALL,
         resource.RLIMIT_NOFILE: 0,  # those that are open stay open
-        resource.RLIMIT_NPROC: MOST_TASKS,
+        resource.RLIMIT_NPROC: MAX_TASKS,
     }
     for kind, limit in wanted.items():
         # macOS knows RLIMIT_AS but refuses it.

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo.decode import FORMATS, LACKS, LONGEST_SIDE, MOST_BYTES, MOST_PIXELS, Photo
+from core.photo.decode import FORMATS, LACKS, MAX_BYTES, MAX_PIXELS, MAX_SIDE, Photo
 
 HELPER = (
     "import sys; sys.path.insert(0, sys.argv[1]); from core.photo.sandbox_worker import serve; serve(int(sys.argv[2]))"
@@ -55,8 +55,8 @@ QUESTION = struct.Struct("<QQQ")
 ANSWER = struct.Struct("<I")
 """See `core.photo.sandbox_worker`."""
 
-LONGEST_WORDS = 4096
-SHARED_BYTES = max(MOST_BYTES, 3 * LONGEST_SIDE**2)
+MAX_WORDS = 4096
+SHARED_BYTES = max(MAX_BYTES, 3 * MAX_SIDE**2)
 """For a file, and then for its pixels."""
 
 REFUSALS: dict[str, type[PhotoError]] = {
@@ -95,7 +95,7 @@ class PhotoProcesses:
         with self._borrowed():
             pass
 
-    def open(self, data: bytes, *, max_bytes: int = MOST_BYTES, max_pixels: int = MOST_PIXELS) -> Photo:
+    def open(self, data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
         """As `open_photo`, but decoders' own errors do not come along as causes.
 
         DamagedPhoto, too, for a file on which a helper crashed twice or that it did not open in time; `stopped` then
@@ -103,7 +103,7 @@ class PhotoProcesses:
         """
         if not data:
             raise EmptyPhoto()
-        if len(data) > (limit := min(max_bytes, MOST_BYTES)):
+        if len(data) > (limit := min(max_bytes, MAX_BYTES)):
             raise PhotoTooLarge(what="bytes", size=len(data), limit=limit)
         try:
             answer = self._ask(data, max_bytes, max_pixels)
@@ -260,7 +260,7 @@ class _Helper:
         head = bytearray(ANSWER.size)
         self._fill(memoryview(head), end)
         (words,) = ANSWER.unpack(head)
-        if words > LONGEST_WORDS:
+        if words > MAX_WORDS:
             raise _Gone
         text = bytearray(words)
         self._fill(memoryview(text), end)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Trim the heap; takes some milliseconds."""
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -39,7 +39,7 @@ def keep_little() -> None:
             option(MMAP_THRESHOLD, SMALL)
 
 
-def let_go(folder: Path) -> int:
+def page_out(folder: Path) -> int:
     """Let go of the pages of files in a folder that are mapped into this process; returns how many bytes are mapped.
 
     What was read once, to be copied in another order, would otherwise count as ours for good. Only mappings that cannot

@@ -92,7 +92,7 @@ class _Move:
 
 
 def _bind_older(store: Store, blobs: DiskBlobs) -> None:
-    with store.view() as unit:
+    with store.read_only() as unit:
         found = list(unit.sealed.blob_contexts())
     for key, context in found:
         try:

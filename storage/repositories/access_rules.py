@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from storage.models import DoorRow, JobRow, SwitchRow, UserRow
-from storage.repositories.base import Tools
+from storage.repositories.base import RepositoryContext
 
 Verdict = Literal["allow", "block"]
 
@@ -22,13 +22,13 @@ MAINTENANCE = "maintenance"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AdminStats:
     """What somebody who runs the bot wants to know at a glance."""
 
     people: int
     queued: int
     running: int
-    untold: int
+    undelivered: int
     """Finished, and not told yet."""
     failed: int
     """In the last 24 hours."""
@@ -37,56 +37,56 @@ class Standing:
     maintenance: bool
 
 
-class Doors:
+class AccessRules:
     """Repository of decisions about people and chats."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def verdicts(self, platform: str, *numbers: str) -> set[str]:
         """What was decided about any of these people and chats."""
         query = select(DoorRow.verdict).where(DoorRow.platform == platform, DoorRow.number.in_(numbers))
-        return set(self._tools.session.scalars(query))
+        return set(self._db.session.scalars(query))
 
     def decide(self, platform: str, number: str, verdict: Verdict) -> None:
         """Let in, or keep out, from now on; takes the place of an earlier decision."""
         self.forget(platform, number)
-        self._tools.insert_unless_there(
-            DoorRow, platform=platform, number=number, verdict=verdict, created_at=self._tools.now()
+        self._db.insert_unless_there(
+            DoorRow, platform=platform, number=number, verdict=verdict, created_at=self._db.now()
         )
 
     def forget(self, platform: str, number: str) -> bool:
         """No decision any more; True if there was one."""
-        return self._tools.change(delete(DoorRow).where(DoorRow.platform == platform, DoorRow.number == number)) == 1
+        return self._db.change(delete(DoorRow).where(DoorRow.platform == platform, DoorRow.number == number)) == 1
 
     def has_allow_list(self, platform: str) -> bool:
         """Whether anybody was let in by command; then nobody else may."""
         query = select(DoorRow.number).where(DoorRow.platform == platform, DoorRow.verdict == "allow").limit(1)
-        return self._tools.session.scalar(query) is not None
+        return self._db.session.scalar(query) is not None
 
     @property
     def maintenance(self) -> bool:
         """Whether nothing new is taken in."""
-        return self._tools.session.scalar(select(SwitchRow.name).where(SwitchRow.name == MAINTENANCE)) is not None
+        return self._db.session.scalar(select(SwitchRow.name).where(SwitchRow.name == MAINTENANCE)) is not None
 
     def set_maintenance(self, on: bool) -> None:
         """Take in nothing new, or open again; doing it twice is doing it once."""
         if on:
-            self._tools.insert_unless_there(SwitchRow, name=MAINTENANCE, since=self._tools.now())
+            self._db.insert_unless_there(SwitchRow, name=MAINTENANCE, since=self._db.now())
         else:
-            self._tools.change(delete(SwitchRow).where(SwitchRow.name == MAINTENANCE))
+            self._db.change(delete(SwitchRow).where(SwitchRow.name == MAINTENANCE))
 
-    def standing(self) -> Standing:
+    def admin_stats(self) -> AdminStats:
         """Counts; nobody in particular."""
         states = self._counts(JobRow.state)
         verdicts = self._counts(DoorRow.verdict)
         finished = JobRow.finished_at.is_not(None)
-        since = self._tools.now() - timedelta(days=1)
-        return Standing(
+        since = self._db.now() - timedelta(days=1)
+        return AdminStats(
             people=self._count(UserRow.consent_at.is_not(None)),
             queued=states.get("queued", 0),
             running=states.get("running", 0),
-            untold=self._count(finished & JobRow.delivered_at.is_(None)),
+            undelivered=self._count(finished & JobRow.delivered_at.is_(None)),
             failed=self._count((JobRow.state == "failed") & (JobRow.finished_at > since)),
             allowed=verdicts.get("allow", 0),
             blocked=verdicts.get("block", 0),
@@ -94,8 +94,8 @@ class Doors:
         )
 
     def _count(self, condition: ColumnElement[bool]) -> int:
-        return self._tools.session.scalar(select(func.count()).where(condition)) or 0
+        return self._db.session.scalar(select(func.count()).where(condition)) or 0
 
     def _counts(self, column: InstrumentedAttribute[str]) -> dict[str, int]:
-        rows = self._tools.session.execute(select(column, func.count()).group_by(column))
+        rows = self._db.session.execute(select(column, func.count()).group_by(column))
         return {name: count for name, count in rows}

@@ -57,7 +57,7 @@ RowT = TypeVar("RowT", bound=Base)
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class RepositoryContext:
     """Session, blobs and clock of one unit of work."""
 
     session: Session

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from storage.models import SignRow
-from storage.repositories.base import Tools, record_of
+from storage.repositories.base import RepositoryContext, record_of
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """A process that was killed says no goodbye."""
@@ -22,7 +22,7 @@ PATIENCE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Heartbeat:
     """Who lives where, since when, and when it is to be heard of again (seconds after `seen_at`)."""
 
     source: str
@@ -42,26 +42,26 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-class Signs:
+class Heartbeats:
     """Repository of signs of life."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def give(self, source: str, kind: str, again_in: float, facts: Mapping[str, Any] | None = None) -> None:
         """`source` lives, and will say so again in so many seconds. Those long silent are forgotten on the way."""
-        now = self._tools.now()
+        now = self._db.now()
         new = {"since": now, "seen_at": now, "again_in": again_in, "kind": kind, "facts": dict(facts or {})}
-        if not self._tools.insert_unless_there(SignRow, source=source, **new):
-            row = self._tools.row(select(SignRow).where(SignRow.source == source))
+        if not self._db.insert_unless_there(SignRow, source=source, **new):
+            row = self._db.row(select(SignRow).where(SignRow.source == source))
             if row is not None:
                 row.seen_at, row.again_in, row.kind, row.facts = now, again_in, kind, dict(facts or {})
-                self._tools.session.flush()
-        self._tools.change(delete(SignRow).where(SignRow.seen_at < now - FORGOTTEN_AFTER, SignRow.kind != "mark"))
+                self._db.session.flush()
+        self._db.change(delete(SignRow).where(SignRow.seen_at < now - FORGOTTEN_AFTER, SignRow.kind != "mark"))
 
     def withdraw(self, source: str) -> None:
         """It ends, and that is meant."""
-        self._tools.change(delete(SignRow).where(SignRow.source == source))
+        self._db.change(delete(SignRow).where(SignRow.source == source))
 
     def mark(self, source: str) -> None:
         """Something was done just now; who did it does not matter."""
@@ -69,10 +69,10 @@ class Signs:
 
     def marked(self, source: str) -> datetime | None:
         """When it was done last."""
-        return self._tools.session.scalar(select(SignRow.seen_at).where(SignRow.source == source))
+        return self._db.session.scalar(select(SignRow.seen_at).where(SignRow.source == source))
 
-    def alive(self, kind: str | None = None) -> list[Sign]:
+    def alive(self, kind: str | None = None) -> list[Heartbeat]:
         """Everybody who is not silent, by name."""
         query = select(SignRow).where(SignRow.kind == kind if kind else SignRow.kind != "mark")
-        signs = [record_of(Sign, row) for row in self._tools.rows(query.order_by(SignRow.source))]
-        return [sign for sign in signs if sign.is_alive(self._tools.now())]
+        signs = [record_of(Heartbeat, row) for row in self._db.rows(query.order_by(SignRow.source))]
+        return [sign for sign in signs if sign.is_alive(self._db.now())]

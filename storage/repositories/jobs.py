@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from storage.errors import NotFound
 from storage.models import JobRow, ResultRow, UserRow
 from storage.records import Job, JobKind, JobState, Quality
-from storage.repositories.base import Tools, new_id, record_of
+from storage.repositories.base import RepositoryContext, new_id, record_of
 
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 FINISHED: tuple[JobState, ...] = ("done", "failed", "cancelled")
@@ -32,15 +32,15 @@ FAR = 1000
 BATCH = 500
 """Ids in one query."""
 
-LONGEST_CLAIM = timedelta(hours=1)
+MAX_CLAIM = timedelta(hours=1)
 """Of a telling; services do not ask for more patience at once."""
 
 
 class Jobs:
     """Repository of jobs."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def add(
         self,
@@ -58,7 +58,7 @@ class Jobs:
         reply: Mapping[str, Any] | None = None,
     ) -> Job:
         """A new queued job. Raises `NotFound` when the user, a photo or the job before it was deleted."""
-        now = self._tools.now()
+        now = self._db.now()
         row = JobRow(
             id=new_id(),
             kind=kind,
@@ -83,9 +83,9 @@ class Jobs:
             queued_at=now,
             delivery_attempts=0,
         )
-        with self._tools.owner_must_exist("user or photo", user_id):
-            self._tools.session.add(row)
-            self._tools.session.flush()
+        with self._db.owner_must_exist("user or photo", user_id):
+            self._db.session.add(row)
+            self._db.session.flush()
         return self.get(row.id)
 
     def get(self, job_id: str) -> Job:
@@ -94,7 +94,7 @@ class Jobs:
 
     def start(self, job_id: str, lease: timedelta) -> Job | None:
         """Take the job for `lease`. None when somebody else has it, it is finished, or it was deleted."""
-        now = self._tools.now()
+        now = self._db.now()
         won = self._change(
             job_id,
             or_(JobRow.state == "queued", self._dropped(lease)),
@@ -111,19 +111,19 @@ class Jobs:
         Ask in the unit that starts the job: it holds the person's row, so two workers cannot both hear "no". A
         refinement and a drawing that somebody waits for do not hold each other up, and photos nobody.
         """
-        row = self._tools.row(select(JobRow).where(JobRow.id == job_id))
+        row = self._db.row(select(JobRow).where(JobRow.id == job_id))
         if row is None or row.kind == "encode":
             return False
-        self._tools.session.execute(select(UserRow.id).where(UserRow.id == row.user_id).with_for_update())
+        self._db.session.execute(select(UserRow.id).where(UserRow.id == row.user_id).with_for_update())
         others = and_(JobRow.user_id == row.user_id, JobRow.id != job_id, JobRow.quality == row.quality)
         served = and_(JobRow.state == "running", JobRow.kind != "encode", ~self._dropped(lease))
-        return self._tools.session.execute(select(JobRow.id).where(others, served).limit(1)).first() is not None
+        return self._db.session.execute(select(JobRow.id).where(others, served).limit(1)).first() is not None
 
     def report(self, job_id: str, stage: str, progress: float, *, lease: timedelta | None = None) -> None:
         """Say how far a running job is (0..1); with `lease`, also that its worker lives on for that long."""
         values: dict[str, Any] = {"stage": stage, "progress": min(max(progress, 0.0), 1.0)}
         if lease is not None:
-            values["claimed_until"] = self._tools.now() + lease
+            values["claimed_until"] = self._db.now() + lease
         self._change(job_id, JobRow.state == "running", **values)
 
     def finish(self, job_id: str, result: Mapping[str, Any]) -> bool:
@@ -141,7 +141,7 @@ class Jobs:
     def retry_later(self, job_id: str) -> bool:
         """Hand a running job back to the queue after a passing fault. False when it was not running."""
         return self._change(
-            job_id, JobRow.state == "running", state="queued", claimed_until=None, queued_at=self._tools.now()
+            job_id, JobRow.state == "running", state="queued", claimed_until=None, queued_at=self._db.now()
         )
 
     def request_cancel(self, job_id: str) -> bool:
@@ -152,14 +152,14 @@ class Jobs:
 
     def is_cancel_requested(self, job_id: str) -> bool:
         """Also True when the job was deleted: its owner wants nothing of it any more."""
-        row = self._tools.row(select(JobRow).where(JobRow.id == job_id))
+        row = self._db.row(select(JobRow).where(JobRow.id == job_id))
         return row is None or row.cancel_requested
 
     def set_reply(self, job_id: str, **facts: Any) -> Job:
         """Add facts of the chat adapter, e.g. the number of the progress message. Raises `NotFound`."""
         row = self._row(job_id, lock=True)
         row.reply = {**row.reply, **facts}
-        self._tools.session.flush()
+        self._db.session.flush()
         return record_of(Job, row)
 
     def active_for(self, user_id: str) -> list[Job]:
@@ -182,7 +182,7 @@ class Jobs:
             JobRow.delivered_at.is_not(None),
             JobRow.mom_photo_id.is_not(None),
             JobRow.dad_photo_id.is_not(None),
-            ResultRow.expires_at > self._tools.now(),
+            ResultRow.expires_at > self._db.now(),
         )
         return self._records(shown.order_by(JobRow.finished_at.desc(), JobRow.id).limit(limit))
 
@@ -195,7 +195,7 @@ class Jobs:
         queued = and_(JobRow.state == "queued", JobRow.kind != "encode", before)
         # Counted by the database, but not beyond `FAR`: to fetch them all would make a wish dearer where many wait.
         earlier = select(JobRow.id).where(queued).limit(FAR).subquery()
-        place = int(self._tools.session.execute(select(func.count()).select_from(earlier)).scalar_one()) + 1
+        place = int(self._db.session.execute(select(func.count()).select_from(earlier)).scalar_one()) + 1
         return place if place <= FAR else None
 
     def places(self) -> dict[str, int]:
@@ -204,7 +204,7 @@ class Jobs:
         for quality in get_args(Quality):
             waits = and_(JobRow.state == "queued", JobRow.kind != "encode", JobRow.quality == quality)
             ids = select(JobRow.id).where(waits).order_by(JobRow.queued_at).limit(FAR)
-            found.update((job_id, place) for place, job_id in enumerate(self._tools.session.scalars(ids), start=1))
+            found.update((job_id, place) for place, job_id in enumerate(self._db.session.scalars(ids), start=1))
         return found
 
     def waiting_beside(self, job_id: str, limit: int) -> list[str]:
@@ -216,7 +216,7 @@ class Jobs:
         waits = and_(JobRow.state == "queued", JobRow.kind != "encode", JobRow.quality == "fast")
         query = select(JobRow.user_id, JobRow.id).where(waits, JobRow.user_id != owner).order_by(JobRow.queued_at)
         found: dict[str, str] = {}
-        for user_id, waiting in self._tools.session.execute(query.limit(FAR)):
+        for user_id, waiting in self._db.session.execute(query.limit(FAR)):
             found.setdefault(user_id, waiting)
         return list(found.values())[:limit]
 
@@ -231,7 +231,7 @@ class Jobs:
     def count_queued(self) -> int:
         """How many jobs wait for a worker."""
         query = select(func.count()).where(JobRow.state == "queued")
-        return int(self._tools.session.execute(query).scalar_one())
+        return int(self._db.session.execute(query).scalar_one())
 
     def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
         """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""
@@ -245,14 +245,14 @@ class Jobs:
         return self._change(
             job_id,
             and_(JobRow.state.in_(FINISHED), self._deliverable()),
-            delivery_claimed_until=self._tools.now() + lease,
+            delivery_claimed_until=self._db.now() + lease,
             delivery_attempts=JobRow.delivery_attempts + 1,
         )
 
     def release_delivery(self, job_id: str, *, wait: timedelta = timedelta(0)) -> bool:
         """Could not tell now; try again after `wait` (an hour at most). False when it was told meanwhile."""
-        wait = min(wait, LONGEST_CLAIM)
-        return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._tools.now() + wait)
+        wait = min(wait, MAX_CLAIM)
+        return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._db.now() + wait)
 
     def renew_delivery(self, job_id: str, lease: timedelta) -> bool:
         """Still telling: keep others away for `lease` from now. False when it was told meanwhile."""
@@ -263,13 +263,13 @@ class Jobs:
         return self._change(
             job_id,
             and_(JobRow.state.in_(FINISHED), JobRow.delivered_at.is_(None)),
-            delivered_at=self._tools.now(),
+            delivered_at=self._db.now(),
             delivery_claimed_until=None,
         )
 
     def stale(self, older_than: timedelta | None, lease: timedelta | None = None, limit: int = 100) -> list[Job]:
         """Jobs that nobody works on: queued longer ago than that (None: none), or running with a lease that ran out."""
-        now, nobody = self._tools.now(), self._dropped(lease)
+        now, nobody = self._db.now(), self._dropped(lease)
         if older_than is not None:
             # Queued in the future: the clock has been set back since.
             long_ago = or_(JobRow.queued_at < now - older_than, JobRow.queued_at > now + older_than)
@@ -279,11 +279,11 @@ class Jobs:
     def requeued(self, job_id: str, lease: timedelta | None = None) -> bool:
         """Note that a new message for a stale job is on its way; False when somebody works on it after all."""
         free = or_(JobRow.state == "queued", self._dropped(lease))
-        return self._change(job_id, free, state="queued", claimed_until=None, queued_at=self._tools.now())
+        return self._change(job_id, free, state="queued", claimed_until=None, queued_at=self._db.now())
 
     def _dropped(self, lease: timedelta | None) -> ColumnElement[bool]:
         """Running, with a lease that ran out or that nobody can have given by the clock as it is now."""
-        now = self._tools.now()
+        now = self._db.now()
         over = JobRow.claimed_until < now
         if lease is not None:
             # Twice: clocks of two machines differ a little.
@@ -291,22 +291,22 @@ class Jobs:
         return and_(JobRow.state == "running", over)
 
     def _deliverable(self) -> ColumnElement[bool]:
-        now, until = self._tools.now(), JobRow.delivery_claimed_until
-        free = or_(until.is_(None), until <= now, until > now + 2 * LONGEST_CLAIM)
+        now, until = self._db.now(), JobRow.delivery_claimed_until
+        free = or_(until.is_(None), until <= now, until > now + 2 * MAX_CLAIM)
         return and_(JobRow.delivered_at.is_(None), free)
 
     def _end(self, job_id: str, state: JobState, condition: ColumnElement[bool], **values: Any) -> bool:
-        return self._change(job_id, condition, state=state, finished_at=self._tools.now(), claimed_until=None, **values)
+        return self._change(job_id, condition, state=state, finished_at=self._db.now(), claimed_until=None, **values)
 
     def _change(self, job_id: str, condition: ColumnElement[bool], **values: Any) -> bool:
-        return self._tools.change(update(JobRow).where(JobRow.id == job_id, condition).values(**values)) == 1
+        return self._db.change(update(JobRow).where(JobRow.id == job_id, condition).values(**values)) == 1
 
     def _row(self, job_id: str, *, lock: bool = False) -> JobRow:
         query = select(JobRow).where(JobRow.id == job_id)
-        row = self._tools.row(query.with_for_update() if lock else query)
+        row = self._db.row(query.with_for_update() if lock else query)
         if row is None:
             raise NotFound(what="job", id=job_id)
         return row
 
     def _records(self, query: Any) -> list[Job]:
-        return [record_of(Job, row) for row in self._tools.rows(query)]
+        return [record_of(Job, row) for row in self._db.rows(query)]

@@ -12,33 +12,33 @@ from storage.encryption import binding
 from storage.errors import BlobMissing, NotFound, PhotoGone
 from storage.models import PhotoRow
 from storage.records import Photo
-from storage.repositories.base import Tools, new_id, record_of
+from storage.repositories.base import RepositoryContext, new_id, record_of
 
 
 class Photos:
     """Repository of photos."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def add(self, owner_id: str, data: bytes, ttl: timedelta) -> Photo:
         """Keep a photo as received, encrypted, for at most `ttl`. Raises `NotFound` when the owner was deleted."""
-        now = self._tools.now()
+        now = self._db.now()
         # The blob first: on SQLite the write lock is then held only for the insert, not for the disk.
         photo_id = new_id()
         row = PhotoRow(
             id=photo_id,
             owner_id=owner_id,
             sha256=hashlib.sha256(data).hexdigest(),
-            blob_key=self._tools.blobs.put(data, binding.of_photo("original", owner_id, photo_id)),
+            blob_key=self._db.blobs.put(data, binding.of_photo("original", owner_id, photo_id)),
             kind="original",
             warnings=[],
             created_at=now,
             expires_at=now + ttl,
         )
-        with self._tools.owner_must_exist("user", owner_id):
-            self._tools.session.add(row)
-            self._tools.session.flush()
+        with self._db.owner_must_exist("user", owner_id):
+            self._db.session.add(row)
+            self._db.session.flush()
         return self.get(row.id)
 
     def get(self, photo_id: str) -> Photo:
@@ -48,10 +48,10 @@ class Photos:
     def data(self, photo_id: str) -> bytes:
         """The picture (`kind` tells whether the original or the crop). Raises `NotFound`, `PhotoGone`."""
         row = self._row(photo_id)
-        if row.blob_key is None or row.expires_at <= self._tools.now():
+        if row.blob_key is None or row.expires_at <= self._db.now():
             raise PhotoGone(photo_id=photo_id)
         try:
-            return self._tools.blobs.get(row.blob_key, binding.of_photo(row.kind, row.owner_id, row.id))
+            return self._db.blobs.get(row.blob_key, binding.of_photo(row.kind, row.owner_id, row.id))
         except BlobMissing as error:
             raise PhotoGone(photo_id=photo_id) from error
 
@@ -60,8 +60,8 @@ class Photos:
         row = self._row(photo_id, lock=True)
         if row.blob_key is None:
             raise PhotoGone(photo_id=photo_id)
-        self._tools.blobs.delete(row.blob_key)
-        row.blob_key = self._tools.blobs.put(png, binding.of_photo("crop", row.owner_id, row.id))
+        self._db.blobs.delete(row.blob_key)
+        row.blob_key = self._db.blobs.put(png, binding.of_photo("crop", row.owner_id, row.id))
         row.kind = "crop"
         return self._saved(row)
 
@@ -69,7 +69,7 @@ class Photos:
         """Delete the picture, keep the handle; does nothing the second time. Raises `NotFound`."""
         row = self._row(photo_id, lock=True)
         if row.blob_key is not None:
-            self._tools.blobs.delete(row.blob_key)
+            self._db.blobs.delete(row.blob_key)
             row.blob_key, row.kind = None, "gone"
         return self._saved(row)
 
@@ -97,16 +97,16 @@ class Photos:
     def due_for_deletion(self, now: datetime, limit: int = 100) -> list[Photo]:
         """Photos whose picture is still here though its time is over, the oldest first."""
         query = select(PhotoRow).where(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_not(None))
-        rows = self._tools.rows(query.order_by(PhotoRow.expires_at, PhotoRow.id).limit(limit))
+        rows = self._db.rows(query.order_by(PhotoRow.expires_at, PhotoRow.id).limit(limit))
         return [record_of(Photo, row) for row in rows]
 
     def _row(self, photo_id: str, *, lock: bool = False) -> PhotoRow:
         query = select(PhotoRow).where(PhotoRow.id == photo_id)
-        row = self._tools.row(query.with_for_update() if lock else query)
+        row = self._db.row(query.with_for_update() if lock else query)
         if row is None:
             raise NotFound(what="photo", id=photo_id)
         return row
 
     def _saved(self, row: PhotoRow) -> Photo:
-        self._tools.session.flush()
+        self._db.session.flush()
         return record_of(Photo, row)

@@ -18,7 +18,7 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from storage.errors import BlobDamaged, WrongKey
 from storage.models import QuotaUseRow, SecretRow
-from storage.repositories.base import Tools, new_id
+from storage.repositories.base import RepositoryContext, new_id
 
 UseKind = Literal["drawing", "photo"]
 
@@ -50,15 +50,15 @@ def chat(platform: str, chat_id: str) -> Subject:
 class QuotaUses:
     """Repository of uses."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def add(self, kind: UseKind, *subjects: Subject) -> None:
         """Count one use for each of these."""
-        now, key = self._tools.now(), self._secret() or self._fresh_secret()
+        now, key = self._db.now(), self._secret() or self._fresh_secret()
         for subject in subjects:
-            self._tools.session.add(QuotaUseRow(id=new_id(), subject=_hashed(key, subject), kind=kind, used_at=now))
-        self._tools.session.flush()
+            self._db.session.add(QuotaUseRow(id=new_id(), subject=_hashed(key, subject), kind=kind, used_at=now))
+        self._db.session.flush()
 
     def used_at(self, nth: int, kind: UseKind, subject: Subject) -> datetime | None:
         """When the `nth` newest use (1: the newest) was; None with fewer uses."""
@@ -67,33 +67,33 @@ class QuotaUses:
             return None
         mine = QuotaUseRow.subject == _hashed(key, subject), QuotaUseRow.kind == kind
         query = select(QuotaUseRow.used_at).where(*mine).order_by(QuotaUseRow.used_at.desc())
-        return self._tools.session.execute(query.offset(nth - 1).limit(1)).scalar_one_or_none()
+        return self._db.session.execute(query.offset(nth - 1).limit(1)).scalar_one_or_none()
 
     def move(self, before: Subject, after: Subject) -> None:
         """A subject has got another number."""
         key = self._secret()
         if key is not None:
             mine = QuotaUseRow.subject == _hashed(key, before)
-            self._tools.change(update(QuotaUseRow).where(mine).values(subject=_hashed(key, after)))
+            self._db.change(update(QuotaUseRow).where(mine).values(subject=_hashed(key, after)))
 
     def remove(self, now: datetime) -> int:
         """Forget what no quota looks at any more; returns how many."""
         over = (and_(QuotaUseRow.kind == kind, QuotaUseRow.used_at <= now - kept) for kind, kept in KEPT.items())
-        return self._tools.change(delete(QuotaUseRow).where(or_(*over)))
+        return self._db.change(delete(QuotaUseRow).where(or_(*over)))
 
     def _secret(self) -> bytes | None:
-        row = self._tools.row(select(SecretRow).where(SecretRow.name == SECRET))
+        row = self._db.row(select(SecretRow).where(SecretRow.name == SECRET))
         try:
-            return None if row is None else self._tools.blobs.unseal(secret_name(SECRET), row.sealed)
+            return None if row is None else self._db.blobs.unseal(secret_name(SECRET), row.sealed)
         except (WrongKey, BlobDamaged):
             return None
 
     def _fresh_secret(self) -> bytes:
         """There is none yet, or none that can be opened any more."""
-        self._tools.insert_sealed(SecretRow, secret_name(SECRET), secrets.token_bytes(32), name=SECRET)
+        self._db.insert_sealed(SecretRow, secret_name(SECRET), secrets.token_bytes(32), name=SECRET)
         made = self._secret()  # this one, or that of somebody who was quicker by a moment
         if made is None:
-            self._tools.change(delete(SecretRow).where(SecretRow.name == SECRET))
+            self._db.change(delete(SecretRow).where(SecretRow.name == SECRET))
             return self._fresh_secret()
         return made
 

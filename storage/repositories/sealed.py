@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select, text, update
 from storage.encryption import binding
 from storage.errors import BlobDamaged, WrongKey
 from storage.models import Base, InboxAnswerRow, InboxRow, JobRow, LatentRow, PhotoRow, ResultRow, SecretRow
-from storage.repositories.base import Tools
+from storage.repositories.base import RepositoryContext
 from storage.repositories.inbox import update_name
 from storage.repositories.quota_uses import secret_name
 
@@ -28,13 +28,13 @@ COLUMNS: Mapping[type[Base], Callable[[Any], str]] = {
 class SealedColumns:
     """Repository across all tables that hold something encrypted."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, db: RepositoryContext) -> None:
+        self._db = db
 
     def is_empty(self) -> bool:
         """Whether no row holds anything that only the key can open."""
         return not any(
-            self._tools.session.execute(select(model).where(self._sealed(model).is_not(None)).limit(1)).first()
+            self._db.session.execute(select(model).where(self._sealed(model).is_not(None)).limit(1)).first()
             for model in COLUMNS
         )
 
@@ -43,15 +43,15 @@ class SealedColumns:
 
         What they sealed before is then seen; who begins after it looks for a newer key first.
         """
-        if self._tools.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        if self._db.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
             # Those of COLUMNS.
-            self._tools.session.execute(text("LOCK TABLE inbox, inbox_answers, secrets IN SHARE ROW EXCLUSIVE MODE"))
+            self._db.session.execute(text("LOCK TABLE inbox, inbox_answers, secrets IN SHARE ROW EXCLUSIVE MODE"))
 
     def renew(self) -> tuple[int, int]:
         """Seal anew what is not under the newest key; how many that were, and how many no key opens."""
         renewed = unreadable = 0
         for model, name_of in COLUMNS.items():
-            for row in self._tools.rows(select(model).where(self._sealed(model).is_not(None))):
+            for row in self._db.rows(select(model).where(self._sealed(model).is_not(None))):
                 try:
                     renewed += self._renew(model, row, name_of(row))
                 except (WrongKey, BlobDamaged):
@@ -60,9 +60,9 @@ class SealedColumns:
 
     def blob_contexts(self) -> Iterator[tuple[str, str]]:
         """The key of each blob that a row names, and what it is bound to."""
-        for photo in self._tools.rows(select(PhotoRow).where(PhotoRow.blob_key.is_not(None))):
+        for photo in self._db.rows(select(PhotoRow).where(PhotoRow.blob_key.is_not(None))):
             yield str(photo.blob_key), binding.of_photo(photo.kind, photo.owner_id, photo.id)
-        for latent in self._tools.rows(select(LatentRow)):
+        for latent in self._db.rows(select(LatentRow)):
             yield (
                 latent.blob_key,
                 binding.of_latent(
@@ -70,16 +70,16 @@ class SealedColumns:
                 ),
             )
         drawn = select(ResultRow.blob_key, JobRow.user_id, JobRow.id).join(JobRow, JobRow.id == ResultRow.job_id)
-        for blob_key, user_id, job_id in self._tools.session.execute(drawn):
+        for blob_key, user_id, job_id in self._db.session.execute(drawn):
             yield blob_key, binding.of_result(user_id, job_id)
 
     def _renew(self, model: type[Base], row: Any, name: str) -> bool:
-        blobs = self._tools.blobs
+        blobs = self._db.blobs
         if blobs.is_newest(name, row.sealed):
             return False
         keys = [column == getattr(row, column.name) for column in inspect(model).primary_key]
         sealed = blobs.seal(name, blobs.unseal(name, row.sealed))
-        self._tools.change(update(model).where(*keys).values(sealed=sealed))
+        self._db.change(update(model).where(*keys).values(sealed=sealed))
         return True
 
     @staticmethod

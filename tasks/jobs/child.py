@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 from observability.logs import get_logger
 from storage.errors import PhotoGone
 from storage.records import Job, Photo
-from storage.unit_of_work import Unit
-from tasks.context import Workshop
+from storage.unit_of_work import UnitOfWork
+from tasks.context import TaskContext
 from tasks.jobs import instrumentation, parents
 from tasks.jobs.encode import wants_refinement
-from tasks.jobs.job_runner import Again, run_job
+from tasks.jobs.job_runner import RetryAfter, run_job
 from tasks.jobs.progress import Reporter
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.domain.child_spec import Wish
+    from core.domain.child_spec import ChildSpec
     from core.latent.latent import Latent
     from core.output.video import Film
     from core.pipeline import Child
@@ -43,67 +43,67 @@ GROWN_AT = (1.0, 3.0, 6.0, 10.0, 15.0, 25.0, 40.0, 60.0)
 """Ages of a growth strip when the wish names none."""
 
 
-def make_child(workshop: Workshop, job_id: str) -> Again | None:
+def make_child(context: TaskContext, job_id: str) -> RetryAfter | None:
     """Draw the child (or growth strip) of a job and store it. Never draws a finished job again."""
-    return run_job(workshop, job_id, lambda job, reporter: _make(workshop, job, reporter))
+    return run_job(context, job_id, lambda job, reporter: _make(context, job, reporter))
 
 
-def _make(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
+def _make(context: TaskContext, job: Job, reporter: Reporter) -> bool:
     refined = job.quality == "refined"
-    latents = (_refined if refined else _fast)(workshop, job, reporter)
+    latents = (_refined if refined else _fast)(context, job, reporter)
     drawing = reporter.stage("drawing", 0.9 if refined else 0.5, 1.0)
-    drawn = _draw(workshop, job, latents, drawing, reporter.cancelled)
+    drawn = _draw(context, job, latents, drawing, reporter.cancelled)
     instrumentation.staged(*(child.timings_ms for child in drawn.children))
     reporter.check_cancelled()
-    return _store(workshop, job, drawn)
+    return _store(context, job, drawn)
 
 
-def _fast(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
+def _fast(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]:
     """The parents' best latents, encoding those that have none."""
     latents = []
     keep_crop: bool | None = None
-    for i, photo in enumerate(_photos(workshop, job)):
+    for i, photo in enumerate(_photos(context, job)):
         reporter.stage("encoding", i / 4, (i + 1) / 4)
-        latent = parents.best_cached(workshop, photo)
+        latent = parents.best_cached(context, photo)
         if latent is None:
             if keep_crop is None:
-                keep_crop = wants_refinement(workshop, job)
-            latent = parents.encode(workshop, photo, keep_crop=keep_crop, drawings=True)
+                keep_crop = wants_refinement(context, job)
+            latent = parents.encode(context, photo, keep_crop=keep_crop, drawings=True)
         latents.append(latent)
     return latents
 
 
-def _refined(workshop: Workshop, job: Job, reporter: Reporter) -> list[Latent]:
+def _refined(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]:
     """The parents' refined latents, refining those that have none. A parent once refined is never refined again."""
     latents = []
-    for i, photo in enumerate(_photos(workshop, job)):
+    for i, photo in enumerate(_photos(context, job)):
         progress = reporter.stage("refining", i * 0.45, (i + 1) * 0.45)
-        latent = parents.cached(workshop, photo, "refined")
+        latent = parents.cached(context, photo, "refined")
         instrumentation.looked_up("refined", latent)
         if latent is None:
-            start = parents.cached(workshop, photo, "fast") or parents.encode(
-                workshop, photo, keep_crop=True, drawings=True
+            start = parents.cached(context, photo, "fast") or parents.encode(
+                context, photo, keep_crop=True, drawings=True
             )
-            photo = _photo(workshop, photo.id)
-            latent = parents.refine(workshop, photo, start, progress, reporter.cancelled)
+            photo = _photo(context, photo.id)
+            latent = parents.refine(context, photo, start, progress, reporter.cancelled)
         latents.append(latent)
     return latents
 
 
-def _photos(workshop: Workshop, job: Job) -> tuple[Photo, Photo]:
+def _photos(context: TaskContext, job: Job) -> tuple[Photo, Photo]:
     """Mom's and dad's handles. Raises PhotoGone or NotFound when somebody deleted theirs meanwhile."""
     if job.mom_photo_id is None or job.dad_photo_id is None:
         raise PhotoGone(photo_id="")  # the row of a photo takes its id out of the jobs with it
-    return _photo(workshop, job.mom_photo_id), _photo(workshop, job.dad_photo_id)
+    return _photo(context, job.mom_photo_id), _photo(context, job.dad_photo_id)
 
 
-def _photo(workshop: Workshop, photo_id: str) -> Photo:
-    with workshop.store.view() as unit:
+def _photo(context: TaskContext, photo_id: str) -> Photo:
+    with context.store.read_only() as unit:
         return unit.photos.get(photo_id)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnChildren:
     """What became of a job: the children on it, the file and its kind and size."""
 
     children: Sequence[Child]
@@ -114,8 +114,8 @@ class Drawn:
 
 
 def _draw(
-    workshop: Workshop, job: Job, latents: Sequence[Latent], progress: Any, cancelled: Callable[[], bool]
-) -> Drawn:
+    context: TaskContext, job: Job, latents: Sequence[Latent], progress: Any, cancelled: Callable[[], bool]
+) -> DrawnChildren:
     """The child, its ages as a strip or a film, or the three of the family.
 
     The parents' photos are gone by then; on a card they are drawn from their latents, like the child.
@@ -125,56 +125,56 @@ def _draw(
     from core.output.images import strip
 
     mom, dad = latents
-    pipeline = workshop.pipeline()
+    pipeline = context.pipeline()
     if job.kind == "grow":
         ages = [float(age) for age in job.wish.get("ages") or GROWN_AT]
         # A strip is many pictures side by side; none of them needs to be large. Nor need those of a film.
         wish = wish_of({"size": 256, **job.wish, "age": ages[0]})
         if job.wish.get("film"):
-            return _film(workshop, job, *pipeline.film(mom, dad, wish, ages, progress=progress, cancelled=cancelled))
+            return _film(context, job, *pipeline.film(mom, dad, wish, ages, progress=progress, cancelled=cancelled))
         children = pipeline.grow(mom, dad, wish, ages, progress=progress, cancelled=cancelled)
         return _picture(
-            workshop, children, strip([child.image for child in children], [f"{child.age:g}" for child in children])
+            context, children, strip([child.image for child in children], [f"{child.age:g}" for child in children])
         )
     if job.kind == "card":
         child = pipeline.make(mom, dad, wish_of({**job.wish, "size": ON_CARD}), progress=progress)
         parents = [pipeline.draw(latent, size=ON_CARD) for latent in latents]
-        return _picture(workshop, [child], np.hstack([*parents, child.image]))
+        return _picture(context, [child], np.hstack([*parents, child.image]))
     child = pipeline.make(mom, dad, wish_of(job.wish), progress=progress)
-    return _picture(workshop, [child], child.image)
+    return _picture(context, [child], child.image)
 
 
-def _picture(workshop: Workshop, children: Sequence[Child], image: Pixels) -> Drawn:
+def _picture(context: TaskContext, children: Sequence[Child], image: Pixels) -> DrawnChildren:
     from core.output.images import encode_picture, mark_corner
 
-    if workshop.config.corner_mark:
+    if context.config.corner_mark:
         image = mark_corner(image)
     data = encode_picture(image, kind="jpeg")
-    if workshop.sign is not None:
-        data = workshop.sign(data)
+    if context.sign is not None:
+        data = context.sign(data)
     height, width = image.shape[:2]
-    return Drawn(children, data, "image/jpeg", width, height)
+    return DrawnChildren(children, data, "image/jpeg", width, height)
 
 
-def _film(workshop: Workshop, job: Job, children: Sequence[Child], film: Film) -> Drawn:
+def _film(context: TaskContext, job: Job, children: Sequence[Child], film: Film) -> DrawnChildren:
     from core.domain.errors import SettingError
     from core.output.video import FILM_TYPES, encode_film, mark_corners
 
     kind = job.wish["film"]
     if kind not in FILM_TYPES:
         raise SettingError(name="film", value=kind, allowed=", ".join(FILM_TYPES))
-    if workshop.config.corner_mark:
+    if context.config.corner_mark:
         film = mark_corners(film)
     height, width = film.frames[0].shape[:2]
-    return Drawn(children, encode_film(film, kind), FILM_TYPES[kind], width, height)
+    return DrawnChildren(children, encode_film(film, kind), FILM_TYPES[kind], width, height)
 
 
-def wish_of(facts: Mapping[str, Any]) -> Wish:
-    """A job's wish; what a `Wish` does not know (the ages of a strip) is left out. Raises SettingError."""
-    from core.domain.child_spec import Wish
+def wish_of(facts: Mapping[str, Any]) -> ChildSpec:
+    """A job's wish; what a `ChildSpec` does not know (the ages of a strip) is left out. Raises SettingError."""
+    from core.domain.child_spec import ChildSpec
 
-    known = {field.name for field in fields(Wish)}
-    return Wish(**{name: value for name, value in facts.items() if name in known and value is not None})
+    known = {field.name for field in fields(ChildSpec)}
+    return ChildSpec(**{name: value for name, value in facts.items() if name in known and value is not None})
 
 
 def _code_of(job: Job, sex: str) -> str:
@@ -183,24 +183,24 @@ def _code_of(job: Job, sex: str) -> str:
     return code_of(wish_of(job.wish), sex)
 
 
-def _store(workshop: Workshop, job: Job, drawn: Drawn) -> bool:
+def _store(context: TaskContext, job: Job, drawn: DrawnChildren) -> bool:
     """Result, end of the job and the job that follows, in one transaction; the message for the follower after it.
 
     False when the job had ended before: cancelled, or finished by another worker, while this one was drawing.
     """
-    follow = job.kind == "child" and job.quality == "fast" and wants_refinement(workshop, job)
-    with workshop.store.unit() as unit:
+    follow = job.kind == "child" and job.quality == "fast" and wants_refinement(context, job)
+    with context.store.unit() as unit:
         if not unit.jobs.finish(job.id, facts_of(job, drawn.children)):
             return False
-        unit.results.add(job.id, drawn.data, drawn.mime, drawn.width, drawn.height, workshop.config.ttl_result)
+        unit.results.add(job.id, drawn.data, drawn.mime, drawn.width, drawn.height, context.config.ttl_result)
         follower = _add_refinement(unit, job) if follow else None
         unit.commit()
     if follower is not None:
-        _queue(workshop, follower)
+        _queue(context, follower)
     return True
 
 
-def _add_refinement(unit: Unit, job: Job) -> Job | None:
+def _add_refinement(unit: UnitOfWork, job: Job) -> Job | None:
     """A follow-up job, if a parent can still be refined and nobody is refining these two already."""
     if job.mom_photo_id is None or job.dad_photo_id is None:
         return None
@@ -223,9 +223,9 @@ def _add_refinement(unit: Unit, job: Job) -> Job | None:
     )
 
 
-def _queue(workshop: Workshop, job: Job) -> None:
+def _queue(context: TaskContext, job: Job) -> None:
     try:
-        workshop.queue.put(job)
+        context.queue.put(job)
     except Exception as fault:
         # The first picture is safe; the search for lost jobs will queue this one again.
         log.warning("could not be queued now", job=job.id, fault=type(fault).__name__)

@@ -11,35 +11,35 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from observability.logs import get_logger
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.jobs.child import make_child
-from tasks.jobs.job_runner import PASSING, Again
+from tasks.jobs.job_runner import TRANSIENT_ERRORS, RetryAfter
 
 log = get_logger(__name__)
 
 
-def make_children(workshop: Workshop, job_id: str) -> Again | None:
+def make_children(context: TaskContext, job_id: str) -> RetryAfter | None:
     """Like `make_child`, and beside it at most `config.together - 1` other people's drawings that wait."""
-    others = _others(workshop, job_id)
+    others = _others(context, job_id)
     if not others:
-        return make_child(workshop, job_id)
+        return make_child(context, job_id)
     with ThreadPoolExecutor(len(others), thread_name_prefix="together") as beside:
         for other in others:
             # What is to be done again about one of them, its own message will do.
-            beside.submit(make_child, workshop, other)
-        return make_child(workshop, job_id)
+            beside.submit(make_child, context, other)
+        return make_child(context, job_id)
 
 
-def _others(workshop: Workshop, job_id: str) -> list[str]:
+def _others(context: TaskContext, job_id: str) -> list[str]:
     """Whom to take along: nobody with a refinement, for which nobody waits."""
-    if workshop.config.together < 2:
+    if context.config.together < 2:
         return []
     try:
-        with workshop.store.view() as unit:
+        with context.store.read_only() as unit:
             (job,) = unit.jobs.some([job_id]).values()
             # One that is drawn already, or by somebody else, leaves this process to the next message.
             wanted = job.quality == "fast" and job.state == "queued"
-            return unit.jobs.waiting_beside(job_id, workshop.config.together - 1) if wanted else []
-    except (*PASSING, ValueError) as fault:  # the one job will meet a fault that lasts, or is gone
+            return unit.jobs.waiting_beside(job_id, context.config.together - 1) if wanted else []
+    except (*TRANSIENT_ERRORS, ValueError) as fault:  # the one job will meet a fault that lasts, or is gone
         log.info("nobody is taken along", fault=type(fault).__name__)
         return []

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from storage.records import Job
-from storage.unit_of_work import Unit
-from tasks.context import Workshop
+from storage.unit_of_work import UnitOfWork
+from tasks.context import TaskContext
 from tasks.jobs import instrumentation, parents
-from tasks.jobs.job_runner import Again, run_job
+from tasks.jobs.job_runner import RetryAfter, run_job
 from tasks.jobs.progress import Reporter
 
 
-def encode_photo(workshop: Workshop, job_id: str) -> Again | None:
+def encode_photo(context: TaskContext, job_id: str) -> RetryAfter | None:
     """Photo → latent in the cache and facts in the photo's row; the photo itself is deleted."""
-    return run_job(workshop, job_id, lambda job, reporter: _encode(workshop, job, reporter))
+    return run_job(context, job_id, lambda job, reporter: _encode(context, job, reporter))
 
 
-def _encode(workshop: Workshop, job: Job, reporter: Reporter) -> bool:
+def _encode(context: TaskContext, job: Job, reporter: Reporter) -> bool:
     assert job.photo_id is not None
-    with workshop.store.view() as unit:
+    with context.store.read_only() as unit:
         photo = unit.photos.get(job.photo_id)
     reporter.stage("encoding", 0.0, 0.9)
-    found = None if photo.sex is None else parents.cached(workshop, photo, "fast")
+    found = None if photo.sex is None else parents.cached(context, photo, "fast")
     instrumentation.looked_up("fast", found)
     if found is None:
         drawings = bool(job.wish.get("drawings"))
-        parents.encode(workshop, photo, keep_crop=wants_refinement(workshop, job), drawings=drawings)
-    with workshop.store.unit() as unit:
+        parents.encode(context, photo, keep_crop=wants_refinement(context, job), drawings=drawings)
+    with context.store.unit() as unit:
         finished = unit.jobs.finish(job.id, facts_of(unit, photo.id))
         if finished:
             unit.commit()
     return finished
 
 
-def facts_of(unit: Unit, photo_id: str) -> dict[str, object]:
+def facts_of(unit: UnitOfWork, photo_id: str) -> dict[str, object]:
     """What the conversation wants to know about a parent."""
     photo = unit.photos.get(photo_id)
     return {
@@ -44,8 +44,8 @@ def facts_of(unit: Unit, photo_id: str) -> dict[str, object]:
     }
 
 
-def wants_refinement(workshop: Workshop, job: Job) -> bool:
+def wants_refinement(context: TaskContext, job: Job) -> bool:
     """The user's choice, else the program's default."""
-    with workshop.store.view() as unit:
+    with context.store.read_only() as unit:
         chosen = unit.users.get(job.user_id).refine
-    return workshop.config.refine if chosen is None else chosen
+    return context.config.refine if chosen is None else chosen

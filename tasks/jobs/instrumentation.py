@@ -9,15 +9,15 @@ from typing import Literal
 
 from observability import metrics, traces
 from storage.records import Job
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import queue_of
 
 End = Literal["done", "failed", "cancelled"]
 
 
-def taken(workshop: Workshop, job: Job) -> None:
+def taken(context: TaskContext, job: Job) -> None:
     """A worker has it; the first one to have it ends the waiting."""
-    now = workshop.store.clock()
+    now = context.store.clock()
     traces.past(job.id, "wait", job.queued_at, now, queue=queue_of(job.kind, job.quality), attempt=job.attempts)
     if job.attempts == 1:
         waited = (now - job.created_at).total_seconds()

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from core.domain.errors import InputError, NotAPhoto, SeveralFaces
-from core.face.minimum_age import require_grown_up
+from core.face.minimum_age import require_adult
 from storage.records import Photo, Quality
-from storage.unit_of_work import Unit
-from tasks.context import Workshop
+from storage.unit_of_work import UnitOfWork
+from tasks.context import TaskContext
 from tasks.jobs import instrumentation
 
 if TYPE_CHECKING:
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from core.pipeline import Parent
 
 
-def cached(workshop: Workshop, photo: Photo, quality: Quality) -> Latent | None:
+def cached(context: TaskContext, photo: Photo, quality: Quality) -> Latent | None:
     """The stored latent of exactly this quality, or None."""
     from core.latent.latent import Latent
 
-    with workshop.store.unit() as unit:
-        data = unit.latents.find(photo.owner_id, photo.sha256, photo.face, workshop.pipeline().encoder_version, quality)
+    with context.store.unit() as unit:
+        data = unit.latents.find(photo.owner_id, photo.sha256, photo.face, context.pipeline().encoder_version, quality)
         unit.commit()
     return None if data is None else Latent.from_bytes(data)
 
 
-def best_cached(workshop: Workshop, photo: Photo) -> Latent | None:
+def best_cached(context: TaskContext, photo: Photo) -> Latent | None:
     """The refined latent where there is one, else the fast one, else None."""
-    found = cached(workshop, photo, "refined") or cached(workshop, photo, "fast")
+    found = cached(context, photo, "refined") or cached(context, photo, "fast")
     instrumentation.looked_up("best", found)
     return found
 
 
-def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool, drawings: bool = False) -> Latent:
+def encode(context: TaskContext, photo: Photo, *, keep_crop: bool, drawings: bool = False) -> Latent:
     """Encode a photo and, in one transaction, store its latent and let the photo go.
 
     With `keep_crop` the aligned face of 256 pixels takes the photo's place until it is refined (unless the same photo
@@ -48,59 +48,59 @@ def encode(workshop: Workshop, photo: Photo, *, keep_crop: bool, drawings: bool 
     so does a drawing where it may be used all the same (`drawings`: it shall be).
     Raises PhotoGone, UnderAge, and what `Pipeline.encode` raises.
     """
-    keep_crop = keep_crop and cached(workshop, photo, "refined") is None
-    with workshop.store.view() as unit:
+    keep_crop = keep_crop and cached(context, photo, "refined") is None
+    with context.store.read_only() as unit:
         data = unit.photos.data(photo.id)
     # Of a crop only the face is left (the encoder changed since): there is one face, whatever was chosen before.
     face = None if photo.kind == "crop" else photo.face
     try:
-        parent = workshop.pipeline().encode(data, face=face, drawings=drawings)
-        require_grown_up(parent.age, parent.age_error, youngest=workshop.config.youngest_parent)
+        parent = context.pipeline().encode(data, face=face, drawings=drawings)
+        require_adult(parent.age, parent.age_error, youngest=context.config.youngest_parent)
     except NotAPhoto as answer:
-        if not workshop.config.drawings:
-            _forget(workshop, photo)
+        if not context.config.drawings:
+            _forget(context, photo)
             raise
         raise NotAPhoto(score=answer.score, limit=answer.limit, anyway=True) from answer
     except InputError as answer:
         if not isinstance(answer, SeveralFaces):
-            _forget(workshop, photo)
+            _forget(context, photo)
         raise
     instrumentation.staged(parent.timings_ms)
-    with workshop.store.unit() as unit:
-        _keep(workshop, unit, photo, parent, keep_crop=keep_crop)
+    with context.store.unit() as unit:
+        _keep(context, unit, photo, parent, keep_crop=keep_crop)
         unit.commit()
     return parent.latent
 
 
-def _forget(workshop: Workshop, photo: Photo) -> None:
-    with workshop.store.unit() as unit:
+def _forget(context: TaskContext, photo: Photo) -> None:
+    with context.store.unit() as unit:
         unit.photos.forget_data(photo.id)
         unit.commit()
 
 
 def refine(
-    workshop: Workshop, photo: Photo, start: Latent, progress: Callable[[float], None], cancelled: Callable[[], bool]
+    context: TaskContext, photo: Photo, start: Latent, progress: Callable[[float], None], cancelled: Callable[[], bool]
 ) -> Latent:
     """Refine a parent from its kept crop, delete the crop. Without a crop the answer is `start`. Raises Cancelled."""
-    with workshop.store.view() as unit:
+    with context.store.read_only() as unit:
         if unit.photos.get(photo.id).kind != "crop":
             return start
         crop = _pixels(unit.photos.data(photo.id))
     with instrumentation.stage("refine"):
-        latent = workshop.pipeline().refine(
-            crop, start, progress=progress, cancelled=cancelled, seconds=workshop.config.refine_seconds
+        latent = context.pipeline().refine(
+            crop, start, progress=progress, cancelled=cancelled, seconds=context.config.refine_seconds
         )
-    with workshop.store.unit() as unit:
-        _add_latent(workshop, unit, photo, latent, "refined")
+    with context.store.unit() as unit:
+        _add_latent(context, unit, photo, latent, "refined")
         unit.photos.forget_data(photo.id)
         unit.commit()
     return latent
 
 
-def _keep(workshop: Workshop, unit: Unit, photo: Photo, parent: Parent, *, keep_crop: bool) -> None:
+def _keep(context: TaskContext, unit: UnitOfWork, photo: Photo, parent: Parent, *, keep_crop: bool) -> None:
     from core.output.images import encode_picture
 
-    _add_latent(workshop, unit, photo, parent.latent, "fast")
+    _add_latent(context, unit, photo, parent.latent, "fast")
     unit.photos.set_facts(
         photo.id,
         sex=parent.sex,
@@ -114,15 +114,15 @@ def _keep(workshop: Workshop, unit: Unit, photo: Photo, parent: Parent, *, keep_
         unit.photos.replace_with_crop(photo.id, encode_picture(parent.crop))
 
 
-def _add_latent(workshop: Workshop, unit: Unit, photo: Photo, latent: Latent, quality: Quality) -> None:
+def _add_latent(context: TaskContext, unit: UnitOfWork, photo: Photo, latent: Latent, quality: Quality) -> None:
     unit.latents.add(
         photo.owner_id,
         photo.sha256,
         photo.face,
-        workshop.pipeline().encoder_version,
+        context.pipeline().encoder_version,
         quality,
         latent.to_bytes(),
-        workshop.config.ttl_latent,
+        context.config.ttl_latent,
     )
 
 

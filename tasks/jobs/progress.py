@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from core.domain.errors import Cancelled
 from observability.logs import get_logger
 from storage.errors import StorageUnavailable
-from tasks.context import Workshop
+from tasks.context import TaskContext
 
 log = get_logger(__name__)
 
@@ -20,8 +20,8 @@ WRITE_EVERY = 0.5
 class Reporter:
     """One job's voice. Safe to call from the work and from the heartbeat at once."""
 
-    def __init__(self, workshop: Workshop, job_id: str) -> None:
-        self._workshop = workshop
+    def __init__(self, context: TaskContext, job_id: str) -> None:
+        self._context = context
         self._job_id = job_id
         self._lock = threading.Lock()
         self._stage = ""
@@ -43,16 +43,16 @@ class Reporter:
         def progress(part: float) -> None:
             with self._lock:
                 self._part = start + (end - start) * min(max(part, 0.0), 1.0)
-            if self._workshop.monotonic() - self._written_at >= WRITE_EVERY:
+            if self._context.monotonic() - self._written_at >= WRITE_EVERY:
                 self._write()
 
         return progress
 
     def cancelled(self) -> bool:
         """Whether to stop: somebody asked for it, or the process ends. Asks the database at most twice a second."""
-        if self._workshop.stopping.is_set():
+        if self._context.stopping.is_set():
             return True
-        now = self._workshop.monotonic()
+        now = self._context.monotonic()
         if not self._cancel and now - self._looked_at >= WRITE_EVERY:
             self._looked_at = now
             self._cancel = self._look()
@@ -77,20 +77,20 @@ class Reporter:
             beat.join()
 
     def _beat(self, done: threading.Event) -> None:
-        while not done.wait(self._workshop.config.lease.total_seconds() / 3):
+        while not done.wait(self._context.config.lease.total_seconds() / 3):
             try:
                 self._write()
             except StorageUnavailable:
                 log.warning("the lease could not be renewed", job=self._job_id)
 
     def _look(self) -> bool:
-        with self._workshop.store.view() as unit:
+        with self._context.store.read_only() as unit:
             return unit.jobs.is_cancel_requested(self._job_id)
 
     def _write(self) -> None:
-        self._written_at = self._workshop.monotonic()
+        self._written_at = self._context.monotonic()
         with self._lock:
             stage, part = self._stage, self._part
-        with self._workshop.store.unit() as unit:
-            unit.jobs.report(self._job_id, stage, part, lease=self._workshop.config.lease)
+        with self._context.store.unit() as unit:
+            unit.jobs.report(self._job_id, stage, part, lease=self._context.config.lease)
             unit.commit()

@@ -23,7 +23,7 @@ from celery.worker import WorkController
 from tasks.app import register
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import DRAW, ENCODE, REFINE
 from tasks.workers.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.workers.per_process import PerProcess
@@ -43,7 +43,9 @@ STOP_TASK = "tasks.stop_worker"
 class EmbeddedWorkers:
     """`start()`, `stop()`, or a `with` block."""
 
-    def __init__(self, config: TaskConfig, workshop: PerProcess[Workshop], *, look_every: float = LOOK_EVERY) -> None:
+    def __init__(
+        self, config: TaskConfig, workshop: PerProcess[TaskContext], *, look_every: float = LOOK_EVERY
+    ) -> None:
         self._workshop = workshop
         self._app = app = create_celery(config)
         register(app, workshop)

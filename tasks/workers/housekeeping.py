@@ -14,7 +14,7 @@ from observability.logs import get_logger
 from storage.deletion import purge_expired
 from storage.errors import StorageUnavailable
 from storage.repositories.heartbeats import this_process
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.workers.recovery import requeue_lost
 
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ class Housekeeping:
 
     def __init__(
         self,
-        workshop: Callable[[], Workshop],
+        workshop: Callable[[], TaskContext],
         *,
         waited_too_long: timedelta,
         memory_is_lost: bool = False,
@@ -71,7 +71,7 @@ class Housekeeping:
 
     def _say_goodbye(self) -> None:
         with contextlib.suppress(Exception), self._workshop().store.unit() as unit:
-            unit.signs.withdraw(self._source)
+            unit.heartbeats.withdraw(self._source)
             unit.commit()
         self._give_back()
 
@@ -91,7 +91,7 @@ class Housekeeping:
 
     def _give_sign(self, number: int) -> None:
         with self._workshop().store.unit() as unit:
-            unit.signs.give(self._source, "worker", self._look_every, self._facts)
+            unit.heartbeats.give(self._source, "worker", self._look_every, self._facts)
             unit.commit()
 
     def _purge(self, number: int) -> None:

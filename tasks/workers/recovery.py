@@ -21,7 +21,7 @@ def requeue_lost(store: Store, queue: JobQueue, older_than: timedelta, config: T
     message does exist after all, the second one finds the job taken.
     """
     messages = queue.waiting()
-    with store.view() as unit:
+    with store.read_only() as unit:
         if messages == 0:
             older_than = min(older_than, config.empty_for)
         all_there = 0 < messages >= unit.jobs.count_queued()

@@ -18,7 +18,7 @@ from observability import traces
 from tasks.app import register
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import QUEUES
 from tasks.workers.housekeeping import LOOK_EVERY, Housekeeping
 from tasks.workers.per_process import PerProcess
@@ -31,7 +31,7 @@ WAITED_TOO_LONG = timedelta(minutes=15)
 
 def run_worker(
     config: TaskConfig,
-    workshop: PerProcess[Workshop],
+    workshop: PerProcess[TaskContext],
     *,
     queues: Sequence[str] = QUEUES,
     concurrency: int = 1,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bots.discord.bot import DiscordBot, DiscordOptions
-from bots.discord.retry import DiscordPatience
-from bots.service.conversation_service import Dialogue
-from bots.service.delivery import Pace
+from bots.discord.retry import DiscordRetry
+from bots.service.conversation_service import ConversationService
+from bots.service.delivery import DeliveryTimings
 from bots.telegram.bot import TelegramBot, TelegramOptions
-from bots.telegram.retry import Patience
+from bots.telegram.retry import RateLimiter
 from childface.cli.options import facts_of_code
 from storage.blobs import DiskBlobs
 from storage.database import open_database
@@ -25,7 +25,7 @@ from tests.support.chats.fake_discord import Discord
 from tests.support.chats.fake_telegram import TOKEN, BotApi
 from tests.support.chats.fake_worker import FakeWorker
 
-FAST = Pace(look=0.03, look_idle=0.05, edit=0.05, patience=30.0, act=0.5, claim=5.0, retry=0.2)
+FAST = DeliveryTimings(look=0.03, look_idle=0.05, edit=0.05, patience=30.0, act=0.5, claim=5.0, retry=0.2)
 
 
 @pytest.fixture
@@ -43,33 +43,33 @@ def worker(store: Store) -> Iterator[FakeWorker]:
 
 
 @pytest.fixture
-def dialogue(store: Store, worker: FakeWorker) -> Dialogue:
+def dialogue(store: Store, worker: FakeWorker) -> ConversationService:
     """Nobody has to be asked any more: forty people in each chat service, and whoever sits at the terminal."""
     agreed(store, "telegram", *range(1, 41), 424242424242)
     agreed(store, "discord", *range(1, 41), 424242424242)
     agreed(store, "console", "local")
-    return Dialogue(store, worker, read_code=facts_of_code)
+    return ConversationService(store, worker, read_code=facts_of_code)
 
 
 @pytest.fixture
-def strict_dialogue(store: Store, worker: FakeWorker) -> Dialogue:
+def strict_dialogue(store: Store, worker: FakeWorker) -> ConversationService:
     """Nobody has agreed to anything."""
-    return Dialogue(store, worker)
+    return ConversationService(store, worker)
 
 
 StartBot = Callable[[], Awaitable[TelegramBot]]
 
 
 @asynccontextmanager
-async def running_bot(api: BotApi, dialogue: Dialogue, **changes: object) -> AsyncIterator[TelegramBot]:
+async def running_bot(api: BotApi, dialogue: ConversationService, **changes: object) -> AsyncIterator[TelegramBot]:
     """A bot process, from start to orderly stop."""
     options = {
         "api_root": api.url,
         "poll_seconds": 2,
         "album_quiet": 0.15,
         "grace": 0.5,
-        "pace": FAST,
-        "patience": Patience(first_wait=0.02),
+        "timings": FAST,
+        "patience": RateLimiter(first_wait=0.02),
         **changes,
     }
     bot = TelegramBot(TOKEN, dialogue, TelegramOptions(**options))  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ async def running_bot(api: BotApi, dialogue: Dialogue, **changes: object) -> Asy
 
 
 @pytest.fixture
-async def bot(api: BotApi, dialogue: Dialogue) -> AsyncIterator[TelegramBot]:
+async def bot(api: BotApi, dialogue: ConversationService) -> AsyncIterator[TelegramBot]:
     async with running_bot(api, dialogue) as running:
         yield running
 
@@ -96,9 +96,9 @@ async def discord_api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discord]
 
 
 @asynccontextmanager
-async def running_discord_bot(dialogue: Dialogue, **changes: object) -> AsyncIterator[DiscordBot]:
+async def running_discord_bot(dialogue: ConversationService, **changes: object) -> AsyncIterator[DiscordBot]:
     """A bot process, from start to orderly stop."""
-    options = {"grace": 2.0, "pace": FAST, "patience": DiscordPatience(first_wait=0.02), **changes}
+    options = {"grace": 2.0, "timings": FAST, "patience": DiscordRetry(first_wait=0.02), **changes}
     bot = DiscordBot(fake_discord.TOKEN, dialogue, DiscordOptions(**options))  # type: ignore[arg-type]
     await bot.start()
     try:
@@ -108,6 +108,6 @@ async def running_discord_bot(dialogue: Dialogue, **changes: object) -> AsyncIte
 
 
 @pytest.fixture
-async def discord_bot(discord_api: Discord, dialogue: Dialogue) -> AsyncIterator[DiscordBot]:
+async def discord_bot(discord_api: Discord, dialogue: ConversationService) -> AsyncIterator[DiscordBot]:
     async with running_discord_bot(dialogue) as running:
         yield running

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 import bots
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.telegram.bot import TelegramBot, TokenRefused
 from tests.bots.conftest import running_bot
 from tests.support.chats.fake_telegram import TOKEN, BotApi
 
 FOLDER = Path(bots.__file__).parent
-MOST_MEGABYTES = 150
+MAX_MEGABYTES = 150
 
 WEIGH = """
 import secrets, sys
 from pathlib import Path
 from bots.terminal.bot import ConsoleChat
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.discord.bot import DiscordBot
 from bots.telegram.bot import TelegramBot
 from storage.blobs import DiskBlobs
@@ -32,7 +32,7 @@ from storage.unit_of_work import Store
 
 home = Path(sys.argv[1])
 store = Store(open_database(f"sqlite:///{home}/a.sqlite3"), DiskBlobs(home / "blobs", [secrets.token_bytes(32)]))
-dialogue = Dialogue(store, queue=None)
+dialogue = ConversationService(store, queue=None)
 TelegramBot("1:token", dialogue)
 DiscordBot("a.b.c", dialogue)
 ConsoleChat(dialogue, folder=home)
@@ -68,7 +68,7 @@ def test_the_conversation_itself_imports_nothing_that_could_do_anything() -> Non
 def test_a_chat_process_is_small_and_loads_no_model_library(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", WEIGH, str(tmp_path)], capture_output=True, text=True, check=True)
     megabytes, loaded = ran.stdout.split("\n")[:2]
-    assert int(megabytes) < MOST_MEGABYTES
+    assert int(megabytes) < MAX_MEGABYTES
     assert loaded == ""
 
 
@@ -87,7 +87,7 @@ def test_reading_a_code_loads_no_model_library() -> None:
 
 
 async def test_the_log_of_a_conversation_holds_nothing_personal(
-    api: BotApi, dialogue: Dialogue, caplog: pytest.LogCaptureFixture
+    api: BotApi, dialogue: ConversationService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     anna = api.person(424242424242)
@@ -111,7 +111,7 @@ async def test_the_log_of_a_conversation_holds_nothing_personal(
         assert secret not in written
 
 
-async def test_a_refused_token_is_not_repeated_in_the_error(api: BotApi, dialogue: Dialogue) -> None:
+async def test_a_refused_token_is_not_repeated_in_the_error(api: BotApi, dialogue: ConversationService) -> None:
     from bots.telegram.bot import TelegramOptions
 
     bot = TelegramBot("987:a-wrong-token", dialogue, TelegramOptions(api_root=api.url))

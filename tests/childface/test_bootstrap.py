@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bots.adapters.runner import run_bots
 from childface.bootstrap import chat_bots, open_house, open_store, services, task_config
-from childface.cli.output import Refusal
+from childface.cli.output import CliError
 from childface.settings import Settings
 from storage import migrate
 from storage.deletion import delete_user
@@ -101,7 +101,7 @@ def test_two_embedded_houses_in_one_process_do_not_share_a_queue(settings: Setti
 def test_a_deployments_database_is_not_migrated_by_surprise(settings: Settings) -> None:
     deployed = settings.model_copy(update={"broker_url": "redis://127.0.0.1:1"})
 
-    with pytest.raises(Refusal, match="childface db upgrade"), open_house(deployed, lambda _: FakePipeline()):
+    with pytest.raises(CliError, match="childface db upgrade"), open_house(deployed, lambda _: FakePipeline()):
         pass
 
 
@@ -218,7 +218,7 @@ def test_all_means_wherever_a_token_is_set(settings: Settings) -> None:
     both = settings.model_copy(update={"discord_token": SecretStr("a.b.c")})
     assert services(both, "all") == ["telegram", "discord"]
     assert services(both, "discord") == ["discord"]
-    with pytest.raises(Refusal, match="DISCORD_TOKEN is not set"):
+    with pytest.raises(CliError, match="DISCORD_TOKEN is not set"):
         services(settings, "discord")
 
 

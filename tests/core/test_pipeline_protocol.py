@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.domain.errors import Cancelled, InputError
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
@@ -73,7 +73,9 @@ def test_two_latents_become_a_child(couple: Couple) -> None:
     mom, dad = couple.pipeline.encode(couple.mom).latent, couple.pipeline.encode(couple.dad).latent
     heard: list[float] = []
 
-    child = couple.pipeline.make(mom, dad, Wish(age=8, sex="girl", mix=30, seed=5, size=256), progress=heard.append)
+    child = couple.pipeline.make(
+        mom, dad, ChildSpec(age=8, sex="girl", mix=30, seed=5, size=256), progress=heard.append
+    )
 
     assert child.image.shape == (256, 256, 3) and child.image.dtype == np.uint8
     assert (child.age, child.sex, child.mix, child.seed) == (8, "girl", 30, 5)
@@ -85,7 +87,7 @@ def test_two_latents_become_a_child(couple: Couple) -> None:
 def test_growing_and_ageing_draw_pictures_of_the_size_asked(couple: Couple) -> None:
     mom, dad = couple.pipeline.encode(couple.mom).latent, couple.pipeline.encode(couple.dad).latent
 
-    children = couple.pipeline.grow(mom, dad, Wish(size=256), [2, 40])
+    children = couple.pipeline.grow(mom, dad, ChildSpec(size=256), [2, 40])
     older = couple.pipeline.draw(couple.pipeline.age_face(mom, age=70), size=256)
 
     assert [child.age for child in children] == [2, 40]
@@ -112,8 +114,8 @@ def test_a_refinement_can_be_cancelled(couple: Couple) -> None:
 
 def test_a_refinement_does_not_disturb_a_child_that_is_drawn_at_the_same_time(couple: Couple) -> None:
     mom, dad = couple.pipeline.encode(couple.mom), couple.pipeline.encode(couple.dad)
-    wish = Wish(size=256, seed=3)
-    alone = couple.pipeline.make(mom.latent, dad.latent, wish).image
+    spec = ChildSpec(size=256, seed=3)
+    alone = couple.pipeline.make(mom.latent, dad.latent, spec).image
     begun = threading.Event()
     done = threading.Event()
 
@@ -127,7 +129,7 @@ def test_a_refinement_does_not_disturb_a_child_that_is_drawn_at_the_same_time(co
     other = threading.Thread(target=refine)
     other.start()
     begun.wait(60)
-    together = couple.pipeline.make(mom.latent, dad.latent, wish).image
+    together = couple.pipeline.make(mom.latent, dad.latent, spec).image
     done.set()
     other.join()
 

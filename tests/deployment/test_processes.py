@@ -33,7 +33,7 @@ from tests.support.chats import fake_discord, fake_telegram
 from tests.support.chats.fake_discord import Discord
 from tests.support.chats.fake_telegram import BotApi
 from tests.support.processes.compose_file import ROOT, command_of, services
-from tests.support.processes.compose_services import PATIENCE, House, Process, wait_until
+from tests.support.processes.compose_services import PATIENCE, ComposeServices, Process, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -41,18 +41,18 @@ EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, weights_dir: Path) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, weights_dir: Path) -> Iterator[ComposeServices]:
     """PostgreSQL, Redis and the tables: what every other service depends on, started in that order."""
     tokens = {"TELEGRAM_TOKEN": fake_telegram.TOKEN, "DISCORD_TOKEN": fake_discord.TOKEN}
-    house = House(tmp_path_factory.mktemp("house"), weights_dir, tokens)
+    app = ComposeServices(tmp_path_factory.mktemp("house"), weights_dir, tokens)
     try:
-        house.start_postgres()
-        house.run("redis").wait_until_healthy()
-        migrated = house.run("migrate")
+        app.start_postgres()
+        app.run("redis").wait_until_healthy()
+        migrated = app.run("migrate")
         assert migrated.process.wait(PATIENCE) == 0, migrated.said()
-        yield house
+        yield app
     finally:
-        house.stop()
+        app.stop()
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def numbers(process: Process) -> str:
         return str(answer.read().decode())
 
 
-def test_the_first_start_made_tables_and_a_key_that_only_its_owner_reads(house: House) -> None:
+def test_the_first_start_made_tables_and_a_key_that_only_its_owner_reads(house: ComposeServices) -> None:
     key = house.home / "volumes" / "key" / "key"
 
     assert key.stat().st_mode & 0o777 == 0o600
@@ -94,7 +94,7 @@ def test_the_first_start_made_tables_and_a_key_that_only_its_owner_reads(house: 
     assert "tables of" in again.said()
 
 
-def test_the_servers_want_the_password(house: House) -> None:
+def test_the_servers_want_the_password(house: ComposeServices) -> None:
     with redis.Redis(port=house.broker_port) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
     for password in ("", ":wrong"):
@@ -102,7 +102,7 @@ def test_the_servers_want_the_password(house: House) -> None:
             migrate.current(f"postgresql+psycopg://childface{password}@127.0.0.1:{house.postgres.port}/childface")
 
 
-async def test_a_purge_says_that_it_is_alive_and_ends_when_told_so(house: House) -> None:
+async def test_a_purge_says_that_it_is_alive_and_ends_when_told_so(house: ComposeServices) -> None:
     purge = house.run("purge")
     await asyncio.to_thread(purge.wait_until_healthy)
     assert "removed: 0 photos" in purge.said()
@@ -112,7 +112,7 @@ async def test_a_purge_says_that_it_is_alive_and_ends_when_told_so(house: House)
 
 
 @pytest.mark.parametrize("name", ["worker-draw", "worker-refine", "worker-gpu"])
-async def test_a_worker_says_that_it_is_alive_and_ends_when_told_so(house: House, name: str) -> None:
+async def test_a_worker_says_that_it_is_alive_and_ends_when_told_so(house: ComposeServices, name: str) -> None:
     worker = house.run(name)
     await asyncio.to_thread(worker.wait_until_healthy)
     assert "childface_jobs_waiting" in await asyncio.to_thread(numbers, worker)
@@ -124,7 +124,7 @@ async def test_a_worker_says_that_it_is_alive_and_ends_when_told_so(house: House
 
 
 @pytest.mark.timeout(600)
-async def test_two_photos_go_in_at_telegram_and_a_child_comes_out(house: House, telegram: BotApi) -> None:
+async def test_two_photos_go_in_at_telegram_and_a_child_comes_out(house: ComposeServices, telegram: BotApi) -> None:
     """Through every container: bot, database, blobs, broker, worker, and back."""
     bot = house.run("telegram", CHILDFACE_TELEGRAM_API_ROOT=telegram.url, CHILDFACE_REFINE="false")
     worker = house.run("worker-draw", CHILDFACE_REFINE="false")
@@ -149,7 +149,7 @@ async def test_two_photos_go_in_at_telegram_and_a_child_comes_out(house: House, 
 
 
 async def test_the_discord_bot_says_that_it_is_alive_and_ends_when_told_so(
-    house: House, discord: Discord, monkeypatch: pytest.MonkeyPatch
+    house: ComposeServices, discord: Discord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # discord.py has no setting for another server, so this one process is told by a module of the tests.
     elsewhere = [sys.executable, "-m", "tests.support.processes.discord_elsewhere", discord.url]
@@ -162,7 +162,7 @@ async def test_the_discord_bot_says_that_it_is_alive_and_ends_when_told_so(
     await ends_in_order(bot)
 
 
-def test_a_bot_without_its_token_says_which_one(house: House) -> None:
+def test_a_bot_without_its_token_says_which_one(house: ComposeServices) -> None:
     (house.home / "deploy" / "secrets" / "telegram_token").rename(house.home / "token")
     (house.home / "deploy" / "secrets" / "telegram_token").touch()  # as make-secrets.sh leaves it
     try:
@@ -173,7 +173,7 @@ def test_a_bot_without_its_token_says_which_one(house: House) -> None:
     assert "TELEGRAM_TOKEN is not set" in bot.said()
 
 
-async def test_a_process_that_hangs_is_not_healthy(house: House) -> None:
+async def test_a_process_that_hangs_is_not_healthy(house: ComposeServices) -> None:
     worker = house.run("worker-refine")
     await asyncio.to_thread(worker.wait_until_healthy)
     beat = Path(worker.environment["CHILDFACE_HEARTBEAT_FILE"])
@@ -187,7 +187,7 @@ async def test_a_process_that_hangs_is_not_healthy(house: House) -> None:
     await ends_in_order(worker)
 
 
-def test_a_worker_that_has_lost_its_broker_falls_silent_until_it_is_back(house: House) -> None:
+def test_a_worker_that_has_lost_its_broker_falls_silent_until_it_is_back(house: ComposeServices) -> None:
     with house.another_broker():
         broker = house.run("redis")
         broker.wait_until_healthy()
@@ -207,7 +207,7 @@ def test_a_worker_that_has_lost_its_broker_falls_silent_until_it_is_back(house: 
         assert broker.stop()[0] == 0
 
 
-def test_redis_keeps_its_messages_over_a_restart(house: House) -> None:
+def test_redis_keeps_its_messages_over_a_restart(house: ComposeServices) -> None:
     with house.another_broker():
         broker = house.run("redis")
         broker.wait_until_healthy()
@@ -224,7 +224,7 @@ def test_redis_keeps_its_messages_over_a_restart(house: House) -> None:
         assert broker.stop()[0] == 0
 
 
-def test_a_backup_opens_elsewhere_and_not_without_its_key(house: House, tmp_path: Path) -> None:
+def test_a_backup_opens_elsewhere_and_not_without_its_key(house: ComposeServices, tmp_path: Path) -> None:
     """The page's three commands, and its way back: the dump, the files, and the key apart."""
     volumes = house.home / "volumes"
     keep = Settings(
@@ -254,10 +254,10 @@ def test_a_backup_opens_elsewhere_and_not_without_its_key(house: House, tmp_path
             "key_file": tmp_path / "key",
         }
     )
-    with opened(there) as store, store.view() as unit, pytest.raises(WrongKey):
+    with opened(there) as store, store.read_only() as unit, pytest.raises(WrongKey):
         unit.photos.data(photo.id)  # a fresh key was made, and opens nothing
     (tmp_path / "key").write_bytes(key)
-    with opened(there) as store, store.view() as unit:
+    with opened(there) as store, store.read_only() as unit:
         assert unit.photos.data(photo.id) == b"a photo"
 
 
@@ -272,7 +272,7 @@ def opened(settings: Settings) -> Iterator[Store]:
 
 @pytest.mark.parametrize("unit", ["childface.service", "childface-worker.service"])
 async def test_what_systemd_starts_tells_it_when_it_is_ready_and_when_it_ends(
-    house: House, telegram: BotApi, weights_dir: Path, tmp_path: Path, unit: str
+    house: ComposeServices, telegram: BotApi, weights_dir: Path, tmp_path: Path, unit: str
 ) -> None:
     """In place of systemd: its socket, its folder of credentials and its signals."""
     described = options(ROOT / "deploy" / "systemd" / unit)
@@ -329,7 +329,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 async def test_what_a_bot_runs_needs_only_what_its_image_holds(
-    house: House, telegram: BotApi, monkeypatch: pytest.MonkeyPatch
+    house: ComposeServices, telegram: BotApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden = ",".join(sorted(modules_without(light_distributions())))
     assert {"torch", "numpy", "pytest"} <= set(hidden.split(","))

@@ -22,19 +22,19 @@ with atheris.instrument_imports(include=["core", "PIL", "pillow_heif"]):
 
 from tests.support.photos.good_photos import good_files
 
-MOST_PIXELS = 1_000_000
+MAX_PIXELS = 1_000_000
 """Small pictures are tried faster; nothing in the code depends on the size but the time it takes."""
 
 
 def try_bytes(data: bytes) -> None:
     """One try. Anything but a photo or a PhotoError ends the run."""
     try:
-        photo = open_photo(data, max_pixels=MOST_PIXELS)
+        photo = open_photo(data, max_pixels=MAX_PIXELS)
     except PhotoError as error:
         assert isinstance(error.facts(), dict)
         return
     height, width, colours = photo.rgb.shape
-    assert colours == 3 and 0 < height * width <= MOST_PIXELS and photo.rgb.dtype == "uint8"
+    assert colours == 3 and 0 < height * width <= MAX_PIXELS and photo.rgb.dtype == "uint8"
 
 
 def lay_seeds(folder: Path) -> None:

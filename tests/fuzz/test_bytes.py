@@ -27,7 +27,7 @@ from tests.support.photos.good_photos import good_files, saved
 
 ROOT = Path(__file__).parents[2]
 GOOD = good_files()
-MOST_PIXELS = 4_000_000
+MAX_PIXELS = 4_000_000
 patiently = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # --- the photo door -----------------------------------------------------------------------------------------
@@ -35,13 +35,13 @@ patiently = settings(max_examples=150, deadline=None, suppress_health_check=[Hea
 
 def photo_or_refusal(data: bytes) -> None:
     try:
-        photo = open_photo(data, max_pixels=MOST_PIXELS)
+        photo = open_photo(data, max_pixels=MAX_PIXELS)
     except PhotoError:
         return
     assert photo.format in FORMATS
     assert photo.rgb.dtype == np.uint8
     assert photo.rgb.shape[2] == 3
-    assert 0 < photo.rgb.size <= 3 * MOST_PIXELS
+    assert 0 < photo.rgb.size <= 3 * MAX_PIXELS
 
 
 @patiently

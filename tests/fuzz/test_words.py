@@ -11,8 +11,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bots.i18n.parsing import words
-from core.domain.child_code import ALPHABET, LONGEST, code_of, wish_of_code
-from core.domain.child_spec import LARGEST_SEED, LOOKS, OLDEST, Wish, age_of_group
+from core.domain.child_code import ALPHABET, MAX_LENGTH, code_of, wish_of_code
+from core.domain.child_spec import LOOKS, MAX_SEED, OLDEST, ChildSpec, age_of_group
 from core.domain.errors import SettingError
 from core.domain.genes import SOURCES, TRAITS, check_genes, parse_genes
 
@@ -20,11 +20,11 @@ ODD = "٣７½²①߀-−–—.,/@ \u200b\u202e\u0000\ud7ff\U0001f9ffÅß🎲�
 TEXT = st.text(max_size=200) | st.text(ODD + "0123456789/eE+", max_size=40)
 
 WISHES = st.builds(
-    Wish,
+    ChildSpec,
     age=st.floats(0, OLDEST),
     sex=st.sampled_from(["girl", "boy"]),
     mix=st.floats(0, 100),
-    seed=st.integers(0, LARGEST_SEED),
+    seed=st.integers(0, MAX_SEED),
     genes=st.dictionaries(st.sampled_from(TRAITS), st.sampled_from(SOURCES)),
     looks=st.dictionaries(st.sampled_from(LOOKS), st.floats(-1, 1)),
 )
@@ -34,12 +34,12 @@ WISHES = st.builds(
 
 
 @given(WISHES)
-def test_any_wish_comes_back_from_its_code(wish: Wish) -> None:
+def test_any_wish_comes_back_from_its_code(wish: ChildSpec) -> None:
     assert wish_of_code(code_of(wish, wish.sex)) == wish
 
 
 @given(WISHES, st.data())
-def test_a_code_is_read_however_it_is_written(wish: Wish, data: st.DataObject) -> None:
+def test_a_code_is_read_however_it_is_written(wish: ChildSpec, data: st.DataObject) -> None:
     code = code_of(wish, wish.sex)
     letters = [data.draw(st.sampled_from([letter, letter.lower()])) for letter in code.replace("-", "")]
     written = "".join(letter + data.draw(st.sampled_from(["", " ", "-"])) for letter in letters)
@@ -47,7 +47,7 @@ def test_a_code_is_read_however_it_is_written(wish: Wish, data: st.DataObject) -
 
 
 @given(WISHES, st.data())
-def test_one_mistyped_letter_is_always_noticed(wish: Wish, data: st.DataObject) -> None:
+def test_one_mistyped_letter_is_always_noticed(wish: ChildSpec, data: st.DataObject) -> None:
     code = code_of(wish, wish.sex).replace("-", "")
     at = data.draw(st.integers(0, len(code) - 1))
     letter = data.draw(st.sampled_from(ALPHABET))
@@ -56,10 +56,10 @@ def test_one_mistyped_letter_is_always_noticed(wish: Wish, data: st.DataObject) 
         wish_of_code(code[:at] + letter + code[at + 1 :])
 
 
-@given(TEXT | st.text(ALPHABET, max_size=LONGEST + 5))
+@given(TEXT | st.text(ALPHABET, max_size=MAX_LENGTH + 5))
 @example("")
-@example("0" * LONGEST)
-@example("Y" * LONGEST)
+@example("0" * MAX_LENGTH)
+@example("Y" * MAX_LENGTH)
 @example("ı" * 10)  # its capital is I, which is read as 1
 @example("ß" * 10)  # becomes longer in capitals
 def test_any_text_is_a_code_or_is_refused(text: str) -> None:
@@ -96,21 +96,21 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max
 @example({"seed": 2**63})
 def test_any_wish_is_within_its_ranges_or_is_refused(told: dict[str, object]) -> None:
     try:
-        wish = Wish(**told)  # type: ignore[arg-type]
+        spec = ChildSpec(**told)  # type: ignore[arg-type]
     except SettingError:
         return
-    assert 0 <= wish.age <= OLDEST
-    assert 0 <= wish.mix <= 100
-    assert 0 <= wish.seed <= LARGEST_SEED
+    assert 0 <= spec.age <= OLDEST
+    assert 0 <= spec.mix <= 100
+    assert 0 <= spec.seed <= MAX_SEED
 
 
 @given(st.dictionaries(st.text(max_size=10) | st.sampled_from(LOOKS), ANYTHING, max_size=4))
 def test_any_looks_are_within_their_ranges_or_refused(looks: dict[str, object]) -> None:
     try:
-        wish = Wish(looks=looks)  # type: ignore[arg-type]
+        spec = ChildSpec(looks=looks)  # type: ignore[arg-type]
     except SettingError:
         return
-    assert all(name in LOOKS and -1 <= value <= 1 for name, value in wish.looks.items())
+    assert all(name in LOOKS and -1 <= value <= 1 for name, value in spec.looks.items())
 
 
 @given(TEXT)

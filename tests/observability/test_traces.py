@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from childface.cli.output import Refusal
+from childface.cli.output import CliError
 from childface.ops.metrics_server import traced
 from childface.settings import Settings
 from core.domain.errors import NoFace
@@ -139,5 +139,5 @@ def test_spans_reach_a_collector_also_those_of_a_forked_child(collector: Collect
 
 def test_a_collector_without_the_extra_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(Refusal, match="traces"), traced(Settings(traces_endpoint="http://127.0.0.1:4318"), "bot"):
+    with pytest.raises(CliError, match="traces"), traced(Settings(traces_endpoint="http://127.0.0.1:4318"), "bot"):
         pass

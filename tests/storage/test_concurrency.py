@@ -46,7 +46,7 @@ def test_of_many_workers_exactly_one_gets_the_job(house: Furnished) -> None:
             return started is not None
 
         assert sum(at_once(start)) == 1
-        with house.store.view() as unit:
+        with house.store.read_only() as unit:
             assert unit.jobs.get(job.id).attempts == 1
 
 
@@ -68,7 +68,7 @@ def test_of_many_couriers_exactly_one_delivers(house: Furnished) -> None:
 
     def deliver(_: int) -> int:
         sent = 0
-        with house.store.view() as unit:
+        with house.store.read_only() as unit:
             found = unit.jobs.undelivered("telegram")
         for job in found:
             with house.store.unit() as unit:
@@ -139,7 +139,7 @@ def test_reply_facts_from_many_threads_all_stay(house: Furnished) -> None:
             unit.commit()
 
     at_once(add)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert len(unit.jobs.get(job.id).reply) == THREADS
 
 
@@ -154,7 +154,7 @@ def test_reading_first_and_writing_later_never_meets_a_locked_database(house: Fu
                 unit.commit()
 
     at_once(count_up)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert (unit.users.get(user.id).age or 0.0) > 0.0
 
 

@@ -69,7 +69,7 @@ def test_a_database_whose_pages_were_damaged_is_called_by_its_name(sqlite_url: s
     pages = path.read_bytes()
     path.write_bytes(pages[:4096] + bytes(0xA5 for _ in pages[4096:]))
     database = open_database(sqlite_url)
-    with pytest.raises(DatabaseDamaged), Store(database, NO_BLOBS).view() as unit:
+    with pytest.raises(DatabaseDamaged), Store(database, NO_BLOBS).read_only() as unit:
         unit.users.find("telegram", "1")
     with pytest.raises(DatabaseDamaged), Store(database, NO_BLOBS).unit() as unit:
         unit.users.get_or_add("telegram", "1")
@@ -95,7 +95,7 @@ def test_a_full_disk_is_a_passing_fault_that_names_the_folder_and_changes_nothin
         unit.conversations.save("telegram", "1", user.id, {"words": "x" * 1_000_000})
         unit.commit()
     assert caught.value.path == str(tmp_path) and caught.value.database
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert unit.conversations.get("telegram", "1", user.id) is None
     database.close()
 

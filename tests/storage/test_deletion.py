@@ -42,7 +42,7 @@ def test_everything_of_a_person_goes_at_once_and_is_counted(house: Furnished) ->
     report = delete_user(house.store, user.id)
     assert report == DeletionReport(photos=2, latents=1, results=1, jobs=2, conversations=1, settings=1)
     assert house.blob_files() == []
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.users.find(user.platform, user.platform_user_id) is None
         assert unit.jobs.undelivered(user.platform) == []
 
@@ -87,7 +87,7 @@ def test_children_that_others_drew_from_my_photo_go_too(house: Furnished) -> Non
     report = delete_user(house.store, anna.id)
 
     assert (report.photos, report.results, report.jobs) == (1, 2, 0)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.jobs.get(told.id).state == "done"
         for job in (untold, waiting, running):
             ended = unit.jobs.get(job.id)
@@ -118,7 +118,7 @@ def test_a_picture_that_another_drew_on_the_last_day_of_a_latent_goes_with_its_p
     assert delete_user(house.store, anna.id).results == 1
 
     assert house.blob_files() == []
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.results.for_job(drawn.id) is None
         assert unit.jobs.get(drawn.id).result == {}
 
@@ -132,7 +132,7 @@ def test_what_a_finished_job_tells_of_a_parent_goes_however_late_they_delete(
     clock.turn(7 * DAY)
     purge_expired(house.store)
     delete_user(house.store, anna.id)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.jobs.get(drawn.id).result == {}
 
 
@@ -149,7 +149,7 @@ def test_the_names_that_another_typed_for_a_person_go_with_them(house: Furnished
         unit.conversations.save("telegram", "elsewhere", ben.id, own)
         unit.commit()
     delete_user(house.store, anna.id)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         saved = [unit.conversations.get("telegram", chat, ben.id) for chat in ("group", "elsewhere")]
         assert [found.state for found in saved if found] == [{"mom": None, "names": [], "stamp": 2}, own]
         assert unit.jobs.get(job.id).reply == {"user": "2", "lines": [told]}
@@ -271,7 +271,7 @@ def test_a_reader_does_not_hold_up_a_deletion_and_afterwards_no_file_remembers_t
         deleting.start()
         deleting.join(BUSY_SECONDS / 2)
         assert not deleting.is_alive(), "it waits for the reader"
-        with house.store.view() as unit:
+        with house.store.read_only() as unit:
             assert unit.users.find(user.platform, user.platform_user_id) is None
         assert not house.store.database.scrub(), "the checkpoint's answer must be heeded"
         assert traces(folders, words) != [], "what docs/privacy.md says of readers would not be true"

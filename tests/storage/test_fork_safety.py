@@ -61,7 +61,7 @@ def test_a_child_is_not_locked_out_by_what_a_thread_of_its_parent_did(
         thread.join()
     assert all(ended)
     store = opened()
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert all(unit.users.find("console", f"child {number}") for number in range(FORKS))
     store.database.close()
 

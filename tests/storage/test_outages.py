@@ -58,7 +58,7 @@ def restart_in_the_middle(own_server: PostgresServer, house: Furnished) -> None:
         assert unit.jobs.get(job.id).state == "running"
         assert unit.jobs.finish(job.id, {})
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert [found.id for found in unit.jobs.undelivered("telegram")] == [job.id]
 
 

@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 def is_there(house: Furnished, thing: Photo | Job) -> bool:
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         try:
             (unit.photos.get if isinstance(thing, Photo) else unit.jobs.get)(thing.id)
         except NotFound:
@@ -42,7 +42,7 @@ def test_everything_goes_when_its_time_is_over(house: Furnished, clock: Turnable
     assert purge_expired(house.store, clock.time + 2 * HOUR) == PurgeReport(latents=1)
     assert purge_expired(house.store, clock.time + 3 * HOUR) == PurgeReport(results=1)
     assert house.blob_files() == []
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.results.for_job(job.id) is None
         assert unit.users.get(user.id) == user
 
@@ -58,7 +58,7 @@ def test_the_handle_of_a_parent_lives_as_long_as_a_latent_or_a_job_needs_it(
     clock.turn(HOUR)
     purge_expired(house.store)
     assert [is_there(house, photo) for photo in (encoded, wanted, lonely)] == [True, True, False]
-    with house.store.view() as unit, pytest.raises(PhotoGone):
+    with house.store.read_only() as unit, pytest.raises(PhotoGone):
         unit.photos.data(encoded.id)
 
     clock.turn(DAY)
@@ -130,7 +130,7 @@ def test_somebody_who_never_agreed_is_forgotten_after_a_day(house: Furnished, cl
     assert purge_expired(house.store) == PurgeReport()
     clock.turn(HOUR)
     assert purge_expired(house.store) == PurgeReport(strangers=1)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         left = [unit.users.find("telegram", number) is not None for number in "1234"]
         assert unit.conversations.get("telegram", "chat-1", stranger.id) is None
     assert left == [False, True, True, True]
@@ -140,5 +140,5 @@ def test_a_clock_that_was_set_back_deletes_nothing(house: Furnished, clock: Turn
     photo = house.photo(house.user())
     clock.time = datetime(2001, 1, 1, tzinfo=UTC)
     assert purge_expired(house.store) == PurgeReport()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.data(photo.id) == b"a photo"

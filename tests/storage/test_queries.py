@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import event, text
 
 from storage.repositories.quota_uses import person
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 from tests.storage.conftest import HOUR, Furnished
 
 SHA, NOBODY = "0" * 64, "0" * 32
 
-QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
+QUESTIONS: dict[str, Callable[[UnitOfWork, Any], object]] = {
     "undelivered": lambda unit, now: unit.jobs.undelivered("telegram"),
     "active": lambda unit, now: unit.jobs.active_for(NOBODY),
     "stale": lambda unit, now: unit.jobs.stale(HOUR),
@@ -54,7 +54,7 @@ QUESTIONS: dict[str, Callable[[Unit, Any], object]] = {
     "an update": lambda unit, now: unit.inbox.take("telegram:1", 1, 0, b"words"),
     "updates to answer": lambda unit, now: unit.inbox.waiting("telegram:1"),
     "an answer": lambda unit, now: unit.inbox.answer("telegram:1", 1, 0),
-    "an update to settle": lambda unit, now: unit.inbox.settle("telegram:1", [1, 2]),
+    "an update to settle": lambda unit, now: unit.inbox.complete("telegram:1", [1, 2]),
     "updates to purge": lambda unit, now: unit.inbox.remove(now),
     "names of blobs": lambda unit, now: unit.removal.unnamed([NOBODY]),
 }

@@ -49,7 +49,7 @@ def test_a_round_of_somebody_else_forgets_whose_photo_it_had(house: Furnished) -
         unit.conversations.save("telegram", "elsewhere", ben.id, {"dad": state["dad"]})
         unit.commit()
     delete_user(house.store, anna.id)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         saved = unit.conversations.get("telegram", "group", ben.id)
         untouched = unit.conversations.get("telegram", "elsewhere", ben.id)
     assert saved is not None and untouched is not None
@@ -63,5 +63,5 @@ def test_an_answer_to_somebody_else_that_shows_the_photo_goes(house: Furnished) 
     lines = [{"line": "Say", "faces": {"photo_id": annas.id}}, {"line": "Say", "faces": None}]
     job = house.done_job(ben, mom_photo_id=annas.id, reply={"user": "2", "lines": lines})
     delete_user(house.store, anna.id)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.jobs.get(job.id).reply == {"user": "2", "lines": lines[1:]}

@@ -22,7 +22,7 @@ def test_leaving_without_commit_undoes_rows_and_blobs(house: Furnished) -> None:
         photo = unit.photos.add(user.id, b"never meant", HOUR)
         assert len(house.blob_files()) == 1
     assert house.blob_files() == []
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.due_for_deletion(photo.expires_at) == []
 
 
@@ -39,7 +39,7 @@ def test_a_deleted_blob_is_still_there_after_a_rollback(house: Furnished) -> Non
     with pytest.raises(Breakage), house.store.unit() as unit:
         unit.photos.forget_data(photo.id)
         raise Breakage
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.data(photo.id) == b"keep me"
 
 
@@ -59,18 +59,18 @@ def test_what_follows_a_commit_is_a_transaction_of_its_own(house: Furnished) -> 
         unit.commit()
         unit.photos.forget_data(kept.id)
         unit.photos.add(user.id, b"not kept", HOUR)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.data(kept.id) == b"kept"
     assert [path.name for path in house.blob_files()] == [kept.blob_key]
 
 
 def test_a_view_reads_and_refuses_to_write(house: Furnished) -> None:
     user = house.user()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.users.get(user.id) == user
-    with pytest.raises(DBAPIError), house.store.view() as unit:
+    with pytest.raises(DBAPIError), house.store.read_only() as unit:
         unit.users.save_settings(user.id, age=3.0)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.users.get(user.id).age is None
 
 
@@ -78,7 +78,7 @@ def test_a_view_does_not_wait_for_a_writer(house: Furnished) -> None:
     user = house.user()
     with house.store.unit() as writer:
         writer.users.save_settings(user.id, age=9.0)
-        with house.store.view() as unit:
+        with house.store.read_only() as unit:
             assert unit.users.get(user.id).age is None
         writer.commit()
 
@@ -111,7 +111,7 @@ def test_a_blob_that_will_not_go_does_not_spoil_a_commit(house: Furnished, caplo
     with stubborn.unit() as unit:
         unit.photos.forget_data(photo.id)
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.get(photo.id).kind == "gone"
     assert "left to the purge" in caplog.text
     assert str(photo.blob_key) not in caplog.text

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.domain.child_code import code_of
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.domain.errors import Cancelled, NoFace
 from core.domain.genes import TRAITS
 from core.latent.latent import Latent
@@ -109,20 +109,20 @@ class FakePipeline:
                 threading.Event().wait(0.01)
         return latent_of(start.to_bytes(), "refined")
 
-    def make(self, mom: Latent, dad: Latent, wish: Wish, *, progress: Progress | None = None) -> Child:
+    def make(self, mom: Latent, dad: Latent, spec: ChildSpec, *, progress: Progress | None = None) -> Child:
         self._called("make")
         if progress is not None:
             progress(1.0)
-        mixed = (mom.w.sum() + dad.w.sum() + wish.age + wish.mix) % 255
+        mixed = (mom.w.sum() + dad.w.sum() + spec.age + spec.mix) % 255
         return Child(
-            image=np.full((wish.size, wish.size, 3), int(mixed), np.uint8),
-            age=wish.age,
-            estimated_age=wish.age + 0.5,
-            sex="girl" if wish.sex == "surprise" else wish.sex,
-            mix=wish.mix,
-            seed=wish.seed,
-            genes={trait: wish.genes.get(trait, "both") for trait in TRAITS},
-            code=code_of(wish, "girl" if wish.sex == "surprise" else wish.sex),
+            image=np.full((spec.size, spec.size, 3), int(mixed), np.uint8),
+            age=spec.age,
+            estimated_age=spec.age + 0.5,
+            sex="girl" if spec.sex == "surprise" else spec.sex,
+            mix=spec.mix,
+            seed=spec.seed,
+            genes={trait: spec.genes.get(trait, "both") for trait in TRAITS},
+            code=code_of(spec, "girl" if spec.sex == "surprise" else spec.sex),
             likeness={"mom": 0.7, "dad": 0.6},
             latent=mom,
             timings_ms={"age": 3.0, "draw": 4.0},
@@ -135,27 +135,27 @@ class FakePipeline:
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Child]:
         self._called("grow")
-        return [self.make(mom, dad, replace(wish, age=age)) for age in ages]
+        return [self.make(mom, dad, replace(spec, age=age)) for age in ages]
 
     def film(
         self,
         mom: Latent,
         dad: Latent,
-        wish: Wish,
+        spec: ChildSpec,
         ages: Sequence[float],
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> tuple[list[Child], Film]:
         self._called("film")
-        children = [self.make(mom, dad, replace(wish, age=age)) for age in ages]
+        children = [self.make(mom, dad, replace(spec, age=age)) for age in ages]
         return children, Film([child.image for child in children], [500] * len(children))
 
     def draw(self, latent: Latent, *, size: int = 1024) -> Pixels:

@@ -16,7 +16,7 @@ from storage.database import open_database
 from storage.records import Job, Photo, Result, User
 from storage.unit_of_work import Store
 from tasks.config import TaskConfig
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tests.support.fake_pipeline import FakePipeline, photo_of
 
 DAY = timedelta(days=1)
@@ -51,17 +51,17 @@ class RememberingQueue:
 class Bench:
     """The workshop and short ways to bring work to it."""
 
-    workshop: Workshop
+    context: TaskContext
     pipeline: FakePipeline
     queue: RememberingQueue
     home: Path
 
     @property
     def store(self) -> Store:
-        return self.workshop.store
+        return self.context.store
 
     def configure(self, **changes: Any) -> None:
-        self.workshop = replace(self.workshop, config=replace(self.workshop.config, **changes))
+        self.context = replace(self.context, config=replace(self.context.config, **changes))
 
     def user(self, number: str = "1", refine: bool | None = None) -> User:
         with self.store.unit() as unit:
@@ -103,22 +103,22 @@ class Bench:
         return sibling
 
     def job(self, job: Job) -> Job:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.jobs.get(job.id)
 
     def photo(self, photo_id: str | None) -> Photo:
         assert photo_id is not None
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.photos.get(photo_id)
 
     def result(self, job: Job) -> Result | None:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.results.for_job(job.id)
 
     def picture(self, job: Job) -> bytes:
         result = self.result(job)
         assert result is not None
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.results.data(result.id)
 
     def blobs(self) -> int:
@@ -131,5 +131,5 @@ def bench(sqlite_url: str, tmp_path: Path) -> Iterator[Bench]:
     store = Store(database, DiskBlobs(tmp_path / "blobs", [secrets.token_bytes(32)]))
     pipeline, queue = FakePipeline(), RememberingQueue()
     config = TaskConfig(refine=False, first_retry_seconds=0.0)
-    yield Bench(Workshop(store, lambda: pipeline, queue, config), pipeline, queue, tmp_path)
+    yield Bench(TaskContext(store, lambda: pipeline, queue, config), pipeline, queue, tmp_path)
     database.close()

@@ -78,11 +78,11 @@ def test_messages_of_these_jobs_and_no_others_are_taken_out_of_the_broker(broker
 
 def test_the_message_of_somebody_who_was_deleted_does_nothing(broker_url: str, bench: Bench) -> None:
     held, _, _ = messages(broker_url, bench)
-    with bench.store.view() as unit:
+    with bench.store.read_only() as unit:
         user = unit.users.find("console", NUMBER)
     assert user is not None
     delete_user(bench.store, user.id)
     for message, task in zip(held, (encode_photo, make_child), strict=True):
         [job_id] = message["body"][0]
-        assert task(bench.workshop, job_id) is None
+        assert task(bench.context, job_id) is None
     assert bench.pipeline.calls == {} and bench.queue.jobs == [] and bench.blobs() == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.pipeline import ChildPipeline
-from training.data.adults import grown_ups, kept_grown_ups
+from training.data.adults import find_adults, kept_grown_ups
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -32,9 +32,9 @@ def photos(tmp_path: Path) -> list[Path]:
 def test_women_and_men_are_told_apart_and_what_is_no_photo_is_passed_over(
     pipeline: ChildPipeline, photos: list[Path]
 ) -> None:
-    assert {sex: len(some) for sex, some in grown_ups(pipeline, photos).items()} == {"female": 2, "male": 1}
-    assert {sex: len(some) for sex, some in grown_ups(pipeline, photos, most=1).items()} == {"female": 1, "male": 1}
-    assert grown_ups(pipeline, photos[:1]) == {"female": [], "male": []}
+    assert {sex: len(some) for sex, some in find_adults(pipeline, photos).items()} == {"female": 2, "male": 1}
+    assert {sex: len(some) for sex, some in find_adults(pipeline, photos, most=1).items()} == {"female": 1, "male": 1}
+    assert find_adults(pipeline, photos[:1]) == {"female": [], "male": []}
 
 
 def test_what_is_kept_is_not_looked_for_again_until_the_encoder_changes(

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from core.face.skin_tone import lab_of
-from core.latent.correction import Correction, Corrector, Goal, Shown, load_correction
+from core.latent.correction import Correction, Corrector, Observation, Target, load_correction
 from core.latent.latent import Latent
 from core.pipeline import ChildPipeline
-from training.data.adults import grown_ups
+from training.data.adults import find_adults
 from training.trainers.correction import (
     Children,
     CorrectionSettings,
@@ -52,7 +52,7 @@ def test_the_teacher_sees_what_the_program_sees(pipeline: ChildPipeline) -> None
     """One of them differentiably, from one side only, and with other arithmetic."""
     models = pipeline.models
     latent = models.generator.sample(1, truncation=0.6, generator=torch.Generator().manual_seed(4))
-    mine = Shown.in_sight(pipeline.estimator.see(latent))
+    mine = Observation.in_sight(pipeline.estimator.see(latent))
     with torch.no_grad():
         its = Judge(models.identity, models.age_head)(models.preview(latent))
     assert (mine.descriptor - its.descriptor).norm() < 0.1
@@ -60,15 +60,15 @@ def test_the_teacher_sees_what_the_program_sees(pipeline: ChildPipeline) -> None
     assert (mine.skin - its.skin).norm() < 1.5
 
 
-def at(growth: float, male: float = 3.0) -> Shown:
-    return Shown(torch.zeros(1, 128), torch.tensor([growth]), torch.tensor([male]), torch.zeros(1, 3))
+def at(growth: float, male: float = 3.0) -> Observation:
+    return Observation(torch.zeros(1, 128), torch.tensor([growth]), torch.tensor([male]), torch.zeros(1, 3))
 
 
 def son(own: torch.Tensor, couples: torch.Tensor | None = None, mix: float = 0.5) -> Children:
     """Of half the growth of a man, without rivals unless some are given."""
-    goal = Goal(own, torch.tensor([0.5]), torch.tensor([1.0]), torch.zeros(1, 2, 3))
+    target = Target(own, torch.tensor([0.5]), torch.tensor([1.0]), torch.zeros(1, 2, 3))
     couples = torch.zeros(1, 1, 2, 128) if couples is None else couples
-    return Children(torch.zeros(1, 23, 512), goal, couples, torch.tensor([mix]))
+    return Children(torch.zeros(1, 23, 512), target, couples, torch.tensor([mix]))
 
 
 def test_nothing_is_lost_by_who_is_as_asked(pipeline: ChildPipeline) -> None:
@@ -85,11 +85,11 @@ def test_what_sets_the_parents_apart_is_asked_for_and_other_changes_are_not(pipe
     corrector = fresh(pipeline)
     own = torch.eye(128)[7][None]
     child = son(own)
-    usual = -corrector.apart(torch.zeros(1, 128), child.goal)
+    usual = -corrector.apart(torch.zeros(1, 128), child.target)
 
     def losses(descriptor: torch.Tensor) -> dict[str, float]:
         shown, first = (
-            Shown(d, torch.tensor([0.5]), torch.tensor([3.0]), torch.zeros(1, 3)) for d in (descriptor, usual)
+            Observation(d, torch.tensor([0.5]), torch.tensor([3.0]), torch.zeros(1, 3)) for d in (descriptor, usual)
         )
         return {name: loss.item() for name, loss in picture_losses(corrector, shown, first, child, TINY).items()}
 
@@ -128,7 +128,7 @@ def test_a_child_shall_be_nearer_to_its_own_parents_than_to_rivals(pipeline: Chi
     couples = torch.stack((torch.stack((mom, dad)), torch.stack((her, him)), torch.stack((mom, him))))[None]
 
     def kinship(descriptor: torch.Tensor, mix: float = 0.5) -> float:
-        shown = Shown(descriptor[None], torch.tensor([0.5]), torch.tensor([3.0]), torch.zeros(1, 3))
+        shown = Observation(descriptor[None], torch.tensor([0.5]), torch.tensor([3.0]), torch.zeros(1, 3))
         child = son(torch.zeros(1, 128), couples, mix)
         return picture_losses(corrector, shown, shown, child, TINY)["kinship"].item() / TINY.kinship
 
@@ -162,7 +162,7 @@ def test_rivals_are_other_couples_half_of_them_like_the_child_s_own(pipeline: Ch
 def test_a_child_that_is_taught_again_and_again_comes_nearer(pipeline: ChildPipeline) -> None:
     corrector = fresh(pipeline)
     teacher = Teacher(corrector, pipeline, TINY)
-    child = Nursery(pipeline, grown_ups(pipeline, EXAMPLES), TINY, 5).children(1)
+    child = Nursery(pipeline, find_adults(pipeline, EXAMPLES), TINY, 5).children(1)
     optimiser = torch.optim.Adam(corrector.model.parameters(), lr=1e-3)
     sums = []
     for _ in range(12):
@@ -174,13 +174,13 @@ def test_a_child_that_is_taught_again_and_again_comes_nearer(pipeline: ChildPipe
 
 
 def test_a_training_can_be_gone_on_with(pipeline: ChildPipeline, tmp_path: Path) -> None:
-    parents = grown_ups(pipeline, EXAMPLES)
+    parents = find_adults(pipeline, EXAMPLES)
     assert [len(some) for some in parents.values()] == [1, 1]
     train_correction(pipeline, parents, tmp_path, CorrectionSettings(**{**vars(TINY), "steps": 1}))
     learnt = train_correction(pipeline, parents, tmp_path, TINY)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "check_growth_2" in line] == [1, 2]
-    assert load_correction(tmp_path).leave.weight.any()
+    assert load_correction(tmp_path).output_proj.weight.any()
     once = CorrectionSettings(**{**vars(TINY), "steps": 1, "learning_rate": 0.0, "average": 0.0})
     further = train_correction(pipeline, parents, tmp_path / "further", once, begin=learnt)
-    torch.testing.assert_close(further.leave.weight, learnt.leave.weight)
+    torch.testing.assert_close(further.output_proj.weight, learnt.output_proj.weight)

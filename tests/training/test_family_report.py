@@ -17,7 +17,7 @@ from core.pipeline import ChildPipeline, Parent
 from training.data.traits import Landmarker
 from training.reports.family import (
     Family,
-    Shown,
+    MeasuredChild,
     Studio,
     family_report,
     figures_of,
@@ -41,8 +41,8 @@ def person(*place: float) -> Parent:
     return Parent(latent, "female", 1.0, 30.0, GREY, [], {})
 
 
-def shown(age: float, male: float, *place: float) -> Shown:
-    return Shown(GREY, age, male, at(*place), (age + 2.0, 1 - male))
+def shown(age: float, male: float, *place: float) -> MeasuredChild:
+    return MeasuredChild(GREY, age, male, at(*place), (age + 2.0, 1 - male))
 
 
 def family(place: float, *, age_error: float = 1.0, male: float = 0.9, tone: float = 50.0) -> Family:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.latent.feedback import LooksReader, load_looks_reader
+from core.latent.feedback import AppearancePredictor, load_looks_reader
 from core.latent.headwear import Headwear, load_headwear
 from core.modeling.generator_weights import load_generator
 from core.modeling.weights_io import SHIPPED
@@ -16,11 +16,11 @@ from training.trainers.headwear import discriminant, draw_sheets, fit_headwear, 
 
 
 @pytest.fixture(scope="module")
-def reader() -> LooksReader:
+def reader() -> AppearancePredictor:
     return load_looks_reader(SHIPPED)
 
 
-def test_the_shipped_line_is_that_of_the_children_that_were_looked_at(reader: LooksReader) -> None:
+def test_the_shipped_line_is_that_of_the_children_that_were_looked_at(reader: AppearancePredictor) -> None:
     styles, worn = read_labelled()
     again, shipped = fit_headwear(styles, worn, reader), load_headwear(SHIPPED)
     for name in ("mean", "reader", "writer"):
@@ -28,7 +28,7 @@ def test_the_shipped_line_is_that_of_the_children_that_were_looked_at(reader: Lo
     assert told_apart(styles, worn, reader) > 0.88
 
 
-def test_bare_heads_are_the_scale(reader: LooksReader) -> None:
+def test_bare_heads_are_the_scale(reader: AppearancePredictor) -> None:
     styles, worn = read_labelled()
     read = (styles - load_headwear(SHIPPED).mean) @ load_headwear(SHIPPED).reader
     assert read[~worn].mean().item() == pytest.approx(0.0, abs=0.05)

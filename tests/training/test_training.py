@@ -17,7 +17,7 @@ from torch import Tensor
 from core.face.age_estimator import YEARS, AgeEstimator, pooled_features
 from core.face.recognition import IdentityNetwork, load_identity
 from core.latent.attributes import load_directions
-from core.latent.feedback import LooksReader, SecondLook
+from core.latent.feedback import AppearancePredictor, SecondLook
 from core.modeling.encoder import load_encoder
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.generator_weights import load_generator
@@ -117,7 +117,7 @@ def test_the_second_look_is_learnt_from_what_it_draws_and_goes_on(
     generator: MobileStyleGAN, identity: IdentityNetwork, tmp_path: Path
 ) -> None:
     preview = load_preview(generator.synthesis, SHIPPED)
-    eye = SecondLook(LooksReader(), preview, identity)
+    eye = SecondLook(AppearancePredictor(), preview, identity)
     settings = LookSettings(samples=4, pool=6, epochs=5, batch=1, held_back=1, spread_samples=5000)
     cache = tmp_path / "looks.npy"
     draw_looks(generator, eye, cache, replace(settings, samples=2))

@@ -14,7 +14,7 @@ AGES = (20.0, 65.0)
 """Years, as the estimator sees them."""
 
 
-def grown_ups(pipeline: ChildPipeline, photos: Iterable[Path], *, most: int | None = None) -> dict[str, list[Latent]]:
+def find_adults(pipeline: ChildPipeline, photos: Iterable[Path], *, most: int | None = None) -> dict[str, list[Latent]]:
     """The latents of women ("female") and men ("male") among photos, the first `most` of each."""
     found: dict[str, list[Latent]] = {"female": [], "male": []}
     for path in photos:
@@ -36,7 +36,7 @@ def kept_grown_ups(pipeline: ChildPipeline, photos: Iterable[Path], folder: Path
         if all(one.encoder == pipeline.encoder_version for some in kept.values() for one in some):
             return kept
         shutil.rmtree(folder)
-    found = grown_ups(pipeline, photos)
+    found = find_adults(pipeline, photos)
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     for sex, some in found.items():

@@ -32,7 +32,7 @@ SMALL_FACE = 100
 
 
 @dataclass(frozen=True)
-class Source:
+class PhotoSource:
     """A photo to measure: its name, the bytes that are encoded, and the photo that the drawing is compared with."""
 
     name: str
@@ -82,14 +82,14 @@ def cheek_lightness(crop: Pixels) -> float:
     return float(np.median(rgb2lab(cheeks)[..., 0]))
 
 
-def hard_copies(name: str, data: bytes) -> Iterator[Source]:
+def hard_copies(name: str, data: bytes) -> Iterator[PhotoSource]:
     """A black-and-white scan of the photo, and a small copy of it."""
     with Image.open(io.BytesIO(data)) as photo:
         rgb = photo.convert("RGB")
-    yield Source(f"{name} (black and white)", _jpeg(rgb.convert("L").convert("RGB")), data, ("black and white",))
+    yield PhotoSource(f"{name} (black and white)", _jpeg(rgb.convert("L").convert("RGB")), data, ("black and white",))
     share = SMALL_FACE / max(rgb.size)
     small = rgb.resize((round(rgb.width * share), round(rgb.height * share)), Image.Resampling.LANCZOS)
-    yield Source(f"{name} (small)", _jpeg(small), data, ("100-px faces",))
+    yield PhotoSource(f"{name} (small)", _jpeg(small), data, ("100-px faces",))
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.domain.child_spec import Sex, Wish
+from core.domain.child_spec import ChildSpec, Sex
 from core.domain.errors import FaceError, PhotoError
 from core.face.detection import Pixels
 from core.face.recognition import identity_chip
 from core.face.similarity import distance
 from core.output.images import encode_picture, resize_area
-from core.pipeline import Born, ChildPipeline, Parent
+from core.pipeline import ChildPipeline, InheritedFace, Parent
 from core.runtime.tensors import to_pixels
 from training.data.measures import measure
 from training.data.traits import Landmarker, Looks, look
@@ -59,7 +59,7 @@ class Triplet:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class MeasuredChild:
     """One drawn face and what the judges say of it."""
 
     picture: Pixels
@@ -77,9 +77,9 @@ class Family:
     sex: Sex
     parents: tuple[Parent, Parent]
     real: Parent
-    at: dict[float, Shown]
-    sibling: Shown
-    guesses: dict[str, Shown]
+    at: dict[float, MeasuredChild]
+    sibling: MeasuredChild
+    guesses: dict[str, MeasuredChild]
     tones: dict[str, npt.NDArray[np.float32]]
     face_found: bool
     seconds: float
@@ -116,9 +116,9 @@ class Studio:
             self.pipeline.encode(path.read_bytes()) for path in (triplet.mother, triplet.father, triplet.child)
         )
         couple = (mom.latent, dad.latent)
-        wish = Wish(sex=triplet.sex, seed=2 * number)
-        born = self.pipeline.inherit(*couple, wish)
-        brother = self.pipeline.inherit(*couple, replace(wish, seed=2 * number + 1))
+        spec = ChildSpec(sex=triplet.sex, seed=2 * number)
+        born = self.pipeline.inherit(*couple, spec)
+        brother = self.pipeline.inherit(*couple, replace(spec, seed=2 * number + 1))
         began = time.perf_counter()
         ages = (*AGES, GROWN_AGES[number % len(GROWN_AGES)])
         at = {age: self.show(born, age, triplet.sex) for age in ages}
@@ -142,7 +142,7 @@ class Studio:
         )
 
     @torch.inference_mode()
-    def show(self, born: Born, age: float, sex: Sex) -> Shown:
+    def show(self, born: InheritedFace, age: float, sex: Sex) -> MeasuredChild:
         """A child at an age and sex, drawn by the preview head."""
         aged = self.pipeline.at_age(born, age=age, male=sex == "boy")
         picture = self.pipeline.models.preview(aged).clamp(-1, 1)
@@ -150,7 +150,7 @@ class Studio:
         descriptor = self.pipeline.models.identity(identity_chip(picture))[0].numpy()
         pixels = to_pixels(picture)
         second = self.second_judge.judge(pixels) if self.second_judge else None
-        return Shown(pixels, looks.age, looks.male, descriptor, second)
+        return MeasuredChild(pixels, looks.age, looks.male, descriptor, second)
 
     def _tones(self, faces: Sequence[Pixels]) -> dict[str, npt.NDArray[np.float32]]:
         """Colours of mom, dad and child, one row each."""
@@ -221,7 +221,7 @@ def figures_of(families: Sequence[Family]) -> dict[str, Any]:
 
 
 def _judged(
-    families: Sequence[Family], opinion: Callable[[Shown], tuple[float, float] | None]
+    families: Sequence[Family], opinion: Callable[[MeasuredChild], tuple[float, float] | None]
 ) -> dict[str, Any] | None:
     """Age errors by band, and how often the sex was seen as asked. None where the judge was not there."""
     seen = [(f.sex, age, told) for f in families for age, shown in f.at.items() if (told := opinion(shown))]

@@ -27,7 +27,7 @@ from core.output.images import resize_area
 from core.photo.decode import open_photo
 from core.pipeline import ChildPipeline
 from core.runtime.tensors import to_pixels, to_tensor
-from training.data.photo_groups import Source, hard_copies, measured_groups, read_groups
+from training.data.photo_groups import PhotoSource, hard_copies, measured_groups, read_groups
 from training.data.photos import SUFFIXES
 from training.trainers.perceptual import PerceptualNetwork, similarity
 
@@ -188,15 +188,17 @@ def identity_report(
     }
 
 
-def _sources(files: Sequence[Path], groups: dict[str, tuple[str, ...]], *, hard: bool) -> Iterator[Source]:
+def _sources(files: Sequence[Path], groups: dict[str, tuple[str, ...]], *, hard: bool) -> Iterator[PhotoSource]:
     for path in files:
         data = path.read_bytes()
-        yield Source(path.name, data, data, groups.get(path.name, ()))
+        yield PhotoSource(path.name, data, data, groups.get(path.name, ()))
         if hard:
             yield from hard_copies(path.name, data)
 
 
-def _measure(judge: Judge, source: Source, ways: dict[str, Measured], settings: ReportSettings) -> list[Pixels] | None:
+def _measure(
+    judge: Judge, source: PhotoSource, ways: dict[str, Measured], settings: ReportSettings
+) -> list[Pixels] | None:
     """Add one photo's figures; the pictures of its row, or None where no face is found. Copies count in groups only."""
     try:
         began = time.perf_counter()

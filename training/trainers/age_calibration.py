@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.face.age_estimator import CalibratedYears, along
+from core.face.age_estimator import CalibratedYears, interpolate
 
 BANDS = ((0, 2), (3, 5), (6, 8), (9, 11), (12, 14), (15, 17), (18, 24), (25, 39), (40, 60), (61, 120))
 """Years of true age, both ends included."""
@@ -25,7 +25,7 @@ def fit_calibration(head: CalibratedYears, chances: Tensor, age: Tensor, *, step
         expected, spread = head.moments(chances)
     head.calibrated.copy_(_unbiased(head.knots, expected, age, steps))
     with torch.no_grad():
-        off = (along(head.knots, head.calibrated, expected) - age).abs()
+        off = (interpolate(head.knots, head.calibrated, expected) - age).abs()
     head.widening.copy_(_widening(head.knots, expected, spread, off))
 
 
@@ -38,7 +38,7 @@ def _unbiased(knots: Tensor, expected: Tensor, age: Tensor, steps: int) -> Tenso
     optimiser = torch.optim.Adam([rise, start], lr=0.03)
     for _ in range(steps):
         steepness = F.softplus(rise)
-        off = along(knots, torch.cat([start, start + steepness.cumsum(0)]), expected) - age
+        off = interpolate(knots, torch.cat([start, start + steepness.cumsum(0)]), expected) - age
         bias = torch.stack([off[band].mean() for band in bands]).square().mean() if bands else off.mean().square()
         kinks = torch.diff(steepness / gaps).square().sum()
         loss = off.abs().mean() + AGAINST_BIAS * bias + 0.02 * kinks

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from core.face.age_estimator import to_growth
-from core.latent.attributes import DIRECTIONS_FILE, PASSING, QUANTITIES, TRAIT_QUANTITIES, Directions
+from core.latent.attributes import DIRECTIONS_FILE, QUANTITIES, TRAIT_QUANTITIES, TRANSIENT, Directions
 from core.modeling.encoder import GROUPS
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import save_weights
@@ -214,12 +214,12 @@ def _fit_writers(readers: Tensor, settings: DirectionSettings) -> Tensor:
 
 def _neutral(model: Directions, pairs: DrawnPairs, rows: Tensor, values: Floats) -> Tensor:
     """Where the passing quantities are in a face that looks at us: at their mean, or where they are absent."""
-    read = model.read(pairs.latent(rows), PASSING)
+    read = model.read(pairs.latent(rows), TRANSIENT)
     age, male = pairs.age[rows], pairs.male[rows]
-    neutral = torch.zeros(len(PASSING))
+    neutral = torch.zeros(len(TRANSIENT))
     bare = torch.from_numpy(values[:, QUANTITIES.index("glasses")]) < 0.5
-    neutral[PASSING.index("glasses")] = read[bare, PASSING.index("glasses")].mean()
-    neutral[PASSING.index("mouth_open")] = read[:, PASSING.index("mouth_open")].quantile(0.3)
-    neutral[PASSING.index("beard")] = read[(male < 0.5) & (age > 15), PASSING.index("beard")].mean()
-    neutral[PASSING.index("makeup")] = read[(male > 0.5) & (age > 15), PASSING.index("makeup")].mean()
+    neutral[TRANSIENT.index("glasses")] = read[bare, TRANSIENT.index("glasses")].mean()
+    neutral[TRANSIENT.index("mouth_open")] = read[:, TRANSIENT.index("mouth_open")].quantile(0.3)
+    neutral[TRANSIENT.index("beard")] = read[(male < 0.5) & (age > 15), TRANSIENT.index("beard")].mean()
+    neutral[TRANSIENT.index("makeup")] = read[(male > 0.5) & (age > 15), TRANSIENT.index("makeup")].mean()
     return neutral

@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.face.age_estimator import AgeHead, pooled_stages, to_growth
 from core.face.recognition import IdentityNetwork, identity_chip
 from core.face.skin_tone import cheeks_of
-from core.latent.correction import CORRECTION_FILE, Correction, Corrector, Goal, Shown, off_colour
+from core.latent.correction import CORRECTION_FILE, Correction, Corrector, Observation, Target, off_colour
 from core.latent.headwear import SURELY_BARE
 from core.latent.latent import Latent
 from core.modeling.weights_io import save_weights
@@ -33,7 +33,7 @@ from training.trainers.log import TrainingLog, load_checkpoint, save_checkpoint
 from training.trainers.photo_gradients import PhotoGradients
 from training.trainers.preview_head import warm_cosine
 
-B = TypeVar("B", Shown, Goal, "Children")
+B = TypeVar("B", Observation, Target, "Children")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Children:
     """
 
     latent: Tensor
-    goal: Goal
+    target: Target
     couples: Tensor
     mix: Tensor
 
@@ -111,17 +111,17 @@ class Nursery:
     @torch.no_grad()
     def _child(self) -> Children:
         mom, dad = self._couple()
-        wish = Wish(seed=int(self.chance.integers(1 << 30)), mix=float(self.chance.choice(self.settings.mixes)))
-        born = self.pipeline.inherit(self.moms[mom], self.dads[dad], wish)
+        spec = ChildSpec(seed=int(self.chance.integers(1 << 30)), mix=float(self.chance.choice(self.settings.mixes)))
+        born = self.pipeline.inherit(self.moms[mom], self.dads[dad], spec)
         young = self.chance.random() < self.settings.young
         age = float(self.chance.uniform(0.5, 18) if young else self.chance.uniform(18, self.settings.oldest))
         male = bool(self.chance.random() < 0.5)
         aged = self.pipeline.aged(born.latent, age=age, male=male)
         return Children(
             latent=aged,
-            goal=Goal.of_one(born.own, age=age, male=male, skin=born.skin),
+            target=Target.of_one(born.identity_residual, age=age, male=male, skin=born.skin),
             couples=self._couples(mom, dad)[None],
-            mix=torch.tensor([wish.mix / 100]),
+            mix=torch.tensor([spec.mix / 100]),
         )
 
     def _couple(self) -> tuple[int, int]:
@@ -160,14 +160,14 @@ class Judge:
         """`second`: another estimator of age, whose opinion is asked for beside the one that the program asks."""
         self.identity, self.head, self.second, self.half = identity, head, second, has_bfloat16()
 
-    def __call__(self, picture: Tensor) -> Shown:
+    def __call__(self, picture: Tensor) -> Observation:
         """A preview (1, 3, 256, 256)."""
         face = picture.clamp(-1, 1)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             stages = self.identity.stages(identity_chip(face))
         stages = [stage.float() for stage in stages]
         age, _, male = self.head(pooled_stages(stages))
-        return Shown(self.identity.describe(stages), to_growth(age), male, lab(cheeks_of(face)).mean(dim=1))
+        return Observation(self.identity.describe(stages), to_growth(age), male, lab(cheeks_of(face)).mean(dim=1))
 
     def second_growth(self, picture: Tensor) -> Tensor | None:
         """How grown a preview (1, 3, 256, 256) looks to the second estimator, (1,).
@@ -207,17 +207,17 @@ def lab(colours: Tensor) -> Tensor:
 
 def picture_losses(
     corrector: Corrector,
-    shown: Shown,
-    before: Shown,
+    shown: Observation,
+    before: Observation,
     children: Children,
     settings: CorrectionSettings,
     second_growth: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """By what drawings miss their goal, each weighted and summed up. `before`: what the first drawings showed."""
-    goal = children.goal
+    goal = children.target
     apart, at_first = corrector.apart(shown.descriptor, goal), corrector.apart(before.descriptor, goal)
-    norm = goal.own.norm(dim=1, keepdim=True).clamp(min=1e-3)
-    along = goal.own / norm
+    norm = goal.identity_residual.norm(dim=1, keepdim=True).clamp(min=1e-3)
+    along = goal.identity_residual / norm
     share = (apart * along).sum(dim=1, keepdim=True)
     lacking = (settings.closeness * norm - share).clamp(min=0)
     changed = apart - at_first
@@ -238,7 +238,7 @@ def picture_losses(
     }
 
 
-def unlikeliness(shown: Shown, children: Children, sharp: float) -> Tensor:
+def unlikeliness(shown: Observation, children: Children, sharp: float) -> Tensor:
     """How unlikely children's own couples are among their rivals, by the distances that a stranger would judge by.
 
     A cross-entropy, summed up.
@@ -262,7 +262,7 @@ class Teacher:
 
     def teach(self, children: Children) -> dict[str, float]:
         """Add to the gradients of the network what follows from its steps; returns the mean losses of each look."""
-        goal, latent = children.goal, children.latent
+        goal, latent = children.target, children.latent
         first = shown = together(list(self.gradients.pool.map(self._see, latent)))
         told: dict[str, float] = {}
         for look in range(1, self.settings.looks + 1):
@@ -281,8 +281,8 @@ class Teacher:
             latent, shown = moved.detach(), together([view.shown for view in views])
         return told
 
-    def _see(self, latent: Tensor) -> Shown:
-        return Shown.in_sight(self.pipeline.estimator.see(latent[None]))
+    def _see(self, latent: Tensor) -> Observation:
+        return Observation.in_sight(self.pipeline.estimator.see(latent[None]))
 
     @torch.no_grad()
     def check(self, corrector: Corrector, children: Children) -> dict[str, float]:
@@ -291,10 +291,12 @@ class Teacher:
         found: dict[str, list[float]] = {}
         for row in range(len(children.latent)):
             child = one(children, row)
-            goal, latent = child.goal, child.latent
+            goal, latent = child.target, child.latent
             for look in range(self.settings.looks + 1):
                 shown = self._see(latent[0])
-                share = (corrector.apart(shown.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
+                share = (
+                    corrector.apart(shown.descriptor, goal) * goal.identity_residual
+                ).sum() / goal.identity_residual.square().sum()
                 found.setdefault(f"check_share_{look}", []).append(share.item())
                 found.setdefault(f"check_growth_{look}", []).append((shown.growth - goal.growth).abs().item())
                 found.setdefault(f"check_skin_{look}", []).append(off_colour(shown.skin, goal.skin).norm().item())
@@ -308,17 +310,17 @@ class Teacher:
 class _View:
     """The loss of one drawing, which remembers what it saw."""
 
-    shown: Shown
+    shown: Observation
     losses: dict[str, float]
 
-    def __init__(self, teacher: Teacher, first: Shown, child: Children) -> None:
+    def __init__(self, teacher: Teacher, first: Observation, child: Children) -> None:
         self.teacher, self.first, self.child = teacher, first, child
 
     def __call__(self, cut: Tensor) -> Tensor:
         shown = self.teacher.judge(cut)
         second = self.teacher.judge.second_growth(cut)
         losses = picture_losses(self.teacher.corrector, shown, self.first, self.child, self.teacher.settings, second)
-        self.shown = Shown(*(part.detach() for part in vars(shown).values()))
+        self.shown = Observation(*(part.detach() for part in vars(shown).values()))
         self.losses = {name: value.item() for name, value in losses.items()}
         return torch.stack(list(losses.values())).sum()
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.latent.feedback import SECOND_LOOK_FILE, LooksReader, SecondLook
+from core.latent.feedback import SECOND_LOOK_FILE, AppearancePredictor, SecondLook
 from core.modeling.generator import MobileStyleGAN
 from core.modeling.weights_io import save_weights
 from training.trainers.log import TrainingLog
@@ -70,10 +70,10 @@ def draw_looks(
 
 def train_second_look(
     generator: MobileStyleGAN, styles: Tensor, looks: Tensor, folder: Path, settings: LookSettings = LookSettings()
-) -> LooksReader:
+) -> AppearancePredictor:
     """Fit the reader; leaves a log and `second_look.safetensors` in `folder`."""
     torch.manual_seed(settings.seed)
-    reader = LooksReader()
+    reader = AppearancePredictor()
     train, check = slice(0, -settings.held_back), slice(-settings.held_back, None)
     reader.basis.copy_(principal_directions(generator, settings, rank=reader.basis.shape[1]))
     reader.w_mean.copy_(generator.w_mean)
@@ -106,7 +106,7 @@ def train_second_look(
 
 
 @torch.inference_mode()
-def measure_reader(reader: LooksReader, at: Tensor, looks: Tensor) -> dict[str, float]:
+def measure_reader(reader: AppearancePredictor, at: Tensor, looks: Tensor) -> dict[str, float]:
     """Median distance of read and seen descriptors on held-back drawings, and the share of variance explained."""
     gap = (reader.read(at) - looks)[:, :128]
     spread = (looks - reader.mean)[:, :128]

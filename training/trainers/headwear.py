@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from core.domain.child_spec import Wish
-from core.latent.feedback import LooksReader
+from core.domain.child_spec import ChildSpec
+from core.latent.feedback import AppearancePredictor
 from core.latent.headwear import Headwear, coarse_style
 from core.modeling.generator import MobileStyleGAN
 from core.output.images import encode_picture, resize_area
@@ -57,7 +57,7 @@ def draw_sheets(
             parent = parents.next(pipeline.generator_version)
             descriptor = pipeline.estimator.descriptor_of_latent(parent.tensor())[0].numpy()
             couple.append(replace(parent, descriptor=descriptor))
-        latent = pipeline.at_age(pipeline.inherit(couple[0], couple[1], Wish(seed=number)), age=age, male=male)
+        latent = pipeline.at_age(pipeline.inherit(couple[0], couple[1], ChildSpec(seed=number)), age=age, male=male)
         styles.append(coarse_style(latent)[0])
         faces.append(resize_area(to_pixels(pipeline.models.preview(latent).clamp(-1, 1)), SIDE))
     per_sheet = ACROSS * DOWN
@@ -82,7 +82,7 @@ def read_labelled(path: Path = LABELLED) -> tuple[Tensor, Tensor]:
     return found["styles"].float(), found["worn"]
 
 
-def fit_headwear(styles: Tensor, worn: Tensor, reader: LooksReader) -> Headwear:
+def fit_headwear(styles: Tensor, worn: Tensor, reader: AppearancePredictor) -> Headwear:
     """The line between the means of both, by Fisher's linear discriminant, and the likeliest change along it."""
     at = reader.coordinates(styles)[:, :RANK]
     along = discriminant(at, worn)
@@ -108,7 +108,7 @@ def discriminant(at: Tensor, worn: Tensor) -> Tensor:
     return found
 
 
-def told_apart(styles: Tensor, worn: Tensor, reader: LooksReader) -> float:
+def told_apart(styles: Tensor, worn: Tensor, reader: AppearancePredictor) -> float:
     """Area under the curve, of faces that the line which reads them was not fitted to."""
     at = reader.coordinates(styles)[:, :RANK]
     read = torch.zeros(len(at))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.face.age_estimator import AgeEstimator
 from core.face.recognition import IdentityNetwork, identity_chip
 from core.latent.age_editing import KNOTS, AgeModel
@@ -129,9 +129,9 @@ def _child(
     pipeline: ChildPipeline, parents: MadeUpParents, chance: np.random.Generator, settings: ResemblanceSettings
 ) -> tuple[Tensor, float, bool]:
     """A child's latent (1, L, D), as the program would draw it at first, with the age and sex it was asked for."""
-    wish = Wish(seed=int(chance.integers(1 << 30)), mix=float(chance.choice([50, 50, 30, 70, 0, 100])))
+    spec = ChildSpec(seed=int(chance.integers(1 << 30)), mix=float(chance.choice([50, 50, 30, 70, 0, 100])))
     version = pipeline.generator_version
-    mixed, _ = pipeline.mix(parents.next(version), parents.next(version), wish)
+    mixed, _ = pipeline.mix(parents.next(version), parents.next(version), spec)
     young = chance.random() < settings.young
     age = float(chance.uniform(0.5, 18) if young else chance.uniform(0, 90))
     male = bool(chance.random() < 0.5)

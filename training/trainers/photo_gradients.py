@@ -48,7 +48,7 @@ class PhotoGradients:
             inductor.cpp.threads = 1
             self.draw = cast(Callable[[Tensor], Tensor], torch.compile(self.face))
             # The first call compiles, and must not happen in two threads at once.
-            warm = torch.zeros(1, preview.synthesis.styles, preview.head.enter.scale.in_features)
+            warm = torch.zeros(1, preview.synthesis.styles, preview.head.input_proj.scale.in_features)
             self.pool.submit(self._one, warm, lambda cut: cut.mean()).result()
 
     def __call__(self, latents: Tensor, losses: Sequence[PictureLoss]) -> tuple[list[float], Tensor]:

@@ -19,7 +19,7 @@ AGAIN = 15 * 60.0
 """Seconds after which somebody who comes back during maintenance is told again; who is kept out is told once."""
 
 
-def kept_out(turn: Turn, event: object) -> bool:
+def is_denied(turn: Turn, event: object) -> bool:
     """Whether this event ends here; says why, once."""
     closed = turn.context.closed
     if not closed or _is_open(turn, event):
@@ -54,9 +54,9 @@ def speaks_for_nobody(turn: Turn, event: object, known: Container[str]) -> bool:
 
 def _say_once(turn: Turn, closed: str) -> None:
     state = turn.state
-    waited = turn.context.now - state.told_at >= AGAIN
-    if state.told != closed or (closed == "maintenance" and waited):
-        turn.change(told=closed, told_at=turn.context.now)
+    waited = turn.context.now - state.last_notice_at >= AGAIN
+    if state.last_notice != closed or (closed == "maintenance" and waited):
+        turn.change(last_notice=closed, last_notice_at=turn.context.now)
         turn.say(f"closed_{closed}")
 
 
@@ -65,5 +65,5 @@ def _is_open(turn: Turn, event: object) -> bool:
         return event.name in OPEN_COMMANDS
     if isinstance(event, ButtonPressed):
         return event.action in OPEN_QUESTIONS
-    latest = max(turn.state.questions, key=lambda question: question.stamp, default=None)
+    latest = max(turn.state.questions, key=lambda question: question.question_id, default=None)
     return isinstance(event, TextSaid) and latest is not None and latest.kind in OPEN_QUESTIONS

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 
-from bots.conversation.effects import ChangeDoor, DoorVerdict, ReadStanding, Say, SetMaintenance
-from bots.conversation.events import CommandGiven, DoorChanged, StandingRead
+from bots.conversation.effects import AccessVerdict, ChangeAccess, ReadAdminStats, Say, SetMaintenance
+from bots.conversation.events import AccessChanged, AdminStatsRead, CommandGiven
 from bots.conversation.turn import Turn
 
-VERDICTS: dict[str, DoorVerdict] = {"block": "block", "unblock": "unblock", "allow": "allow", "disallow": "disallow"}
+VERDICTS: dict[str, AccessVerdict] = {"block": "block", "unblock": "unblock", "allow": "allow", "disallow": "disallow"}
 
 _PLACE = re.compile(r"(?:(telegram|discord|console):)?(-?\w{1,64})")
 
@@ -34,7 +34,7 @@ def admin(turn: Turn, event: CommandGiven) -> None:
         turn.do(SetMaintenance(on))
         turn.say("maintenance_on" if on else "maintenance_off")
     elif words[0] in VERDICTS:
-        _change_door(turn, VERDICTS[words[0]], words[1:], event.about)
+        _change_access(turn, VERDICTS[words[0]], words[1:], event.about)
     else:
         turn.say("operator_help")
 
@@ -43,24 +43,24 @@ def _status(turn: Turn) -> None:
     if turn.context.group:
         turn.say("operator_privately")
     else:
-        turn.do(ReadStanding())
+        turn.do(ReadAdminStats())
 
 
-def _change_door(turn: Turn, verdict: DoorVerdict, words: list[str], about: str | None) -> None:
+def _change_access(turn: Turn, verdict: AccessVerdict, words: list[str], about: str | None) -> None:
     place = _PLACE.fullmatch(words[0] if len(words) == 1 else about or "" if not words else "")
     if place is None:
         turn.say("operator_whom")
     else:
-        turn.do(ChangeDoor(verdict, place[2], place[1]))
+        turn.do(ChangeAccess(verdict, place[2], place[1]))
 
 
-def standing_read(turn: Turn, event: StandingRead) -> None:
+def admin_stats_read(turn: Turn, event: AdminStatsRead) -> None:
     """How things stand."""
     turn.do(Say("operator_status", dict(event.counts), reply_to=turn.reply_to))
     if event.counts["maintenance"]:
         turn.say("maintenance_on")
 
 
-def door_changed(turn: Turn, event: DoorChanged) -> None:
+def access_changed(turn: Turn, event: AccessChanged) -> None:
     """What was decided, or that it cannot be."""
     turn.say(f"door_{event.outcome}", who=event.number)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.conversation.effects import Button, CloseQuestion, Rows
 from bots.conversation.events import ButtonPressed, CommandGiven
-from bots.conversation.handlers.requests import child_in_mind, draw_so
+from bots.conversation.handlers.requests import current_child, redraw_with
 from bots.conversation.turn import Turn
 from bots.i18n.parsing.traits import LOOKS, read_looks, read_strength, says_reset
 
@@ -39,7 +39,7 @@ def smile_command(turn: Turn, event: CommandGiven) -> None:
 
 
 def _looks_now(turn: Turn) -> dict[str, float]:
-    child = child_in_mind(turn)
+    child = current_child(turn)
     return turn.state.looks if child is None else child.looks
 
 
@@ -64,7 +64,7 @@ def _ask_strength(turn: Turn, look: str) -> None:
 def look_chosen(turn: Turn, event: ButtonPressed) -> None:
     """One of the looks: ask how much of it. Or: all of them as usual again."""
     if event.value == RESET:
-        turn.settle("looks")
+        turn.close_question("looks")
         turn.do(CloseQuestion("looks_reset"))
         _reset(turn, quietly=True)
     elif event.value in LOOKS:
@@ -80,7 +80,7 @@ def strength_chosen(turn: Turn, event: ButtonPressed) -> None:
         turn.toast("stale_button")
         return
     wanted = {look: STRENGTHS[int(place)]}
-    turn.settle(f"look_{look}")
+    turn.close_question(f"look_{look}")
     turn.do(CloseQuestion("noted_looks", {"looks": wanted}))
     _wish(turn, wanted, quietly=True)
 
@@ -89,7 +89,7 @@ def strength_said(turn: Turn, look: str, text: str) -> bool:
     """The same as words: "0.5". Whether it was an answer."""
     strength = read_strength(text)
     if strength is not None:
-        turn.settle(f"look_{look}")
+        turn.close_question(f"look_{look}")
         _wish(turn, {look: strength})
     return strength is not None
 
@@ -106,6 +106,6 @@ def _reset(turn: Turn, *, quietly: bool = False) -> None:
 
 
 def _apply(turn: Turn, wanted: dict[str, float], noted: str, *, quietly: bool, **facts: Any) -> None:
-    if child_in_mind(turn) is None:
+    if current_child(turn) is None:
         turn.change(looks=wanted)
-    draw_so(turn, {"looks": wanted}, noted, quietly=quietly, **facts)
+    redraw_with(turn, {"looks": wanted}, noted, quietly=quietly, **facts)

@@ -1,7 +1,7 @@
 """Agreement: asked before a person's first photo is fetched, kept with the version of what was read, withdrawn at will.
 
 Photos that come before the answer stay with the chat service. The state remembers only how to fetch them
-(`State.parked`); who agrees need not send them again, who declines or falls silent leaves nothing behind.
+(`State.pending_photos`); who agrees need not send them again, who declines or falls silent leaves nothing behind.
 
 A photo that the sender had from somebody else (`OfferedPhoto.reposted`) shows a person who cannot be asked. Whoever
 brings it has to state that this person agrees; until then it waits in the same way (`State.reposts`).
@@ -12,20 +12,20 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from bots.conversation.effects import CancelJobs, CloseQuestion, DeleteData, FetchPhotos, SaveConsent, Say
-from bots.conversation.events import ButtonPressed, CommandGiven, Offer, PhotosOffered
-from bots.conversation.turn import Keeping, Turn, button_row
+from bots.conversation.events import ButtonPressed, CommandGiven, PendingPhotos, PhotosOffered
+from bots.conversation.turn import RetentionPolicy, Turn, button_row
 
 TEXT = 1
 """Raise it when the text "consent" says something else: everybody is then asked again. A test compares."""
 
-MOST_PHOTOS = 3
+MAX_PHOTOS = 3
 """Of one message: two are used, the third lets us say so."""
-MOST_MESSAGES = 4
+MAX_MESSAGES = 4
 
 
-def version_of(keeping: Keeping) -> str:
+def version_of(retention: RetentionPolicy) -> str:
     """What was read: the text, and the times that it names. Other times are another promise."""
-    times = (keeping.photo_hours, keeping.latent_days, keeping.result_days, keeping.handled_days)
+    times = (retention.photo_hours, retention.latent_days, retention.result_days, retention.handled_days)
     return f"{TEXT}:" + "/".join(f"{time:g}" for time in times)
 
 
@@ -34,25 +34,25 @@ def photos_offered(turn: Turn, event: PhotosOffered) -> None:
 
     `public`: who is asked is not who spoke, so the question must not be shown to the speaker alone.
     """
-    offer = event.offer
-    few = replace(offer, photos=offer.photos[:MOST_PHOTOS])
-    if turn.context.agreed and offer.needs_permission:
+    pending = event.pending
+    few = replace(pending, photos=pending.photos[:MAX_PHOTOS])
+    if turn.context.agreed and pending.needs_permission:
         _ask_permission(turn, few)
         return
-    if offer.photos:
-        turn.change(parked=(*turn.state.parked, few)[-MOST_MESSAGES:])
-        turn.reply_to = offer.photos[0].message_id
+    if pending.photos:
+        turn.change(pending_photos=(*turn.state.pending_photos, few)[-MAX_MESSAGES:])
+        turn.reply_to = pending.photos[0].message_id
     if turn.open_question("consent") is None:
         rows = (button_row("consent", ("consent_yes", "yes"), ("consent_no", "no")),)
-        turn.ask("consent", "consent", rows, **asdict(turn.context.keeping), public=offer.speaker is not None)
+        turn.ask("consent", "consent", rows, **asdict(turn.context.retention), public=pending.speaker is not None)
     elif not turn.context.group:
         turn.say("consent_first")
 
 
-def _ask_permission(turn: Turn, offer: Offer) -> None:
+def _ask_permission(turn: Turn, pending: PendingPhotos) -> None:
     """Ask the one who reposted a photo; the newest question is for all that wait."""
-    turn.change(reposts=(*turn.state.reposts, offer)[-MOST_MESSAGES:])
-    turn.reply_to = offer.photos[0].message_id
+    turn.change(reposts=(*turn.state.reposts, pending)[-MAX_MESSAGES:])
+    turn.reply_to = pending.photos[0].message_id
     rows = (button_row("permission", ("permission_yes", "yes"), ("permission_no", "no")),)
     turn.ask("permission", "permission_ask", rows)
 
@@ -72,7 +72,7 @@ def answer_permission(turn: Turn, permitted: bool) -> None:
 
 def _permit(turn: Turn, permitted: bool) -> None:
     reposts = turn.state.reposts
-    turn.settle("permission")
+    turn.close_question("permission")
     turn.change(reposts=())
     if permitted and reposts:
         turn.do(FetchPhotos(tuple(replace(offer, permitted=True) for offer in reposts)))
@@ -92,21 +92,21 @@ def answer_consent(turn: Turn, agreed: bool) -> None:
 
 
 def _settle(turn: Turn, agreed: bool) -> None:
-    parked = turn.state.parked
-    turn.settle("consent")
-    turn.change(parked=())
+    pending = turn.state.pending_photos
+    turn.close_question("consent")
+    turn.change(pending_photos=())
     if not agreed:
         return
-    turn.do(SaveConsent(version_of(turn.context.keeping)))
-    if parked:
-        turn.do(FetchPhotos(parked))
+    turn.do(SaveConsent(version_of(turn.context.retention)))
+    if pending:
+        turn.do(FetchPhotos(pending))
     elif not turn.context.group:
         turn.say("send_two_photos")
 
 
 def privacy(turn: Turn, event: CommandGiven) -> None:
     """What is kept, and how long; who agreed can withdraw right there."""
-    facts = asdict(turn.context.keeping)
+    facts = asdict(turn.context.retention)
     if turn.context.agreed_once:
         turn.ask("privacy", "privacy", (button_row("withdraw", ("withdraw", "ask")),), **facts)
     else:
@@ -139,7 +139,7 @@ def answer_withdraw(turn: Turn, sure: bool) -> None:
 
 
 def _withdraw(turn: Turn, sure: bool) -> None:
-    turn.settle("withdraw")
+    turn.close_question("withdraw")
     if sure:
         turn.do(CancelJobs())
         turn.do(DeleteData(withdrawn=True))

@@ -105,7 +105,7 @@ def _shown(proposal: Proposal) -> dict[str, str]:
 
 def _end(turn: Turn, key: str) -> None:
     """No child of these two."""
-    turn.settle("couple")
+    turn.close_question("couple")
     turn.change(proposal=None)
     turn.do(CloseQuestion(key))
 
@@ -115,7 +115,7 @@ def avatars_received(turn: Turn, event: AvatarsReceived) -> None:
     proposal = turn.state.proposal
     if proposal is None or len(proposal.agreed) != 2:
         return
-    turn.settle("couple")
+    turn.close_question("couple")
     turn.change(proposal=None)
     shown = [person for person in proposal.people if person.number not in event.missing]
     if event.photos:

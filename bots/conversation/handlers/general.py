@@ -29,13 +29,13 @@ from bots.i18n.parsing.words import plain_words, read_language, read_number, rea
 SERIOUS = ("consent", "permission", "withdraw", "delete")
 """Questions that only words meant for us can answer."""
 
-LONGEST_ROLE = 3
+MAX_ROLE_LENGTH = 3
 """Words of a message that only names a parent, such as "that's mom"."""
 
 
 def start(turn: Turn, event: CommandGiven) -> None:
     """Greet. Somebody in the middle of a round keeps it."""
-    turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.keeping.photo_hours)
+    turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.retention.photo_hours)
     if turn.state.half_done:
         tell_what_is_missing(turn)
 
@@ -47,7 +47,7 @@ def help_(turn: Turn, event: CommandGiven) -> None:
 
 def settings(turn: Turn, event: CommandGiven) -> None:
     """What is set, with a button for each."""
-    habits = turn.context.habits
+    habits = turn.context.preferences
     refine = "set_refine_off" if habits.refine else "set_refine_on"
     rows = (
         button_row("set", ("set_age", "age"), ("set_mix", "mix"), ("set_sex", "sex")),
@@ -61,8 +61,8 @@ def setting_chosen(turn: Turn, event: ButtonPressed) -> None:
     if event.value != "refine":
         ask_wish(turn, event.value)
         return
-    refine = not turn.context.habits.refine
-    turn.settle("set")
+    refine = not turn.context.preferences.refine
+    turn.close_question("set")
     turn.do(SaveSettings({"refine": refine}))
     turn.do(CloseQuestion("noted_refine_on" if refine else "noted_refine_off"))
 
@@ -71,7 +71,7 @@ def language(turn: Turn, event: CommandGiven) -> None:
     """/language de, /language Deutsch: speak it; without a language we know, ask by buttons with their own names."""
     wished = read_language(event.argument)
     if wished is not None:
-        turn.settle("language")
+        turn.close_question("language")
         turn.do(ChooseLanguage(wished))
         turn.say("language_chosen")
         return
@@ -85,7 +85,7 @@ def language_chosen(turn: Turn, event: ButtonPressed) -> None:
     if event.value not in LANGUAGES:
         turn.toast("stale_button")
         return
-    turn.settle("language")
+    turn.close_question("language")
     turn.do(ChooseLanguage(event.value))
     turn.do(CloseQuestion("language_chosen"))
 
@@ -97,7 +97,7 @@ def cancel(turn: Turn, event: CommandGiven) -> None:
         turn.stop_drawing()
         turn.change(child=None, pressed=())
         turn.say("stopped")
-    elif state.photos or state.questions or state.expects:
+    elif state.photos or state.questions or state.awaiting_role:
         turn.do(CancelJobs())
         forget_round(turn)
         turn.change(questions=(), proposal=None)
@@ -122,7 +122,7 @@ def delete_chosen(turn: Turn, event: ButtonPressed) -> None:
 
 
 def _delete(turn: Turn, sure: bool) -> None:
-    turn.settle("delete")
+    turn.close_question("delete")
     if sure:
         turn.do(CancelJobs())
         turn.do(DeleteData())
@@ -143,7 +143,7 @@ def text_said(turn: Turn, event: TextSaid) -> None:
     if code is not None and event.addressed:
         code_command(turn, CommandGiven("code", code, event.message_id))
         return
-    question = max(turn.state.questions, key=lambda q: q.stamp, default=None)
+    question = max(turn.state.questions, key=lambda q: q.question_id, default=None)
     if question is not None and question.kind in SERIOUS and not event.addressed:
         return  # a "yes" said to somebody else in the group
     intents = intents_in(turn, event.text) if event.addressed else []
@@ -162,7 +162,7 @@ def text_said(turn: Turn, event: TextSaid) -> None:
     if event.edited:
         return
     role = read_role(event.text)
-    if role is not None and len(plain_words(event.text)) <= LONGEST_ROLE and event.addressed:
+    if role is not None and len(plain_words(event.text)) <= MAX_ROLE_LENGTH and event.addressed:
         parent_command(turn, CommandGiven(role))
     elif question is not None and question.kind in NOT_UNDERSTOOD and event.addressed:
         turn.say(NOT_UNDERSTOOD[question.kind])
@@ -215,7 +215,7 @@ def _answer_face(turn: Turn, question: Question, text: str) -> bool:
 
 def _answer_who(turn: Turn, question: Question, text: str) -> bool:
     number = read_number(text)
-    if len(turn.state.loose) != 2 or number not in (1, 2):
+    if len(turn.state.unassigned) != 2 or number not in (1, 2):
         return False
     turn.say("who_settled", number=int(number))
     choose_mom(turn, int(number) - 1)
@@ -224,7 +224,7 @@ def _answer_who(turn: Turn, question: Question, text: str) -> bool:
 
 def _answer_whose(turn: Turn, question: Question, text: str) -> bool:
     role = read_role(text)
-    if role is None or len(turn.state.loose) != 1:
+    if role is None or len(turn.state.unassigned) != 1:
         return False
     turn.say(f"whose_settled_{role}")
     choose_whose(turn, role)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.conversation.effects import Button, CloseQuestion, ReadCode, Rows
 from bots.conversation.events import ButtonPressed, CodeRead, CommandGiven
-from bots.conversation.handlers.requests import child_in_mind, child_of, draw_so, take_couple_of
+from bots.conversation.handlers.requests import child_of, current_child, redraw_with, take_couple_of
 from bots.conversation.state import Child
 from bots.conversation.turn import Turn
 from bots.i18n.parsing.traits import CHANCE, SOURCES, TRAITS, read_genes, read_source, says_reset
@@ -45,7 +45,7 @@ def genes_pressed(turn: Turn, event: ButtonPressed) -> None:
 
 def _show_card(turn: Turn) -> None:
     """Of the child we talk about; before there is one, what was chosen so far."""
-    child, shown = child_in_mind(turn), turn.state.shown
+    child, shown = current_child(turn), turn.state.shown
     if child is not None and shown is not None:
         _tell_card(turn, shown.genes, shown.code, child, _rows(child.genes))
     elif turn.state.genes:
@@ -72,7 +72,7 @@ def _rows(chosen: dict[str, str]) -> Rows:
 def trait_chosen(turn: Turn, event: ButtonPressed) -> None:
     """One of the traits: ask whose it shall be. Or: all of them by chance again."""
     if event.value == RESET:
-        turn.settle("genes")
+        turn.close_question("genes")
         turn.do(CloseQuestion("genes_reset"))
         _reset(turn, quietly=True)
     elif event.value in TRAITS:
@@ -88,7 +88,7 @@ def source_chosen(turn: Turn, event: ButtonPressed) -> None:
     if trait not in TRAITS or source not in (*SOURCES, CHANCE):
         turn.toast("stale_button")
         return
-    turn.settle(f"gene_{trait}")
+    turn.close_question(f"gene_{trait}")
     turn.do(CloseQuestion("noted_traits", {"traits": {trait: source}}))
     _choose(turn, {trait: source}, quietly=True)
 
@@ -97,14 +97,14 @@ def source_said(turn: Turn, trait: str, text: str) -> bool:
     """The same as words: "dad". Whether it was an answer."""
     source = read_source(text)
     if source is not None:
-        turn.settle(f"gene_{trait}")
+        turn.close_question(f"gene_{trait}")
         _choose(turn, {trait: source})
     return source is not None
 
 
 def _choose(turn: Turn, wanted: dict[str, str], *, quietly: bool = False) -> None:
     """Fix traits, or leave them to chance again; all others stay as they were."""
-    child = child_in_mind(turn)
+    child = current_child(turn)
     before = turn.state.genes if child is None else child.genes
     told = before | wanted
     genes = {trait: told[trait] for trait in TRAITS if told.get(trait, CHANCE) != CHANCE}
@@ -116,9 +116,9 @@ def _reset(turn: Turn, *, quietly: bool = False) -> None:
 
 
 def _apply(turn: Turn, genes: dict[str, str], noted: str, *, quietly: bool, **facts: Any) -> None:
-    if child_in_mind(turn) is None:
+    if current_child(turn) is None:
         turn.change(genes=genes)
-    draw_so(turn, {"genes": genes}, noted, quietly=quietly, **facts)
+    redraw_with(turn, {"genes": genes}, noted, quietly=quietly, **facts)
 
 
 # The code
@@ -142,5 +142,5 @@ def code_read(turn: Turn, event: CodeRead) -> None:
     elif turn.state.couple is None:
         turn.say("code_needs_photos")
     else:
-        turn.settle("genes")
-        turn.draw("child", Child(*turn.state.couple, tongue=turn.context.language, **event.facts))
+        turn.close_question("genes")
+        turn.draw("child", Child(*turn.state.couple, name_locale=turn.context.language, **event.facts))

@@ -33,10 +33,10 @@ from bots.conversation.state import Child, ParentPhoto, State
 from bots.conversation.turn import Turn, button_row
 from bots.i18n.parsing.words import is_wish
 
-SURE = 0.8
+SEX_CONFIDENCE = 0.8
 """Confidence of the sex estimate from which two photos of different sex name themselves."""
 
-MOST_FACES = 12
+MAX_FACES = 12
 """Buttons of a question; with more faces the largest are offered."""
 
 
@@ -76,7 +76,7 @@ def _take(turn: Turn, photo: NewPhoto) -> None:
     """Put one photo where it belongs and have it looked at."""
     _leave_drawing(turn)
     # A couple that was drawn may begin again with the same photos.
-    compared = turn.state.loose if turn.state.couple_drawn and photo.role is None else turn.state.photos
+    compared = turn.state.unassigned if turn.state.couple_drawn and photo.role is None else turn.state.photos
     same_file = [old for old in compared if old.sha256 == photo.sha256]
     # Somebody else on the same photo is another parent: which face is meant, is asked again.
     known = next((old for old in same_file if old.faces == 1 or old.status == "choosing"), None)
@@ -87,8 +87,8 @@ def _take(turn: Turn, photo: NewPhoto) -> None:
         else:
             turn.say("same_photo")
         return
-    role = photo.role or turn.state.expects
-    if role is None and len(turn.state.loose) == 2:
+    role = photo.role or turn.state.awaiting_role
+    if role is None and len(turn.state.unassigned) == 2:
         turn.do(ForgetPhotos((photo.photo_id,)))
         turn.say("already_two")
         return
@@ -103,11 +103,11 @@ def _take(turn: Turn, photo: NewPhoto) -> None:
 def _add_loose(turn: Turn, fresh: ParentPhoto) -> None:
     """A photo nobody named. The second one after a finished couple begins a new couple."""
     state = turn.state
-    if state.mom and state.dad and state.loose:
-        first = state.loose[0]
+    if state.mom and state.dad and state.unassigned:
+        first = state.unassigned[0]
         _leave_couple(turn)
-        turn.change(loose=(first,))
-    turn.change(loose=(*turn.state.loose, fresh))
+        turn.change(unassigned=(first,))
+    turn.change(unassigned=(*turn.state.unassigned, fresh))
 
 
 def _put(turn: Turn, role: Role, photo: ParentPhoto) -> None:
@@ -117,7 +117,7 @@ def _put(turn: Turn, role: Role, photo: ParentPhoto) -> None:
         turn.do(ForgetPhotos((before.photo_id,)))
     if before is not None:
         turn.stop_drawing()
-    turn.change(**{role: photo}, expects=None, child=None, waiting=None)
+    turn.change(**{role: photo}, awaiting_role=None, child=None, waiting=None)
 
 
 def _name(turn: Turn, photo: ParentPhoto, role: Role) -> None:
@@ -125,11 +125,11 @@ def _name(turn: Turn, photo: ParentPhoto, role: Role) -> None:
     state = turn.state
     displaced: ParentPhoto | None = getattr(state, role)
     was_other = getattr(state, other(role)) == photo
-    loose = tuple(old for old in state.loose if old.photo_id != photo.photo_id)
-    turn.change(**{role: photo}, loose=loose, expects=None, child=None, waiting=None)
+    unassigned = tuple(old for old in state.unassigned if old.photo_id != photo.photo_id)
+    turn.change(**{role: photo}, unassigned=unassigned, awaiting_role=None, child=None, waiting=None)
     if was_other:
         turn.change(**{other(role): displaced})
-    turn.settle("who", "whose")
+    turn.close_question("who", "whose")
     turn.stop_drawing()
 
 
@@ -138,18 +138,28 @@ def _leave_couple(turn: Turn) -> None:
     waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
     if waste:
         turn.do(ForgetPhotos(waste))
-    turn.settle("who", "whose", "face", "grown_up", "drawing")
+    turn.close_question("who", "whose", "face", "grown_up", "drawing")
     if turn.state.child is not None:  # what was wished before there was a child is meant for the one to come
         turn.change(genes={}, looks={})
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=())
+    turn.change(mom=None, dad=None, unassigned=(), awaiting_role=None, child=None, waiting=None, names=())
 
 
 def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.settle("who", "whose", "face", "grown_up", "drawing", "permission")
-    turn.change(mom=None, dad=None, loose=(), expects=None, child=None, waiting=None, names=(), parked=(), reposts=())
+    turn.close_question("who", "whose", "face", "grown_up", "drawing", "permission")
+    turn.change(
+        mom=None,
+        dad=None,
+        unassigned=(),
+        awaiting_role=None,
+        child=None,
+        waiting=None,
+        names=(),
+        pending_photos=(),
+        reposts=(),
+    )
     turn.change(genes={}, looks={}, shown=None)
 
 
@@ -175,13 +185,13 @@ def tell_what_is_missing(turn: Turn) -> None:
 def parent_command(turn: Turn, event: CommandGiven) -> None:
     """/mom or /dad without a photo: name the one photo we have, or wait for the next one."""
     role: Role = "mom" if event.name == "mom" else "dad"
-    if len(turn.state.loose) == 1 and not (turn.state.mom and turn.state.dad):
-        _name(turn, turn.state.loose[0], role)
+    if len(turn.state.unassigned) == 1 and not (turn.state.mom and turn.state.dad):
+        _name(turn, turn.state.unassigned[0], role)
         if len(turn.state.photos) == 1:
             turn.say(f"named_{role}")
         follow_up(turn)
         return
-    turn.change(expects=role)
+    turn.change(awaiting_role=role)
     turn.say(f"waiting_for_{role}")
 
 
@@ -250,9 +260,9 @@ def _offer_drawing(turn: Turn, photo: ParentPhoto) -> None:
 
 def drawing_wanted(turn: Turn, event: ButtonPressed) -> None:
     """The drawing is meant to be a parent."""
-    question = next(q for q in turn.state.questions if q.stamp == event.stamp)
+    question = next(q for q in turn.state.questions if q.question_id == event.question_id)
     photo = turn.state.photo(question.photo_id or "")
-    turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
+    turn.change(questions=tuple(q for q in turn.state.questions if q.question_id != event.question_id))
     if photo is None:
         turn.toast("stale_button")
         return
@@ -265,22 +275,22 @@ def _leave_drawing(turn: Turn) -> None:
     """Another picture has come: it takes the place of a drawing that nobody asked to be used."""
     question = turn.open_question("drawing")
     photo = None if question is None else turn.state.photo(question.photo_id or "")
-    turn.settle("drawing")
+    turn.close_question("drawing")
     if photo is None:
         return
     role = _role_of(turn.state, photo)
     turn.state = turn.state.without_photo(photo.photo_id)
     turn.do(ForgetPhotos((photo.photo_id,)))
     if role is not None:
-        turn.change(expects=role)
+        turn.change(awaiting_role=role)
 
 
 def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
     """A grown-up who was taken for younger: nobody is argued with, another photo may tell better."""
-    turn.change(questions=tuple(q for q in turn.state.questions if q.stamp != event.stamp))
+    turn.change(questions=tuple(q for q in turn.state.questions if q.question_id != event.question_id))
     turn.do(CloseQuestion("another_photo_please"))
     if event.value in ("mom", "dad") and getattr(turn.state, event.value) is None:
-        turn.change(expects=event.value)
+        turn.change(awaiting_role=event.value)
 
 
 def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:
@@ -315,7 +325,7 @@ def _chosen_before(state: State, photo: ParentPhoto) -> set[int | None]:
 def _largest(boxes: list[tuple[int, ...]]) -> list[int]:
     """Indices of the largest faces, as many as we offer."""
     by_area = sorted(range(len(boxes)), key=lambda i: -_area(boxes[i]))
-    return by_area[:MOST_FACES]
+    return by_area[:MAX_FACES]
 
 
 def _area(box: tuple[int, ...]) -> int:
@@ -325,7 +335,7 @@ def _area(box: tuple[int, ...]) -> int:
 
 def face_chosen(turn: Turn, event: ButtonPressed) -> None:
     """A number under the faces, or "both"."""
-    question = next(q for q in turn.state.questions if q.stamp == event.stamp)
+    question = next(q for q in turn.state.questions if q.question_id == event.question_id)
     photo = turn.state.photo(question.photo_id or "")
     if photo is None:
         turn.toast("stale_button")
@@ -348,7 +358,7 @@ def choose_face(turn: Turn, photo: ParentPhoto, value: str) -> bool:
     chosen = replace(photo, status="checking", face=0 if value == "both" else int(value))
     turn.state = turn.state.with_photo(chosen)
     if value == "both":
-        turn.change(mom=None, dad=None, loose=(chosen,))
+        turn.change(mom=None, dad=None, unassigned=(chosen,))
         turn.do(ChooseFace(photo.photo_id, 0))
         turn.do(SplitPhoto(photo.photo_id))
     else:
@@ -366,7 +376,7 @@ def photo_split(turn: Turn, event: PhotoSplit) -> None:
     turn.do(ChooseFace(second.photo_id, 1))
     turn.do(QueueEncode(photo.photo_id, photo.message_id))
     turn.do(QueueEncode(second.photo_id, photo.message_id))
-    turn.change(loose=(*turn.state.loose, second))
+    turn.change(unassigned=(*turn.state.unassigned, second))
     _name_by_elimination(turn)
 
 
@@ -377,7 +387,7 @@ def _ask_who_is_who(turn: Turn) -> None:
     """Two photos and no way to tell."""
     if turn.open_question("who") is not None:
         return
-    one_picture = turn.state.loose[0].sha256 == turn.state.loose[1].sha256
+    one_picture = turn.state.unassigned[0].sha256 == turn.state.unassigned[1].sha256
     labels = ("left_is_mom", "right_is_mom") if one_picture else ("first_is_mom", "second_is_mom")
     rows = (button_row("who", (labels[0], "0")), button_row("who", (labels[1], "1")))
     turn.ask("who", "who_is_who", rows)
@@ -385,7 +395,7 @@ def _ask_who_is_who(turn: Turn) -> None:
 
 def who_chosen(turn: Turn, event: ButtonPressed) -> None:
     """One of the two is mom."""
-    if len(turn.state.loose) != 2:
+    if len(turn.state.unassigned) != 2:
         turn.toast("stale_button")
         return
     turn.do(CloseQuestion("who_settled", {"number": int(event.value) + 1}))
@@ -394,15 +404,15 @@ def who_chosen(turn: Turn, event: ButtonPressed) -> None:
 
 def choose_mom(turn: Turn, index: int) -> None:
     """The loose photo with this index is mom, the other one dad."""
-    mom, dad = turn.state.loose[index], turn.state.loose[1 - index]
-    turn.settle("who")
-    turn.change(mom=mom, dad=dad, loose=(), expects=None)
+    mom, dad = turn.state.unassigned[index], turn.state.unassigned[1 - index]
+    turn.close_question("who")
+    turn.change(mom=mom, dad=dad, unassigned=(), awaiting_role=None)
     follow_up(turn)
 
 
 def _ask_whose_photo(turn: Turn) -> None:
     """A third photo: a better one of mom, of dad, or somebody new? The likelier parent comes first."""
-    spare = turn.state.loose[0]
+    spare = turn.state.unassigned[0]
     if turn.open_question("whose") is not None:
         return
     pair = [("is_mom", "mom"), ("is_dad", "dad")]
@@ -414,7 +424,7 @@ def _ask_whose_photo(turn: Turn) -> None:
 
 def whose_chosen(turn: Turn, event: ButtonPressed) -> None:
     """Mom, dad or a new couple."""
-    if len(turn.state.loose) != 1:
+    if len(turn.state.unassigned) != 1:
         turn.toast("stale_button")
         return
     turn.do(CloseQuestion(f"whose_settled_{event.value}"))
@@ -423,12 +433,12 @@ def whose_chosen(turn: Turn, event: ButtonPressed) -> None:
 
 def choose_whose(turn: Turn, value: str) -> None:
     """Put the spare photo in a parent's place, or begin a new couple with it."""
-    spare = turn.state.loose[0]
-    turn.settle("whose")
-    turn.change(loose=())
+    spare = turn.state.unassigned[0]
+    turn.close_question("whose")
+    turn.change(unassigned=())
     if value == "new":
         _leave_couple(turn)
-        turn.change(loose=(spare,))
+        turn.change(unassigned=(spare,))
         turn.say("send_other_parent")
     else:
         _put(turn, "mom" if value == "mom" else "dad", spare)
@@ -438,14 +448,14 @@ def choose_whose(turn: Turn, value: str) -> None:
 def _name_by_elimination(turn: Turn) -> None:
     """With one parent named, the other photo is the other parent; two of clearly different sex name themselves."""
     state = turn.state
-    if len(state.loose) == 1 and (state.mom is None) != (state.dad is None):
-        turn.change(**{"dad" if state.mom else "mom": state.loose[0]}, loose=())
-    elif len(state.loose) == 2 and state.mom is None and state.dad is None:
-        first, second = state.loose
-        if {first.sex, second.sex} == {"female", "male"} and min(first.sure, second.sure) >= SURE:
+    if len(state.unassigned) == 1 and (state.mom is None) != (state.dad is None):
+        turn.change(**{"dad" if state.mom else "mom": state.unassigned[0]}, unassigned=())
+    elif len(state.unassigned) == 2 and state.mom is None and state.dad is None:
+        first, second = state.unassigned
+        if {first.sex, second.sex} == {"female", "male"} and min(first.sure, second.sure) >= SEX_CONFIDENCE:
             mom, dad = (first, second) if first.sex == "female" else (second, first)
-            turn.settle("who")
-            turn.change(mom=mom, dad=dad, loose=())
+            turn.close_question("who")
+            turn.change(mom=mom, dad=dad, unassigned=())
 
 
 # What comes next
@@ -465,11 +475,11 @@ def _checking(state: State) -> bool:
 
 
 def _spare_photo(state: State) -> bool:
-    return bool(state.mom and state.dad and state.loose)
+    return bool(state.mom and state.dad and state.unassigned)
 
 
 def _two_unnamed(state: State) -> bool:
-    return len(state.loose) == 2
+    return len(state.unassigned) == 2
 
 
 def _couple_without_child(state: State) -> bool:
@@ -488,7 +498,7 @@ def draw_new_child(turn: Turn) -> None:
 
 def new_child(turn: Turn) -> Child:
     """The child to be drawn first of the round's couple."""
-    state, habits = turn.state, turn.context.habits
+    state, habits = turn.state, turn.context.preferences
     assert state.couple is not None
     seed, tongue = turn.context.seed, turn.context.language
     return Child(*state.couple, habits.age, habits.mix, habits.sex, seed, tongue, state.genes, state.looks)

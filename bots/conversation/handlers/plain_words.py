@@ -12,7 +12,7 @@ from typing import Any
 from bots.conversation.effects import Button, CancelJobs, CloseQuestion, SaveSettings
 from bots.conversation.events import ButtonPressed, CommandGiven, DrawingKind
 from bots.conversation.handlers.photos import draw_new_child, forget_round, tell_what_is_missing
-from bots.conversation.handlers.requests import AGE_LADDER, child_in_mind
+from bots.conversation.handlers.requests import AGE_LADDER, current_child
 from bots.conversation.state import Child
 from bots.conversation.turn import Turn, button_row
 from bots.i18n.parsing.intents import (
@@ -45,7 +45,7 @@ KINDS: dict[str, DrawingKind] = {"sibling": "child", "grow": "grow", "film": "cl
 
 def intents_in(turn: Turn, text: str) -> list[Intent]:
     """What a text asks for, in the speaker's language or another of ours."""
-    return read_intents(text, turn.context.language, child_on_screen=child_in_mind(turn) is not None)
+    return read_intents(text, turn.context.language, child_on_screen=current_child(turn) is not None)
 
 
 def says_more_than_an_answer(intents: Sequence[Intent]) -> bool:
@@ -92,10 +92,10 @@ def _fulfil(turn: Turn, wishes: Sequence[Wish]) -> None:
     if bad is not None:
         turn.say(f"bad_{bad}")
         return
-    turn.settle(*named, "genes", "looks", "better")
+    turn.close_question(*named, "genes", "looks", "better")
     if named:
         turn.prefer(named)
-    child = child_in_mind(turn)
+    child = current_child(turn)
     if child is None:
         _begin(turn, wishes, named)
         return
@@ -150,13 +150,13 @@ def _in_order(names: Sequence[str], values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if values.get(name)}
 
 
-def _changed(child: Child, wish: Wish, seed: int) -> Child | None:
+def _changed(child: Child, spec: Wish, seed: int) -> Child | None:
     """The child with one wish fulfilled; None where it cannot be any older, younger or more like a parent."""
-    match wish:
+    match spec:
         case SetAge(years):
             return replace(child, age=years)
         case ShiftAge():
-            age = _shifted(child.age, wish)
+            age = _shifted(child.age, spec)
             return None if age == child.age else replace(child, age=age)
         case SetSex(sex):
             return replace(child, sex=sex)
@@ -186,8 +186,8 @@ def _shifted(age: float, wish: ShiftAge) -> float:
     return (rungs[1:2] or rungs or [age])[0] if wish.amount == "much" else (rungs or [age])[0]
 
 
-def _limit_of(wish: Wish) -> str:
-    return f"no_more_{wish.toward}" if isinstance(wish, ShiftMix) else f"no_{getattr(wish, 'direction', 'older')}"
+def _limit_of(spec: Wish) -> str:
+    return f"no_more_{spec.toward}" if isinstance(spec, ShiftMix) else f"no_{getattr(spec, 'direction', 'older')}"
 
 
 # Answers
@@ -197,8 +197,8 @@ def _answer_remark(turn: Turn, intent: Any) -> None:
     remark: Remark = intent
     if turn.state.half_done:
         tell_what_is_missing(turn)
-    elif child_in_mind(turn) is None and remark.kind == "greeting":
-        turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.keeping.photo_hours)
+    elif current_child(turn) is None and remark.kind == "greeting":
+        turn.say("welcome_group" if turn.context.group else "welcome", photo_hours=turn.context.retention.photo_hours)
     else:
         turn.say(f"reply_{remark.kind}")
 
@@ -207,15 +207,15 @@ def _answer_complaint(turn: Turn, intent: Any) -> None:
     """What may help: a closer look where that is not taken anyway, another photo, another child."""
     complaint: Complaint = intent
     choices = [Button("better_photo", "better", "photo"), Button("sibling", "better", "sibling")]
-    if not turn.context.habits.refine:
+    if not turn.context.preferences.refine:
         choices.insert(0, Button("better_refine", "better", "refine"))
     turn.ask("better", f"complaint_{complaint.about}", (tuple(choices),))
 
 
 def better_chosen(turn: Turn, event: ButtonPressed) -> None:
     """What somebody who did not like the picture wants instead."""
-    child = child_in_mind(turn)
-    turn.settle("better")
+    child = current_child(turn)
+    turn.close_question("better")
     if event.value == "photo":
         turn.do(CloseQuestion("better_photo_how"))
     elif child is None or event.value not in ("refine", "sibling"):
@@ -247,7 +247,7 @@ def ask_to_start_over(turn: Turn) -> None:
 
 def restart_chosen(turn: Turn, event: ButtonPressed) -> None:
     """Forget the photos, or keep them."""
-    turn.settle("restart")
+    turn.close_question("restart")
     if event.value != "yes":
         turn.do(CloseQuestion("photos_kept"))
         return

@@ -15,11 +15,11 @@ from bots.conversation.events import (
     DrawingQueued,
     DrawingReady,
     DrawingStopped,
-    Source,
+    SourceDrawing,
 )
 from bots.conversation.handlers.photos import draw_new_child, new_child, tell_what_is_missing
 from bots.conversation.handlers.social import card_facts
-from bots.conversation.state import Child, Order, ParentPhoto, Shown
+from bots.conversation.state import Child, LastPicture, Order, ParentPhoto
 from bots.conversation.turn import Turn, button_row
 from bots.i18n.child_names import child_name
 from bots.i18n.parsing.intents import SetAge, SetMix, SetSex
@@ -96,7 +96,7 @@ def wish_said(turn: Turn, name: str, text: str) -> None:
     if value is None:
         turn.say(f"bad_{name}")
         return
-    turn.settle(name)
+    turn.close_question(name)
     apply_wish(turn, name, value)
 
 
@@ -119,7 +119,7 @@ def wish_chosen(turn: Turn, event: ButtonPressed) -> None:
     if value is None:
         turn.toast("stale_button")
         return
-    turn.settle(event.action)
+    turn.close_question(event.action)
     turn.do(CloseQuestion(f"noted_{event.action}", {event.action: value}))
     apply_wish(turn, event.action, value, quietly=True)
 
@@ -135,24 +135,24 @@ def group_command(turn: Turn, event: CommandGiven) -> None:
     elif (age := read_age_group(event.argument)) is None:
         turn.say("bad_group")
     else:
-        turn.settle("age")
+        turn.close_question("age")
         apply_wish(turn, "age", age)
 
 
 def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = False) -> None:
     """Remember the wish; if we talk about a child already, show the same child so."""
     turn.do(SaveSettings({name: value}))
-    draw_so(turn, {name: value}, f"noted_{name}", quietly=quietly, **{name: value})
+    redraw_with(turn, {name: value}, f"noted_{name}", quietly=quietly, **{name: value})
 
 
-def child_in_mind(turn: Turn) -> Child | None:
+def current_child(turn: Turn) -> Child | None:
     """The child that wishes are about: the one to be drawn next, else the one drawn last."""
     return turn.state.waiting.child if turn.state.waiting else turn.state.child
 
 
-def draw_so(turn: Turn, changes: dict[str, Any], noted: str, *, quietly: bool, **facts: Any) -> None:
+def redraw_with(turn: Turn, changes: dict[str, Any], noted: str, *, quietly: bool, **facts: Any) -> None:
     """The child we talk about, with these changes; where none can be drawn yet, say that they are noted."""
-    child = child_in_mind(turn)
+    child = current_child(turn)
     if child is None and turn.state.couple is not None:
         turn.draw("child", replace(new_child(turn), **changes))
     elif child is None:
@@ -213,7 +213,7 @@ def grow_command(turn: Turn, event: CommandGiven) -> None:
 
 def card_command(turn: Turn, event: CommandGiven) -> None:
     """The family card of the child we talk about."""
-    child = child_in_mind(turn)
+    child = current_child(turn)
     if child is None:
         tell_what_is_missing(turn)
     else:
@@ -276,7 +276,7 @@ def vary(turn: Turn, event: ButtonPressed) -> None:
         turn.draw(KINDS.get(event.action, "child"), wanted)
 
 
-def child_of(source: Source) -> Child:
+def child_of(source: SourceDrawing) -> Child:
     """The child on a finished picture."""
     wish = source.wish
     age, mix, seed = float(wish["age"]), float(wish["mix"]), int(wish["seed"])
@@ -284,7 +284,7 @@ def child_of(source: Source) -> Child:
     return Child(source.mom, source.dad, age, mix, wish["sex"], seed, wish.get("tongue", ""), genes, looks)
 
 
-def take_couple_of(turn: Turn, source: Source) -> bool:
+def take_couple_of(turn: Turn, source: SourceDrawing) -> bool:
     """Take the couple of an older picture up again, unless a new round is half done; whether it is the round's now."""
     state = turn.state
     if state.couple == (source.mom, source.dad):
@@ -310,7 +310,7 @@ def drawing_ready(turn: Turn, event: DrawingReady) -> None:
     """Show the picture, then draw what was wished meanwhile."""
     turn.do(_shown(turn, event))
     if event.genes:
-        turn.change(shown=Shown(event.genes, event.code))
+        turn.change(shown=LastPicture(event.genes, event.code))
     if turn.state.drawing == event.job_id:
         turn.change(drawing=None)
         _draw_waiting(turn)
@@ -318,7 +318,7 @@ def drawing_ready(turn: Turn, event: DrawingReady) -> None:
 
 def _shown(turn: Turn, event: DrawingReady) -> Say:
     """The picture with its words and buttons. In a group the child has a name, so that people can talk about it."""
-    name = child_name(event.seed, event.sex, event.tongue or turn.context.language)
+    name = child_name(event.seed, event.sex, event.name_locale or turn.context.language)
     facts: dict[str, Any] = {"age": event.age, "mix": event.mix, "sex": event.sex, "seen": _seen(event)}
     if event.kind == "card":
         card = card_facts(turn, event, name)

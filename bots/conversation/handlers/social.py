@@ -10,7 +10,7 @@ from bots.conversation.turn import Turn
 from bots.i18n.child_names import child_name
 from bots.i18n.parsing.words import read_yes_no
 
-LONGEST_NAME = 24
+MAX_NAME_LENGTH = 24
 _BETWEEN_NAMES = re.compile(r"[,،、;&+/\n]|\s(?:and|und|y|e|и|और|和|و)\s")
 """The blanks around are taken off afterwards: to look for them here would take quadratic time."""
 
@@ -22,8 +22,8 @@ def names_command(turn: Turn, event: CommandGiven) -> None:
     names = read_names(event.argument)
     if len(names) not in (2, 3):
         turn.say("names_how")
-    elif any(len(name) > LONGEST_NAME for name in names):
-        turn.say("names_too_long", limit_letters=LONGEST_NAME)
+    elif any(len(name) > MAX_NAME_LENGTH for name in names):
+        turn.say("names_too_long", limit_letters=MAX_NAME_LENGTH)
     else:
         turn.change(names=names)
         turn.say("names_noted")
@@ -94,5 +94,5 @@ def wall_found(turn: Turn, event: WallFound) -> None:
 
 
 def _tile(turn: Turn, child: WallChild) -> WallTile:
-    name = child_name(child.seed, child.sex, child.tongue or turn.context.language)
+    name = child_name(child.seed, child.sex, child.name_locale or turn.context.language)
     return WallTile(child.job_id, name, child.sex, child.age)

@@ -24,7 +24,7 @@ from bots.i18n.parsing.intents import (
 )
 from bots.i18n.parsing.vocabulary import Token, vocabulary
 
-LONGEST = 300
+MAX_LENGTH = 300
 """Characters. Whoever writes more tells a story."""
 UNKNOWN_SHARE = 0.34
 """Of a message's words, in clauses of their own. With more, we do not know what it is about."""
@@ -48,7 +48,7 @@ def read_intents(text: str, language: str | None, *, child_on_screen: bool = Tru
     >>> read_intents("a boy, 12, more like mom", "en")
     [SetSex(sex='boy'), SetAge(years=12.0), ShiftMix(toward='mom', amount='usual')]
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return []
     own = language_of(language) or DEFAULT_LANGUAGE
     for candidate in _languages(text, own):

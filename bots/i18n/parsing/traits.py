@@ -106,7 +106,7 @@ _OF_SOMEBODY = re.compile(r"['’`]s?\b")
 _CLAUSES = re.compile(r"[,;،、，\n]+|\s(?:and|y|e|и|und|और|و)\s")
 _CODE = re.compile(r"(?<![\w-])[0-9A-Za-z]{4}(?:-[0-9A-Za-z]{4})*-[0-9A-Za-z]{1,4}(?![\w-])")
 
-LONGEST_PASTED = 6
+MAX_PASTED_LENGTH = 6
 """Words of a message that is taken for a pasted code: "Code: RSTA-DWYB-5"."""
 
 
@@ -257,7 +257,7 @@ def _lowered(text: str) -> str:
 def find_code(text: str) -> str | None:
     """The one thing in a short message that looks like a child's code, such as RSTA-DWYB-5."""
     found = [code for code in _CODE.findall(text) if _is_no_word(code)]
-    return found[0] if len(found) == 1 and len(text.split()) <= LONGEST_PASTED else None
+    return found[0] if len(found) == 1 and len(text.split()) <= MAX_PASTED_LENGTH else None
 
 
 def _is_no_word(code: str) -> bool:

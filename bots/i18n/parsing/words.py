@@ -67,10 +67,10 @@ ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
 OLDEST = 90
 """Years. Older than that nobody is drawn."""
 
-LONGEST_CAPTION_WITH_ROLE = 6
+MAX_CAPTION_LENGTH_WITH_ROLE = 6
 """Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""
 
-LONGEST_CHINESE_PHRASE = 8
+MAX_CHINESE_PHRASE = 8
 """Characters. 这是我妈妈 names a person; a sentence that mentions her does not."""
 
 _BETWEEN_WORDS = re.compile(r"[\s，、。،]+")
@@ -116,7 +116,7 @@ def _say_one_of(words: set[str], names: frozenset[str]) -> bool:
     """Whether one of the names is among the words, or within a short Chinese phrase: that has no blanks."""
     if words & names:
         return True
-    phrases = [word for word in words if is_chinese(word) and len(word) <= LONGEST_CHINESE_PHRASE]
+    phrases = [word for word in words if is_chinese(word) and len(word) <= MAX_CHINESE_PHRASE]
     return any(name in phrase for phrase in phrases for name in names if len(name) > 1 and is_chinese(name))
 
 
@@ -128,7 +128,7 @@ def is_chinese(word: str) -> bool:
 def read_role(text: str | None) -> Role | None:
     """Whom a caption names; None when it names nobody or both."""
     words = set(plain_words(text))
-    if len(words) > LONGEST_CAPTION_WITH_ROLE:
+    if len(words) > MAX_CAPTION_LENGTH_WITH_ROLE:
         return None
     named: list[Role] = [role for role, names in ROLES.items() if _say_one_of(words, names)]
     return named[0] if len(named) == 1 else None

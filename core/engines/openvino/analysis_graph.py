@@ -36,7 +36,7 @@ from core.modeling.preview_head import PreviewHead
 from core.photo.nsfw import Bottleneck, SafetyNetwork
 
 
-def judge(network: IdentityNetwork) -> openvino.Model:
+def extract_features(network: IdentityNetwork) -> openvino.Model:
     """Chips (B, 3, 150, 150) → descriptors (B, 128) and what the age estimator reads (B, F)."""
     chips = parameter(-1, 3, CHIP, CHIP)
     return openvino.Model(judged(network, chips), [chips], "judge")

@@ -29,9 +29,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engines.networks import Networks
-from core.engines.protocol import HALF_SIZE, Drawn, Judged, Looked, Pictures
+from core.engines.protocol import HALF_SIZE, FaceFeatures, Pictures, PreviewAnalysis, RenderResult
 from core.modeling.encoder import ENCODER_SIZE
-from core.runtime.malloc import give_back, keep_little, let_go
+from core.runtime.malloc import keep_little, page_out, trim_heap
 from core.runtime.tensors import to_levels
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class OpenVinoEngine:
         self._turn = threading.RLock()
         self._last: Tensor | None = None
 
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         """See `Engine`."""
         with self._turn:
             request = self._after_trunk("whole" if size > HALF_SIZE else "half", latents)
@@ -107,9 +107,9 @@ class OpenVinoEngine:
             small = torch.from_numpy(faces.copy())
             if size < HALF_SIZE:
                 # Nothing is saved by drawing less than 512 px: the judges' picture is the picture.
-                return Drawn(to_levels(small), small)
+                return RenderResult(to_levels(small), small)
             pictures = unfold(corners) if size > HALF_SIZE else corners.copy()
-        return Drawn(pictures, small)
+        return RenderResult(pictures, small)
 
     def preview(self, latents: Tensor) -> Tensor:
         """See `Engine`."""
@@ -121,11 +121,11 @@ class OpenVinoEngine:
         with self._turn:
             return _copy(self._after_trunk("face", latents), 0)
 
-    def look(self, latents: Tensor) -> Looked:
+    def look(self, latents: Tensor) -> PreviewAnalysis:
         """See `Engine`."""
         with self._turn:
             request = self._after_trunk("look", latents)
-            return Looked(*(_copy(request, output) for output in range(3)))
+            return PreviewAnalysis(*(_copy(request, output) for output in range(3)))
 
     def encode(self, faces: Tensor) -> Tensor:
         """See `Engine`."""
@@ -134,7 +134,7 @@ class OpenVinoEngine:
         with self._turn:
             return _copy(self._run("encoder", faces), 0)
 
-    def judge(self, chips: Tensor) -> Judged:
+    def extract_features(self, chips: Tensor) -> FaceFeatures:
         """See `Engine`."""
         with self._turn:
             # One at a time is as fast, and a second batch size would need its own copy of the weights.
@@ -142,9 +142,9 @@ class OpenVinoEngine:
             for chip in chips:
                 request = self._run("judge", chip[None])
                 found.append((_copy(request, 0), _copy(request, 1)))
-        return Judged(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        return FaceFeatures(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
-    def indecency(self, pictures: Tensor) -> Tensor:
+    def nsfw_logits(self, pictures: Tensor) -> Tensor:
         """See `Engine`."""
         with self._turn:
             return _copy(self._run("safety", pictures), 0)
@@ -202,8 +202,8 @@ class OpenVinoEngine:
             options["INFERENCE_NUM_THREADS"] = str(self._threads)
         request = self._core.compile_model(model, "CPU", options).create_infer_request()
         if isinstance(self._source, Path):
-            let_go(self._source)  # weights were copied into the order that the processor likes
-        give_back()
+            page_out(self._source)  # weights were copied into the order that the processor likes
+        trim_heap()
         return request
 
     def _model(self, name: str) -> Any:
@@ -284,7 +284,7 @@ def model_of(networks: Networks, name: str, *, sums: bool) -> Any:
         case "look":
             return analysis_graph.look(synthesis, head, networks.identity, sums=sums)
         case "judge":
-            return analysis_graph.judge(networks.identity)
+            return analysis_graph.extract_features(networks.identity)
         case "encoder":
             return analysis_graph.encoder(networks.encoder)
     assert name == "safety" and networks.safety is not None

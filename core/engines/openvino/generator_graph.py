@@ -220,10 +220,10 @@ def drawn_by(head: PreviewHead, x: Node, latent: Node) -> Node:
 def styled_head(x: Node, latent: Node, head: PreviewHead, styles: list[range]) -> Node:
     """The head, whose four convolutions read these styles, without its last transform."""
     first, *middle, last = styles
-    x = leaky(styled(x, latent, head.enter, first, head.feature_scale))
-    for module, read in zip(head.middle, middle, strict=True):
+    x = leaky(styled(x, latent, head.input_proj, first, head.feature_scale))
+    for module, read in zip(head.mlp, middle, strict=True):
         x = op.add(x, leaky(styled(x, latent, cast(StyledConvolution, module), read)))
-    return styled(x, latent, head.leave, last)
+    return styled(x, latent, head.output_proj, last)
 
 
 def styled(x: Node, latent: Node, module: StyledConvolution, styles: range, scale: Tensor | None = None) -> Node:

@@ -8,8 +8,8 @@ import discord
 import pytest
 
 from bots.discord.parsing import couple_of
-from bots.service.conversation_service import Dialogue, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import ConversationService, SentPhoto
+from bots.service.effect_executor import Actor
 from bots.telegram.parsing import SHARED_NUMBERS
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
@@ -44,13 +44,13 @@ class Masked:
 
 
 def rows_of_shared_numbers(store: Store) -> list[str]:
-    with store.view() as unit:
+    with store.read_only() as unit:
         return [str(number) for number in SHARED_NUMBERS if unit.users.find("telegram", str(number)) is not None]
 
 
 @pytest.mark.parametrize("number", sorted(SHARED_NUMBERS))
 async def test_a_chat_that_speaks_is_asked_to_write_as_a_person(
-    api: BotApi, dialogue: Dialogue, store: Store, number: int
+    api: BotApi, dialogue: ConversationService, store: Store, number: int
 ) -> None:
     masked, carl = Masked(api, number), api.person(3, GROUP_CHAT)
     async with running_bot(api, dialogue):
@@ -67,7 +67,9 @@ async def test_a_chat_that_speaks_is_asked_to_write_as_a_person(
     assert rows_of_shared_numbers(store) == []
 
 
-async def test_another_bots_commands_and_talk_are_not_ours_to_answer(api: BotApi, dialogue: Dialogue) -> None:
+async def test_another_bots_commands_and_talk_are_not_ours_to_answer(
+    api: BotApi, dialogue: ConversationService
+) -> None:
     masked = Masked(api, ANONYMOUS_ADMIN)
     async with running_bot(api, dialogue):
         await masked.says("/ban somebody")
@@ -79,7 +81,7 @@ async def test_another_bots_commands_and_talk_are_not_ours_to_answer(api: BotApi
 
 
 async def test_what_holds_for_the_group_an_anonymous_admin_may_still_say(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     masked = Masked(api, ANONYMOUS_ADMIN)
     async with running_bot(api, dialogue):
@@ -91,12 +93,12 @@ async def test_what_holds_for_the_group_an_anonymous_admin_may_still_say(
 
 
 async def test_one_anonymous_admins_data_is_not_anothers(
-    api: BotApi, strict_dialogue: Dialogue, store: Store, worker: FakeWorker
+    api: BotApi, strict_dialogue: ConversationService, store: Store, worker: FakeWorker
 ) -> None:
     """As a database may hold it that was filled before: an agreement and a photo under the number of all of them."""
     agreed(store, "telegram", ANONYMOUS_ADMIN)
     worker.stop()
-    old = Who("telegram", str(OTHER_GROUP), str(ANONYMOUS_ADMIN), "en", group=True)
+    old = Actor("telegram", str(OTHER_GROUP), str(ANONYMOUS_ADMIN), "en", group=True)
     assert strict_dialogue.take_photos(old, [SentPhoto(b"mom 1", "5", "mom")]).jobs
     blobs = sorted(store.blobs.keys())
     masked = Masked(api, ANONYMOUS_ADMIN)
@@ -109,7 +111,7 @@ async def test_one_anonymous_admins_data_is_not_anothers(
 
 
 async def test_nobody_is_let_in_or_kept_out_by_a_number_of_many(
-    api: BotApi, store: Store, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+    api: BotApi, store: Store, dialogue: ConversationService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dialogue, "_is_operator", lambda who: who.user == "1")
     anna = api.person(1, GROUP_CHAT)
@@ -117,11 +119,11 @@ async def test_nobody_is_let_in_or_kept_out_by_a_number_of_many(
     async with running_bot(api, dialogue):
         await anna.says("/admin block", reply_to=post)
         await api.until(lambda: bool(anna.texts), "an answer")
-    with store.view() as unit:
-        assert unit.doors.verdicts("telegram", str(ANONYMOUS_ADMIN)) == set()
+    with store.read_only() as unit:
+        assert unit.access_rules.verdicts("telegram", str(ANONYMOUS_ADMIN)) == set()
 
 
-async def test_a_couple_has_no_such_half(api: BotApi, dialogue: Dialogue) -> None:
+async def test_a_couple_has_no_such_half(api: BotApi, dialogue: ConversationService) -> None:
     anna = api.person(1, GROUP_CHAT)
     post = anna._message(text="hello", **Masked(api, LINKED_CHANNEL).facts)
     async with running_bot(api, dialogue):
@@ -130,7 +132,7 @@ async def test_a_couple_has_no_such_half(api: BotApi, dialogue: Dialogue) -> Non
     assert not any(shown.buttons for shown in api.shown(GROUP_CHAT))
 
 
-async def test_the_real_persons_press_counts(api: BotApi, strict_dialogue: Dialogue, store: Store) -> None:
+async def test_the_real_persons_press_counts(api: BotApi, strict_dialogue: ConversationService, store: Store) -> None:
     anna, masked = api.person(1, GROUP_CHAT), Masked(api, ANONYMOUS_ADMIN)
     async with running_bot(api, strict_dialogue):
         await anna.sends_photo(b"mom 1", "/mom")
@@ -138,12 +140,12 @@ async def test_the_real_persons_press_counts(api: BotApi, strict_dialogue: Dialo
         await masked.says("/help")
         await anna.presses("I agree")
         await anna.sees("Got mom")
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("telegram", "1")
     assert user is not None and user.consent_at is not None
 
 
-async def test_other_bots_are_not_answered(api: BotApi, dialogue: Dialogue) -> None:
+async def test_other_bots_are_not_answered(api: BotApi, dialogue: ConversationService) -> None:
     anna = api.person(1, GROUP_CHAT)
     bot = {"id": 99, "is_bot": True, "first_name": "Gallery", "username": "gallery_bot"}
     async with running_bot(api, dialogue):

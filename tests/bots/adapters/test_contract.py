@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 
 from bots.i18n.messages import render
-from bots.service.conversation_service import Dialogue
-from bots.service.delivery import Pace
+from bots.service.conversation_service import ConversationService
+from bots.service.delivery import DeliveryTimings
 from bots.terminal.bot import ConsoleChat
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.support.chats.dialogues import FIRST_MEETINGS, STORIES, Move, moves_of
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*`retry_after` will be of type:
 PATIENCE = 40.0
 QUIET = 0.1
 """Seconds for something that should not come after all."""
-QUICK = Pace(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
+QUICK = DeliveryTimings(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
 HINT = "\n\n" + render("photo_hint_discord", {})
 
 Seen = tuple[str, tuple[str, ...], tuple[Any, ...]]
@@ -83,12 +83,12 @@ def without_codes(words: str) -> str:
 class Terminal:
     """The console, read as it was printed."""
 
-    def __init__(self, dialogue: Dialogue, home: Path) -> None:
+    def __init__(self, service: ConversationService, home: Path) -> None:
         self._home = home
         self._file = io.StringIO()
         self._seeds = Seeds()
         out = Console(file=self._file, width=2000, force_terminal=False)
-        self._chat = ConsoleChat(dialogue, folder=home / "out", out=out, environment={}, pace=QUICK)
+        self._chat = ConsoleChat(service, folder=home / "out", out=out, environment={}, timings=QUICK)
 
     async def does(self, move: Move) -> None:
         await self._chat.play([self._line(move)], fresh=False)
@@ -227,7 +227,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 @pytest.mark.usefixtures("bot", "discord_bot")
 @pytest.mark.parametrize("story", STORIES)
 async def test_all_three_show_the_same(
-    story: str, dialogue: Dialogue, api: BotApi, discord_api: Discord, tmp_path: Path
+    story: str, dialogue: ConversationService, api: BotApi, discord_api: Discord, tmp_path: Path
 ) -> None:
     moves = moves_of(STORIES[story])
     wanted = await led_in_the_terminal(Terminal(dialogue, tmp_path), moves)
@@ -237,7 +237,7 @@ async def test_all_three_show_the_same(
 
 @pytest.mark.parametrize("story", FIRST_MEETINGS)
 async def test_all_three_meet_a_stranger_alike(
-    story: str, strict_dialogue: Dialogue, api: BotApi, discord_api: Discord, tmp_path: Path
+    story: str, strict_dialogue: ConversationService, api: BotApi, discord_api: Discord, tmp_path: Path
 ) -> None:
     moves = moves_of(FIRST_MEETINGS[story])
     wanted = await led_in_the_terminal(Terminal(strict_dialogue, tmp_path), moves)

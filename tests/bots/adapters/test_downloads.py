@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bots.adapters.downloads import BytesInFlight
-from bots.service.conversation_service import Defaults, Dialogue
+from bots.service.conversation_service import ConversationService, Defaults
 from bots.service.quotas import Quotas
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
@@ -16,7 +16,9 @@ from tests.support.chats.fake_telegram import BotApi
 from tests.support.chats.fake_worker import FakeWorker
 
 
-async def test_of_a_large_album_only_the_two_photos_that_are_used_are_fetched(api: BotApi, dialogue: Dialogue) -> None:
+async def test_of_a_large_album_only_the_two_photos_that_are_used_are_fetched(
+    api: BotApi, dialogue: ConversationService
+) -> None:
     async with running_bot(api, dialogue, album_quiet=1.0):
         anna = api.person(1)
         await anna.sends_album(*(b"photo %d" % number for number in range(10)), captions=("mom", "dad"))
@@ -28,8 +30,8 @@ async def test_of_a_large_album_only_the_two_photos_that_are_used_are_fetched(ap
 
 async def test_photos_beyond_the_quota_are_not_fetched(api: BotApi, store: Store, worker: FakeWorker) -> None:
     agreed(store, "telegram", 1)
-    dialogue = Dialogue(store, worker, Defaults(quotas=Quotas(photos_hour=2)))
-    async with running_bot(api, dialogue, album_quiet=1.0):
+    service = ConversationService(store, worker, Defaults(quotas=Quotas(photos_hour=2)))
+    async with running_bot(api, service, album_quiet=1.0):
         anna = api.person(1)
         await anna.sends_album(b"mom 1", b"dad 1", captions=("mom", "dad"))
         await anna.sees_pictures(1)
@@ -40,7 +42,9 @@ async def test_photos_beyond_the_quota_are_not_fetched(api: BotApi, store: Store
     assert api.count("getFile") == fetched == 2
 
 
-async def test_too_large_photos_do_not_take_the_place_of_those_that_fit(api: BotApi, dialogue: Dialogue) -> None:
+async def test_too_large_photos_do_not_take_the_place_of_those_that_fit(
+    api: BotApi, dialogue: ConversationService
+) -> None:
     async with running_bot(api, dialogue, album_quiet=1.0, largest_photo=100):
         anna = api.person(1)
         await anna.sends_album(b"x" * 200, b"her", b"him", captions=("", "mom", "dad"))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bots.cards.layout import (
-    MOST_ON_WALL,
+    MAX_ON_WALL,
     FamilyCard,
     WallTile,
     cut_in_three,
@@ -54,7 +54,7 @@ def test_a_wall_of_any_size_is_a_picture_that_both_services_take(count: int) -> 
     tiles = [WallTile(GREY, f"Child {i}", "Girl, 6 years") for i in range(count)]
     wall = family_wall("Our family wall", tiles, "foot")
     assert wall.width + wall.height <= 10_000 and max(wall.size) / min(wall.size) < 20
-    assert wall.height <= 110 + (min(count, MOST_ON_WALL) + 2) // 3 * 384 + 50
+    assert wall.height <= 110 + (min(count, MAX_ON_WALL) + 2) // 3 * 384 + 50
 
 
 def test_three_pictures_side_by_side_are_told_apart() -> None:

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from bots.conversation.callback_data import LONGEST, ButtonSigner, Pressed
+from bots.conversation.callback_data import MAX_LENGTH, ButtonSigner, Pressed
 from bots.conversation.effects import Button, Say, Toast
-from bots.conversation.events import ButtonPressed, CommandGiven, Source
+from bots.conversation.events import ButtonPressed, CommandGiven, SourceDrawing
 from bots.conversation.handlers.appearance import STRENGTHS
 from bots.conversation.router import BUTTONS
 from bots.conversation.state import ParentPhoto, Question, State
 from bots.i18n.parsing.traits import CHANCE, LOOKS, SOURCES, TRAITS
-from bots.service.conversation_service import Answer, Dialogue, ReplyTo, SentPhoto
-from bots.service.effect_executor import Who, load_state
+from bots.service.conversation_service import Answer, ConversationService, ReplyTo, SentPhoto
+from bots.service.effect_executor import Actor, load_state
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.support.chats.agreement import agreed
@@ -26,28 +26,28 @@ from tests.support.chats.story import OWNER, Story
 
 KEY, OLDER_KEY = b"n" * 32, b"o" * 32
 OWNER_ID, JOB_ID = "f" * 32, "0123456789abcdef" * 2
-QUESTION = Say("x", stamp=999_999)
+QUESTION = Say("x", question_id=999_999)
 PICTURE = Say("x", drawing=JOB_ID)
 GROUP = "-500"
-ANNA, BEN = Who("telegram", GROUP, "1", "en", group=True), Who("telegram", GROUP, "2", "en", group=True)
+ANNA, BEN = Actor("telegram", GROUP, "1", "en", group=True), Actor("telegram", GROUP, "2", "en", group=True)
 
 
 def signer(*keys: bytes) -> ButtonSigner:
     return ButtonSigner(lambda: keys or (KEY,))
 
 
-LONGEST_BUTTONS = [
+MAX_BUTTONS = [
     ("withdraw", "yes"),
     *(("gene", f"{trait}_{source}") for trait in TRAITS for source in (*SOURCES, CHANCE)),
     *(("strength", f"{look}_{place}") for look in LOOKS for place in range(len(STRENGTHS))),
 ]
 
 
-@pytest.mark.parametrize(("action", "value"), LONGEST_BUTTONS)
+@pytest.mark.parametrize(("action", "value"), MAX_BUTTONS)
 def test_every_button_fits_into_what_telegram_allows_and_can_be_read_again(action: str, value: str) -> None:
     data = signer().write(Button("x", action, value), QUESTION, OWNER_ID, GROUP)
     pressed = signer().read(data, GROUP)
-    assert len(data.encode()) <= LONGEST and pressed is not None
+    assert len(data.encode()) <= MAX_LENGTH and pressed is not None
     assert replace(pressed, signature="") == Pressed(action, value, 999_999, OWNER_ID)
 
 
@@ -117,18 +117,18 @@ def test_under_a_question_only_its_own_answers_do_anything(action: str, value: s
     """`step` knows no signatures: even a genuine stamp does not make one question's answer another's."""
     story = Story(group=True)
     before = two_faces(story)
-    stamp = before.questions[0].stamp
-    story.hear(ButtonPressed(action, value, stamp=stamp), sender=sender)
+    stamp = before.questions[0].question_id
+    story.hear(ButtonPressed(action, value, question_id=stamp), sender=sender)
     assert story.steps == [Toast("stale_button")]
     assert replace(story.state, touched=0.0) == replace(before, touched=0.0)
 
 
 def test_the_sender_of_a_photo_answers_for_it_and_a_stranger_does_not() -> None:
     story = Story(group=True)
-    stamp = two_faces(story).questions[0].stamp
-    story.hear(ButtonPressed("face", "1", stamp=stamp), sender="carl")
+    stamp = two_faces(story).questions[0].question_id
+    story.hear(ButtonPressed("face", "1", question_id=stamp), sender="carl")
     assert story.keys == ["not_your_button"]
-    story.hear(ButtonPressed("face", "1", stamp=stamp), sender="ben")
+    story.hear(ButtonPressed("face", "1", question_id=stamp), sender="ben")
     assert story.state.questions == ()
 
 
@@ -137,7 +137,7 @@ def test_both_faces_are_not_taken_once_another_photo_is_there() -> None:
     story = Story(group=True)
     before = two_faces(story)
     story.photo("dad")
-    story.hear(ButtonPressed("face", "both", stamp=before.questions[0].stamp), sender="ben")
+    story.hear(ButtonPressed("face", "both", question_id=before.questions[0].question_id), sender="ben")
     assert story.keys == ["stale_button"]
     assert len(story.state.photos) == 2
 
@@ -163,8 +163,8 @@ OFFERED: list[tuple[str, str, str, bool]] = [
 def test_values_that_were_not_offered_are_refused(kind: str, action: str, value: str, offered: bool) -> None:
     photos = tuple(ParentPhoto(name, name, OWNER, status="ready") for name in "ab")
     story = Story()
-    story.state = State(loose=photos, questions=(Question(kind, 5),), stamp=5)
-    story.hear(ButtonPressed(action, value, stamp=5))
+    story.state = State(unassigned=photos, questions=(Question(kind, 5),), question_id=5)
+    story.hear(ButtonPressed(action, value, question_id=5))
     assert ("stale_button" not in story.keys) == offered
 
 
@@ -173,7 +173,7 @@ def test_values_that_were_not_offered_are_refused(kind: str, action: str, value:
 def test_under_a_picture_only_its_own_buttons_do_anything(kind: str, action: str) -> None:
     story = Story(group=True)
     wish = {"age": 6.0, "mix": 50.0, "sex": "girl", "seed": 1}
-    source = Source("job", kind, "m", "d", wish, (OWNER, "ben"), {"eyes": "mom"}, "CODE")  # type: ignore[arg-type]
+    source = SourceDrawing("job", kind, "m", "d", wish, (OWNER, "ben"), {"eyes": "mom"}, "CODE")  # type: ignore[arg-type]
     story.hear(ButtonPressed(action, "yes", source=source), sender="ben")
     assert ("stale_button" in story.keys) != (kind in BUTTONS[action].drawings)
     story.hear(ButtonPressed(action, "yes", source=source), sender="carl")
@@ -184,25 +184,25 @@ def test_under_a_picture_only_its_own_buttons_do_anything(kind: str, action: str
 
 
 @pytest.fixture
-def attacked(store: Store, worker: FakeWorker) -> tuple[Dialogue, Say, Answer]:
+def attacked(store: Store, worker: FakeWorker) -> tuple[ConversationService, Say, Answer]:
     """Anna's round in a group; Ben has replied with a photo of two faces and was asked which is dad."""
     worker.stop()
     agreed(store, "telegram", 1, 2)
-    dialogue = Dialogue(store, worker)
-    dialogue.take_photos(ANNA, [SentPhoto(b"mom 1", "10", "mom")])
-    [job] = dialogue.take_photos(BEN, [SentPhoto(b"crowd:2", "11", "dad")], ReplyTo("10", "1")).jobs
+    service = ConversationService(store, worker)
+    service.take_photos(ANNA, [SentPhoto(b"mom 1", "10", "mom")])
+    [job] = service.take_photos(BEN, [SentPhoto(b"crowd:2", "11", "dad")], ReplyTo("10", "1")).jobs
     with store.unit() as unit:
         unit.jobs.start(job.id, timedelta(hours=1))
         unit.jobs.fail(job.id, "several_faces", {"boxes": [[0, 0, 9, 9], [9, 0, 18, 9]]})
         unit.commit()
-    told = dialogue.tell(job.id)
-    question = next(line for line in told.lines if isinstance(line, Say) and line.stamp is not None)
-    return dialogue, question, told
+    told = service.tell(job.id)
+    question = next(line for line in told.lines if isinstance(line, Say) and line.question_id is not None)
+    return service, question, told
 
 
 def everything(store: Store) -> dict[str, object]:
     """All that is known of Anna."""
-    with store.view() as unit:
+    with store.read_only() as unit:
         anna = unit.users.find("telegram", "1")
         assert anna is not None
         state, _ = load_state(unit, ANNA, anna.id)
@@ -211,7 +211,7 @@ def everything(store: Store) -> dict[str, object]:
 
 @pytest.mark.parametrize(("action", "value"), FORGED)
 def test_a_forged_press_changes_nothing_of_somebody_elses(
-    attacked: tuple[Dialogue, Say, Answer], store: Store, action: str, value: str
+    attacked: tuple[ConversationService, Say, Answer], store: Store, action: str, value: str
 ) -> None:
     """Unsigned, signed by another installation, and with the signature of a button that really is there."""
     dialogue, question, told = attacked
@@ -219,12 +219,14 @@ def test_a_forged_press_changes_nothing_of_somebody_elses(
     forger = signer(secrets.token_bytes(32))
     forged = forger.write(Button("x", action, value), question, told.owner, GROUP) if value.isalnum() else "x"
     genuine = dialogue.buttons.write(question.buttons[0][0], question, told.owner, GROUP)
-    for data in (f"{action}:{value}:{question.stamp}:{told.owner}", forged, forged[:-12] + genuine[-12:]):
+    for data in (f"{action}:{value}:{question.question_id}:{told.owner}", forged, forged[:-12] + genuine[-12:]):
         assert dialogue.press(BEN, data).lines == [Toast("stale_button")]
     assert everything(store) == before
 
 
-def test_not_even_signed_data_answers_another_question(attacked: tuple[Dialogue, Say, Answer], store: Store) -> None:
+def test_not_even_signed_data_answers_another_question(
+    attacked: tuple[ConversationService, Say, Answer], store: Store
+) -> None:
     dialogue, question, told = attacked
     before = everything(store)
     for action, value in (("delete", "yes"), ("consent", "no"), ("withdraw", "yes"), ("set", "refine"), ("face", "9")):
@@ -234,7 +236,7 @@ def test_not_even_signed_data_answers_another_question(attacked: tuple[Dialogue,
 
 
 async def test_a_button_pressed_at_another_message_leaves_that_message_alone(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     """A client may name any message of the chat together with any button."""
     anna = api.person(1)
@@ -248,17 +250,17 @@ async def test_a_button_pressed_at_another_message_leaves_that_message_alone(
         await api.until(lambda: bool(api.answers), "a toast")
         assert "earlier question" in api.answers[-1]["text"]
         assert other.edits == 0
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("telegram", "1")
     assert user is not None and user.refine is None
 
 
-def test_the_command_that_asks_still_works(attacked: tuple[Dialogue, Say, Answer], store: Store) -> None:
+def test_the_command_that_asks_still_works(attacked: tuple[ConversationService, Say, Answer], store: Store) -> None:
     dialogue, *_ = attacked
     answer = dialogue.hear(ANNA, CommandGiven("delete_my_data"))
     [say] = [line for line in answer.lines if isinstance(line, Say)]
     yes = dialogue.buttons.write(say.buttons[0][0], say, answer.owner, GROUP)
     assert [line.key for line in dialogue.press(BEN, yes).lines] == ["not_your_button"]
     assert "deleted" in [line.key for line in dialogue.press(ANNA, yes).lines]
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert unit.users.find("telegram", "1") is None

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from bots.conversation.group_rounds import OPEN_FOR, Desk, desk_from_json, lacking
+from bots.conversation.group_rounds import OPEN_FOR, GroupRounds, lacking, rounds_from_json
 from bots.conversation.state import ParentPhoto, State
 
 MOM = ParentPhoto("p1", "s1", "anna")
 DAD = ParentPhoto("p2", "s2", "ben")
 
 
-def waiting(*owners: str, now: float = 0.0) -> Desk:
+def waiting(*owners: str, now: float = 0.0) -> GroupRounds:
     """Each of these has sent mom's photo."""
-    desk = Desk()
+    rounds = GroupRounds()
     for owner in owners:
-        desk = desk.noted(owner, State(mom=MOM), now=now, message_id=f"m-{owner}")
-    return desk
+        rounds = rounds.noted(owner, State(mom=MOM), now=now, message_id=f"m-{owner}")
+    return rounds
 
 
 def test_a_begun_round_lacks_the_other_parent() -> None:
     assert lacking(State()) == ()
     assert lacking(State(mom=MOM)) == ("dad",)
-    assert lacking(State(loose=(MOM,))) == ("mom", "dad")
+    assert lacking(State(unassigned=(MOM,))) == ("mom", "dad")
     assert lacking(State(mom=MOM, dad=DAD)) == ()
 
 
@@ -57,7 +57,7 @@ def test_ones_own_round_comes_first() -> None:
 
 
 def test_a_complete_round_leaves_the_desk() -> None:
-    assert waiting("anna").noted("anna", State(mom=MOM, dad=DAD), now=2.0) == Desk()
+    assert waiting("anna").noted("anna", State(mom=MOM, dad=DAD), now=2.0) == GroupRounds()
 
 
 def test_the_desk_stays_small() -> None:
@@ -70,5 +70,5 @@ def test_the_desk_stays_small() -> None:
 
 def test_the_desk_survives_json_and_an_unknown_one_is_empty() -> None:
     desk = waiting("anna", "carl")
-    assert desk_from_json(desk.to_json()) == desk
-    assert desk_from_json({"version": 99}) == desk_from_json(None) == Desk()
+    assert rounds_from_json(desk.to_json()) == desk
+    assert rounds_from_json({"version": 99}) == rounds_from_json(None) == GroupRounds()

@@ -20,7 +20,7 @@ from bots.conversation.effects import (
 )
 from bots.conversation.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
 from bots.conversation.state import State, state_from_json
-from bots.conversation.turn import Habits
+from bots.conversation.turn import Preferences
 from tests.support.chats.story import OWNER, Story
 
 # Two photos
@@ -49,7 +49,7 @@ def test_an_album_of_two_is_enough() -> None:
 
 
 def test_the_child_is_drawn_as_the_settings_say_with_the_seed_of_the_turn() -> None:
-    story = Story(habits=Habits(age=9.0, mix=30.0, sex="boy"))
+    story = Story(preferences=Preferences(age=9.0, mix=30.0, sex="boy"))
     story.couple()
     child = story.last_drawing.child
     assert (child.age, child.mix, child.sex) == (9.0, 30.0, "boy")
@@ -380,10 +380,15 @@ def test_the_growth_strip_shows_the_same_child() -> None:
 
 @pytest.mark.parametrize(
     ("action", "habits"),
-    [("older", Habits(age=90)), ("younger", Habits(age=0)), ("more_mom", Habits(mix=0)), ("more_dad", Habits(mix=100))],
+    [
+        ("older", Preferences(age=90)),
+        ("younger", Preferences(age=0)),
+        ("more_mom", Preferences(mix=0)),
+        ("more_dad", Preferences(mix=100)),
+    ],
 )
-def test_at_the_end_of_a_range_the_button_says_so(action: str, habits: Habits) -> None:
-    story = Story(habits=habits)
+def test_at_the_end_of_a_range_the_button_says_so(action: str, habits: Preferences) -> None:
+    story = Story(preferences=habits)
     job = story.first_child()
     story.press_under(job, action)
     assert story.keys == [f"no_{action}"]

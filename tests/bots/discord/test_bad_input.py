@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bots.commands import GROUP, PRIVATE
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_discord_bot
 from tests.support.chats import fake_discord
@@ -39,7 +39,7 @@ from tests.support.chats.bad_input import (
     UNKNOWN_COMMAND,
     UNSAFE,
     WALL_IS_OFF,
-    Deed,
+    Action,
     Row,
     commands_in,
     presses,
@@ -55,16 +55,16 @@ COUPLE = "Have a child with …"
 MEGABYTES = 50 * 2**20
 
 
-def uses(command: str, **options: Any) -> Deed:
+def uses(command: str, **options: Any) -> Action:
     return lambda person: person.uses(command, **options)
 
 
-def sends(command: str, data: bytes, name: str = "a.jpg", mime: str | None = "image/jpeg", **facts: Any) -> Deed:
+def sends(command: str, data: bytes, name: str = "a.jpg", mime: str | None = "image/jpeg", **facts: Any) -> Action:
     """A photo with /mom or /dad."""
     return lambda person: person.uses(command, photo=person.upload(data, name, mime, **facts))
 
 
-def menu(role: str, *files: tuple[bytes, str, str | None], text: str = "", **facts: Any) -> Deed:
+def menu(role: str, *files: tuple[bytes, str, str | None], text: str = "", **facts: Any) -> Action:
     """ "Use as …" beside a message with these files."""
 
     async def use(person: Person) -> None:
@@ -76,7 +76,7 @@ def menu(role: str, *files: tuple[bytes, str, str | None], text: str = "", **fac
     return use
 
 
-def forwarded(role: str, *files: tuple[bytes, str, str | None]) -> Deed:
+def forwarded(role: str, *files: tuple[bytes, str, str | None]) -> Action:
     """ "Use as …" beside a message that forwards another one with these files."""
 
     async def use(person: Person) -> None:
@@ -93,7 +93,7 @@ async def deleted_meanwhile(person: Person) -> None:
     await person.uses("mom", photo=photo)
 
 
-def couple_with(number: int | None) -> Deed:
+def couple_with(number: int | None) -> Action:
     """The menu beside somebody; beside oneself where no number is given."""
     return lambda person: person.uses_user_menu(COUPLE, person.number if number is None else number)
 
@@ -110,7 +110,7 @@ async def couple_in_private(person: Person) -> None:
     await person.uses("couple", first=person.api.person(2))
 
 
-def presses_unknown(data: str) -> Deed:
+def presses_unknown(data: str) -> Action:
     """A button under the last answer that says something which we never said."""
     return lambda person: person.presses_data(person.shown[-1], data)
 
@@ -236,7 +236,7 @@ ROWS = (*MESSAGES, *COMMANDS)
 
 
 async def test_every_bad_input_gets_a_clear_answer_and_changes_nothing(
-    discord_api: Discord, dialogue: Dialogue, store: Store
+    discord_api: Discord, dialogue: ConversationService, store: Store
 ) -> None:
     rows = dict(enumerate(ROWS, start=1001))
     fake_discord.GUILD_OF.update({8000 + number: fake_discord.GUILD for number, row in rows.items() if row.group})

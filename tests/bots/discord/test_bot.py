@@ -13,20 +13,20 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bots.adapters.messenger import Note
+from bots.adapters.messenger import OutboundMessage
 from bots.adapters.runner import TokenRefused
 from bots.conversation.effects import Say
 from bots.conversation.handlers.requests import GROUP_CHOICES
 from bots.discord.bot import DiscordBot
 from bots.discord.parsing import escape_name
 from bots.i18n.parsing.traits import LOOKS, TRAITS
-from bots.service.conversation_service import Dialogue
-from bots.service.presenter import Place, Presenter
+from bots.service.conversation_service import ConversationService
+from bots.service.presenter import DeliveryTarget, Presenter
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_discord_bot
 from tests.bots.service.test_conversation_service import Kept
 from tests.support.chats import fake_discord
-from tests.support.chats.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, Shown
+from tests.support.chats.fake_discord import CHANNEL, OTHER_CHANNEL, Discord, Person, ShownMessage
 from tests.support.chats.fake_worker import FakeWorker, drawn
 
 
@@ -85,7 +85,7 @@ class TestOnePerson:
         await anna.sees("Got mom")
         await anna.uses_menu("Use as dad", his)
         [picture] = await anna.sees_pictures(1)
-        with store.view() as unit:
+        with store.read_only() as unit:
             dad = unit.photos.get(drawn(picture.picture)["dad"])
             assert unit.users.get(dad.owner_id).platform_user_id == "2"
 
@@ -147,7 +147,7 @@ class TestOnePerson:
         await anna.presses("Delete everything")
         await anna.sees("Deleted: 2 photos")
         assert not any("Delete" in text for text in ben.texts)
-        with store.view() as unit:
+        with store.read_only() as unit:
             assert unit.users.find("discord", "1") is None
         assert list(store.blobs.keys()) == []
 
@@ -320,7 +320,7 @@ class TestCouples:
         assert discord_api.count("download") == discord_api.count("user") == 0
         await ben.presses("I agree")
         [picture] = await anna.sees_pictures(1)
-        with store.view() as unit:
+        with store.read_only() as unit:
             dad = unit.photos.get(drawn(picture.picture)["dad"])
             assert unit.users.get(dad.owner_id).platform_user_id == "2"
 
@@ -359,7 +359,7 @@ class TestTroubleOnTheWay:
     async def test_what_a_killed_process_had_sent_is_the_same_message_when_the_next_one_sends_it(
         self, discord_api: Discord, discord_bot: DiscordBot
     ) -> None:
-        coming = Note("Here it comes …", once="job.0.coming.0")
+        coming = OutboundMessage("Here it comes …", once="job.0.coming.0")
         first = await discord_bot._messenger.send(str(CHANNEL), coming)
         assert await discord_bot._messenger.send(str(CHANNEL), coming) == first
         assert await discord_bot._messenger.send(str(CHANNEL), replace(coming, once="job.1.coming.0")) != first
@@ -418,7 +418,7 @@ class TestTroubleOnTheWay:
         assert anna.texts == [picture.text]
 
     async def test_the_bot_knows_itself_when_an_answer_is_over(
-        self, discord_api: Discord, dialogue: Dialogue, worker: FakeWorker
+        self, discord_api: Discord, dialogue: ConversationService, worker: FakeWorker
     ) -> None:
         anna = discord_api.person(1, CHANNEL)
         async with running_discord_bot(dialogue, answerable=0.0):
@@ -435,7 +435,9 @@ class TestTroubleOnTheWay:
         await anna.presses("Older")
         await anna.sees_pictures(2)
 
-    async def test_buttons_of_an_earlier_process_work(self, discord_api: Discord, dialogue: Dialogue) -> None:
+    async def test_buttons_of_an_earlier_process_work(
+        self, discord_api: Discord, dialogue: ConversationService
+    ) -> None:
         anna = discord_api.person(1, CHANNEL)
         async with running_discord_bot(dialogue):
             await first_child(anna)
@@ -449,7 +451,7 @@ class TestTroubleOnTheWay:
         assert [drawn(picture.picture)["age"] for picture in anna.pictures] == [6.0, 10.0]
 
     async def test_a_result_that_was_ready_while_the_bot_was_away_is_told_once(
-        self, discord_api: Discord, dialogue: Dialogue, worker: FakeWorker
+        self, discord_api: Discord, dialogue: ConversationService, worker: FakeWorker
     ) -> None:
         anna = discord_api.person(1, CHANNEL)
         async with running_discord_bot(dialogue):
@@ -468,7 +470,7 @@ class TestTroubleOnTheWay:
         assert [picture.message_id for picture in anna.pictures] == [progress.message_id]
 
     async def test_whoever_the_bot_did_not_get_to_before_it_stopped_is_told_to_try_again(
-        self, discord_api: Discord, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+        self, discord_api: Discord, dialogue: ConversationService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL, "de")
         reached = threading.Event()
@@ -516,7 +518,7 @@ class TestTroubleOnTheWay:
         self,
         discord_api: Discord,
         discord_bot: DiscordBot,
-        dialogue: Dialogue,
+        dialogue: ConversationService,
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -544,14 +546,14 @@ class TestTroubleOnTheWay:
         told = await anna.sees("Please try again in a minute")
         assert told.whisper == 1
 
-    async def test_a_refused_token_is_said_so(self, discord_api: Discord, dialogue: Dialogue) -> None:
+    async def test_a_refused_token_is_said_so(self, discord_api: Discord, dialogue: ConversationService) -> None:
         bot = DiscordBot("another.token.here", dialogue)
         with pytest.raises(TokenRefused) as refused:
             await bot.run()
         assert refused.value.service == "Discord" and "another" not in str(refused.value)
 
     async def test_the_log_of_a_conversation_holds_nothing_personal(
-        self, discord_api: Discord, dialogue: Dialogue, caplog: pytest.LogCaptureFixture
+        self, discord_api: Discord, dialogue: ConversationService, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         anna = discord_api.person(424242424242, CHANNEL)
@@ -574,7 +576,7 @@ class TestTroubleOnTheWay:
 
 class TestManyPeople:
     async def test_nothing_is_lost_or_doubled_in_a_storm_with_two_restarts(
-        self, discord_api: Discord, dialogue: Dialogue
+        self, discord_api: Discord, dialogue: ConversationService
     ) -> None:
         people = [discord_api.person(number, CHANNEL if number % 2 else OTHER_CHANNEL) for number in range(1, 9)]
         discord_api.storm = (random.Random(7), 0.2)
@@ -600,7 +602,7 @@ class TestManyPeople:
         assert discord_api.broken > 0 and discord_api.resumed > 0
 
 
-def all_pictures(api: Discord) -> list[Shown]:
+def all_pictures(api: Discord) -> list[ShownMessage]:
     """The bot's pictures in all channels."""
     return [shown for shown in api.messages.values() if shown.picture is not None and not shown.deleted]
 
@@ -622,8 +624,8 @@ def test_a_name_is_only_a_name(name: str, shown: str) -> None:
 
 async def test_the_markup_in_a_display_name_does_not_show(store: Store) -> None:
     said = Say("couple_one_agreed", {"name": "**Anna**", "other": "[x](http://y)"})
-    presenter = Presenter(Dialogue(store, Kept()), escape=escape_name)
+    presenter = Presenter(ConversationService(store, Kept()), escape=escape_name)
 
-    note = await presenter.note(Place("1", "1", "en"), said)
+    note = await presenter.note(DeliveryTarget("1", "1", "en"), said)
 
     assert note.text.startswith("\\*\\*Anna\\*\\* agrees. \\[x\\]")

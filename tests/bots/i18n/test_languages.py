@@ -10,15 +10,15 @@ from bots.conversation.effects import CloseQuestion, Say
 from bots.conversation.events import CommandGiven, TextSaid
 from bots.i18n.languages import LANGUAGES, catalogue, language_of, language_of_environment, own_name
 from bots.i18n.messages import render
-from bots.service.conversation_service import Answer, Dialogue, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import Answer, ConversationService, SentPhoto
+from bots.service.effect_executor import Actor
 from storage.unit_of_work import Store
 from tests.support.chats.agreement import agreed
 from tests.support.chats.fake_telegram import BotApi
 from tests.support.chats.fake_worker import FakeWorker
 from tests.support.chats.story import Story
 
-ANNA = Who("telegram", "1", "1", "pt-BR")
+ANNA = Actor("telegram", "1", "1", "pt-BR")
 
 
 @pytest.mark.parametrize(
@@ -100,20 +100,20 @@ def test_a_language_that_we_do_not_speak_is_answered_with_those_we_do() -> None:
 
 
 @pytest.fixture
-def dialogue(store: Store, worker: FakeWorker) -> Iterator[Dialogue]:
+def dialogue(store: Store, worker: FakeWorker) -> Iterator[ConversationService]:
     agreed(store, "telegram", 1)
-    yield Dialogue(store, worker)
+    yield ConversationService(store, worker)
 
 
-def choose(dialogue: Dialogue, who: Who, language: str) -> Answer:
+def choose(service: ConversationService, actor: Actor, language: str) -> Answer:
     """Press a button of /language."""
-    answer = dialogue.hear(who, CommandGiven("language"))
+    answer = service.hear(actor, CommandGiven("language"))
     [question] = [line for line in answer.lines if isinstance(line, Say)]
     button = next(button for row in question.buttons for button in row if button.value == language)
-    return dialogue.press(who, dialogue.buttons.write(button, question, answer.owner, who.chat_id))
+    return service.press(actor, service.buttons.write(button, question, answer.owner, actor.chat_id))
 
 
-def test_the_chat_programs_language_is_spoken_until_another_one_is_chosen(dialogue: Dialogue) -> None:
+def test_the_chat_programs_language_is_spoken_until_another_one_is_chosen(dialogue: ConversationService) -> None:
     assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
     chosen = choose(dialogue, ANNA, "de")
     assert chosen.language == "de"
@@ -122,20 +122,20 @@ def test_the_chat_programs_language_is_spoken_until_another_one_is_chosen(dialog
     assert dialogue.language_for(ANNA) == "de"
 
 
-def test_a_choice_holds_in_all_private_chats_of_a_person_and_for_nobody_else(dialogue: Dialogue) -> None:
+def test_a_choice_holds_in_all_private_chats_of_a_person_and_for_nobody_else(dialogue: ConversationService) -> None:
     choose(dialogue, ANNA, "ru")
-    assert dialogue.hear(Who("telegram", "elsewhere", "1", "pt"), TextSaid("hi")).language == "ru"
-    assert dialogue.hear(Who("telegram", "1", "2", "pt"), TextSaid("hi")).language == "pt"
+    assert dialogue.hear(Actor("telegram", "elsewhere", "1", "pt"), TextSaid("hi")).language == "ru"
+    assert dialogue.hear(Actor("telegram", "1", "2", "pt"), TextSaid("hi")).language == "pt"
 
 
-def test_a_group_speaks_one_language_with_everybody_once_it_was_chosen(dialogue: Dialogue) -> None:
-    anna, ben = (Who("telegram", "g", number, "en", group=True) for number in ("1", "2"))
+def test_a_group_speaks_one_language_with_everybody_once_it_was_chosen(dialogue: ConversationService) -> None:
+    anna, ben = (Actor("telegram", "g", number, "en", group=True) for number in ("1", "2"))
     choose(dialogue, anna, "es")
     assert dialogue.hear(ben, CommandGiven("help")).language == "es"
     assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
 
 
-def test_a_finished_job_is_told_in_the_language_of_now(dialogue: Dialogue, worker: FakeWorker) -> None:
+def test_a_finished_job_is_told_in_the_language_of_now(dialogue: ConversationService, worker: FakeWorker) -> None:
     worker.pause()
     [job] = dialogue.take_photos(ANNA, [SentPhoto(b"a photo")]).jobs
     assert job.reply["language"] == "pt"
@@ -144,7 +144,7 @@ def test_a_finished_job_is_told_in_the_language_of_now(dialogue: Dialogue, worke
     assert dialogue.tell(job.id).language == "zh"
 
 
-def test_deleting_ones_data_forgets_the_language_and_says_so_in_it(dialogue: Dialogue) -> None:
+def test_deleting_ones_data_forgets_the_language_and_says_so_in_it(dialogue: ConversationService) -> None:
     choose(dialogue, ANNA, "de")
     dialogue.hear(ANNA, CommandGiven("delete_my_data"))
     deleted = dialogue.hear(ANNA, TextSaid("ja"))
@@ -152,8 +152,8 @@ def test_deleting_ones_data_forgets_the_language_and_says_so_in_it(dialogue: Dia
     assert dialogue.hear(ANNA, CommandGiven("help")).language == "pt"
 
 
-def test_a_language_nobody_translated_is_answered_in_english(dialogue: Dialogue) -> None:
-    assert dialogue.hear(Who("telegram", "3", "3", "tlh"), CommandGiven("help")).language is None
+def test_a_language_nobody_translated_is_answered_in_english(dialogue: ConversationService) -> None:
+    assert dialogue.hear(Actor("telegram", "3", "3", "tlh"), CommandGiven("help")).language is None
     assert render("kept", {}, "tlh") == render("kept", {}, "en")
 
 

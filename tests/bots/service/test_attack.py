@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
+from bots.conversation.events import CommandGiven, CoupleProposed, Named, OfferedPhoto, PendingPhotos, TextSaid
 from bots.conversation.router import BUTTONS
-from bots.service.effect_executor import Who
+from bots.service.effect_executor import Actor
 from tests.support.chats.attack import GROUPS, MALLORY, PEOPLE, World, only
 
 SEQUENCES = int(os.environ.get("ATTACK_SEQUENCES", "25"))
@@ -57,8 +57,8 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-def at(number: str, place: str) -> Who:
-    return Who("telegram", place or number, number, "en", group=place in GROUPS)
+def at(number: str, place: str) -> Actor:
+    return Actor("telegram", place or number, number, "en", group=place in GROUPS)
 
 
 class Attack(RuleBasedStateMachine):
@@ -84,7 +84,7 @@ class Attack(RuleBasedStateMachine):
         _, to, writer = others[reply % len(others)] if others and reply % 2 else ("", None, None)
         photo = OfferedPhoto(self.world.unique(f"{motif} "), number, role, None, reposted=reposted)  # type: ignore[arg-type]
         with only(self.world, person):
-            self.world.take_in(who, Offer((photo,), to, writer))
+            self.world.take_in(who, PendingPhotos((photo,), to, writer))
         self.messages.append((place, number, person))
 
     @rule(person=people, group=groups, other=people, role=st.sampled_from(["mom", "dad"]))
@@ -92,7 +92,7 @@ class Attack(RuleBasedStateMachine):
         sender = None if other == person else other
         photo = OfferedPhoto(self.world.unique("someone "), "5", role, sender)  # type: ignore[arg-type]
         with only(self.world, person):
-            self.world.take_in(at(person, group), Offer((photo,)))
+            self.world.take_in(at(person, group), PendingPhotos((photo,)))
 
     @rule(which=anything)
     def a_download_ends(self, which: int) -> None:
@@ -184,7 +184,7 @@ class Attack(RuleBasedStateMachine):
     def agrees(self, person: str) -> None:
         photo = OfferedPhoto(self.world.unique("mom "), "5")
         with only(self.world, person):
-            self.world.take_in(at(person, ""), Offer((photo,)))
+            self.world.take_in(at(person, ""), PendingPhotos((photo,)))
             self.world.hear(at(person, ""), TextSaid("yes"))
 
     @rule()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.service.circuit_breaker import Breaker
+from bots.service.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -13,8 +13,8 @@ class Clock:
         return self.time
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker(failures=3, first_wait=1.0, longest=8.0, monotonic=clock)
+def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(failures=3, first_wait=1.0, longest=8.0, monotonic=clock)
     for _ in range(3):
         assert breaker.allows()
         breaker.failed()
@@ -26,7 +26,7 @@ def test_some_failures_in_a_row_open_it() -> None:
 
 
 def test_a_success_in_between_keeps_it_closed() -> None:
-    breaker = Breaker(failures=3)
+    breaker = CircuitBreaker(failures=3)
     for _ in range(5):
         breaker.failed()
         breaker.failed()

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from bots.conversation.effects import Button, Line, Say, Toast
+from bots.conversation.effects import Button, OutgoingMessage, Say, Toast
 from bots.conversation.events import CommandGiven, TextSaid
-from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import Answer, ConversationService, Defaults, ReplyTo, SentPhoto
+from bots.service.effect_executor import Actor
 from bots.service.quotas import Quotas
 from observability.logs import about, get_logger
 from observability.metrics import BREAKER_OPEN
@@ -21,7 +21,7 @@ from storage.records import Job
 from storage.unit_of_work import Store
 from tests.support.chats.agreement import agreed
 
-ANNA = Who("telegram", "1", "1", "en")
+ANNA = Actor("telegram", "1", "1", "en")
 HOUR = timedelta(hours=1)
 
 
@@ -53,11 +53,11 @@ class Desk:
         agreed(store, "telegram", *range(1, 10))
         self.queue = Kept()
         self._seeds = iter(range(1, 10_000))
-        self.dialogue = Dialogue(store, self.queue, draw_seed=lambda: next(self._seeds))
+        self.dialogue = ConversationService(store, self.queue, draw_seed=lambda: next(self._seeds))
 
-    def photo(self, data: bytes = b"a photo", who: Who = ANNA, **more: object) -> Job:
+    def photo(self, data: bytes = b"a photo", actor: Actor = ANNA, **more: object) -> Job:
         """Send one photo; the encode job it leads to."""
-        answer = self.dialogue.take_photos(who, [SentPhoto(data, **more)])  # type: ignore[arg-type]
+        answer = self.dialogue.take_photos(actor, [SentPhoto(data, **more)])  # type: ignore[arg-type]
         [job] = answer.jobs
         return job
 
@@ -72,27 +72,27 @@ class Desk:
             assert unit.jobs.finish(job.id, result)
             unit.commit()
 
-    def drawing(self, who: Who = ANNA) -> Job:
+    def drawing(self, actor: Actor = ANNA) -> Job:
         """A couple's first drawing, queued."""
-        self.encoded(self.photo(b"mom", who), "female")
-        [job] = self.encoded(self.photo(b"dad", who), "male")
+        self.encoded(self.photo(b"mom", actor), "female")
+        [job] = self.encoded(self.photo(b"dad", actor), "male")
         return job
 
-    def drawn(self, job: Job) -> list[Line]:
+    def drawn(self, job: Job) -> list[OutgoingMessage]:
         """Let a drawing succeed and be told."""
         self.finish(job, {"sex": "girl"})
         return self.dialogue.tell(job.id).lines
 
-    def press(self, button: Button, say: Say, owner: str, who: Who = ANNA) -> Answer:
+    def press(self, button: Button, say: Say, owner: str, actor: Actor = ANNA) -> Answer:
         """Press a button of a message that was shown in this chat."""
-        return self.dialogue.press(who, self.dialogue.buttons.write(button, say, owner, who.chat_id))
+        return self.dialogue.press(actor, self.dialogue.buttons.write(button, say, owner, actor.chat_id))
 
-    def press_under(self, action: str, job: Job, who: Who = ANNA) -> Answer:
+    def press_under(self, action: str, job: Job, actor: Actor = ANNA) -> Answer:
         """Press a button under the picture of a job."""
-        return self.press(Button(action, action), Say("x", drawing=job.id), job.user_id, who)
+        return self.press(Button(action, action), Say("x", drawing=job.id), job.user_id, actor)
 
     def job(self, job_id: str) -> Job:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.jobs.get(job_id)
 
 
@@ -101,14 +101,14 @@ def desk(store: Store) -> Iterator[Desk]:
     yield Desk(store)
 
 
-def keys(lines: list[Line]) -> list[str]:
+def keys(lines: list[OutgoingMessage]) -> list[str]:
     return [line.key for line in lines]
 
 
 def test_a_photo_is_stored_encrypted_and_its_job_queued_after_the_commit(desk: Desk) -> None:
     job = desk.photo(b"a secret face")
     assert desk.queue.jobs == [job]
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         assert job.photo_id is not None
         assert unit.photos.data(job.photo_id) == b"a secret face"
         assert unit.jobs.get(job.id).state == "queued"
@@ -139,19 +139,19 @@ def test_the_seed_is_the_one_of_the_turn_and_stays_the_childs(desk: Desk) -> Non
 
 def test_settings_belong_to_the_person_in_every_chat(desk: Desk) -> None:
     desk.dialogue.hear(ANNA, CommandGiven("age", "40"))
-    elsewhere = Who("telegram", "2", "1")
+    elsewhere = Actor("telegram", "2", "1")
     assert desk.drawing(elsewhere).wish["age"] == 40.0
 
 
 def test_two_people_do_not_share_a_conversation(desk: Desk) -> None:
     desk.photo(b"mom", ANNA)
-    ben = Who("telegram", "2", "2")
+    ben = Actor("telegram", "2", "2")
     assert keys(desk.dialogue.take_photos(ben, [SentPhoto(b"dad")]).lines) == ["send_other_parent"]
 
 
 def test_the_same_person_in_two_chats_has_two_conversations(desk: Desk) -> None:
     desk.photo(b"mom", ANNA)
-    elsewhere = Who("telegram", "77", "1")
+    elsewhere = Actor("telegram", "77", "1")
     assert keys(desk.dialogue.take_photos(elsewhere, [SentPhoto(b"dad")]).lines) == ["send_other_parent"]
 
 
@@ -194,13 +194,13 @@ def test_nonsense_buttons_are_stale(desk: Desk, data: str) -> None:
 def test_a_picture_of_another_chat_cannot_be_pressed(desk: Desk) -> None:
     job = desk.drawing()
     desk.drawn(job)
-    assert keys(desk.press_under("older", job, Who("telegram", "5", "1")).lines) == ["stale_button"]
+    assert keys(desk.press_under("older", job, Actor("telegram", "5", "1")).lines) == ["stale_button"]
 
 
 def test_somebody_else_cannot_press_in_a_private_chat(desk: Desk) -> None:
     job = desk.drawing()
     desk.drawn(job)
-    assert keys(desk.press_under("older", job, Who("telegram", "1", "666")).lines) == ["stale_button"]
+    assert keys(desk.press_under("older", job, Actor("telegram", "1", "666")).lines) == ["stale_button"]
 
 
 def test_cancel_ends_the_job_in_the_store(desk: Desk) -> None:
@@ -223,7 +223,7 @@ def test_a_picture_finished_in_the_moment_of_cancelling_is_not_shown(desk: Desk)
 
 
 def test_cancelling_one_chat_leaves_the_other_alone(desk: Desk) -> None:
-    here, there = desk.photo(b"mom"), desk.photo(b"mom", Who("telegram", "77", "1"))
+    here, there = desk.photo(b"mom"), desk.photo(b"mom", Actor("telegram", "77", "1"))
     desk.dialogue.hear(ANNA, CommandGiven("cancel"))
     assert (desk.job(here.id).state, desk.job(there.id).state) == ("cancelled", "queued")
 
@@ -245,7 +245,7 @@ def test_both_faces_of_one_photo_become_two_rows(desk: Desk) -> None:
     assert isinstance(question, Say)
     both = question.buttons[-1][0]
     one, two = desk.press(both, question, told.owner).jobs
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         faces = [unit.photos.get(job.photo_id or "").face for job in (one, two)]
     assert faces == [0, 1]
 
@@ -270,7 +270,7 @@ def test_deleting_leaves_no_row_and_no_byte(desk: Desk) -> None:
     assert keys(answer.lines) == ["deleting", "deleted"]
     assert answer.lines[-1].params["photos"] == 2
     assert list(desk.store.blobs.keys()) == []
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         assert unit.users.find("telegram", "1") is None
     assert keys(desk.dialogue.hear(ANNA, TextSaid("hello")).lines) == ["send_two_photos"]
 
@@ -301,11 +301,11 @@ def test_turns_of_one_conversation_at_the_same_moment_all_count(desk: Desk) -> N
     for thread in threads:
         thread.join()
     assert faults == []
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         user = unit.users.find("telegram", "1")
         assert user is not None
         saved = unit.conversations.get("telegram", "1", user.id)
-    assert saved is not None and (saved.version, saved.state["stamp"]) == (9, 8)
+    assert saved is not None and (saved.version, saved.state["question_id"]) == (9, 8)
 
 
 # Groups
@@ -313,8 +313,8 @@ def test_turns_of_one_conversation_at_the_same_moment_all_count(desk: Desk) -> N
 GROUP = "-500"
 
 
-def member(number: str) -> Who:
-    return Who("telegram", GROUP, number, "en", group=True)
+def member(number: str) -> Actor:
+    return Actor("telegram", GROUP, number, "en", group=True)
 
 
 def test_a_round_may_have_parents_from_two_people_who_each_own_their_photo(desk: Desk) -> None:
@@ -322,7 +322,7 @@ def test_a_round_may_have_parents_from_two_people_who_each_own_their_photo(desk:
     two = desk.photo(b"him", member("2"), role="dad")
     desk.encoded(one, "male", 0.6)
     [job] = desk.encoded(two, "male", 0.6)
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         owners = [unit.users.get(unit.photos.get(p or "").owner_id) for p in (job.mom_photo_id, job.dad_photo_id)]
         asked = unit.users.get(job.user_id)
     assert [owner.platform_user_id for owner in owners] == ["1", "2"]
@@ -340,7 +340,7 @@ def test_an_announced_photo_joins_the_round_that_lacks_it(desk: Desk) -> None:
     desk.photo(b"her", member("1"), role="mom")
     desk.dialogue.hear(member("2"), CommandGiven("dad"))
     answer = desk.dialogue.take_photos(member("2"), [SentPhoto(b"him")])
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         assert unit.users.get(answer.owner).platform_user_id == "1"
 
 
@@ -348,7 +348,7 @@ def test_a_photo_in_reply_to_a_person_joins_that_persons_round(desk: Desk) -> No
     desk.photo(b"her 1", member("1"), role="mom")
     desk.photo(b"her 2", member("2"), role="mom")
     answer = desk.dialogue.take_photos(member("3"), [SentPhoto(b"him", role="dad")], ReplyTo("9", "2"))
-    with desk.store.view() as unit:
+    with desk.store.read_only() as unit:
         assert unit.users.get(answer.owner).platform_user_id == "2"
 
 
@@ -391,14 +391,16 @@ def test_in_a_group_only_photos_meant_for_us_are_fetched(desk: Desk) -> None:
     assert not wants(member("2"), addressed=False)
 
 
-async def test_a_call_aside_logs_about_the_same_job(dialogue: Dialogue, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_call_aside_logs_about_the_same_job(
+    dialogue: ConversationService, caplog: pytest.LogCaptureFixture
+) -> None:
     with about(job="a1b2"):
-        await dialogue.aside(get_logger("bots.service.delivery").warning, "seen from a thread")
+        await dialogue.run_in_thread(get_logger("bots.service.delivery").warning, "seen from a thread")
 
     assert [record.__dict__["job"] for record in caplog.records] == ["a1b2"]
 
 
-async def test_a_breaker_that_opens_is_told(dialogue: Dialogue) -> None:
+async def test_a_breaker_that_opens_is_told(dialogue: ConversationService) -> None:
     def is_open(service: str) -> float:
         [sample] = [one for one in BREAKER_OPEN.collect()[0].samples if one.labels == {"service": service}]
         return sample.value
@@ -409,16 +411,16 @@ async def test_a_breaker_that_opens_is_told(dialogue: Dialogue) -> None:
     assert (is_open("database"), is_open("broker")) == (0.0, 0.0)
     for _ in range(3):
         with pytest.raises(StorageUnavailable):
-            await dialogue.aside(fail)
+            await dialogue.run_in_thread(fail)
     assert (is_open("database"), is_open("broker")) == (1.0, 0.0)
 
 
 def test_commands_and_buttons_beyond_the_limit_are_answered_once(store: Store) -> None:
     queue = Kept()
-    dialogue = Dialogue(store, queue, Defaults(quotas=Quotas(messages_minute=3)))
-    said = [dialogue.hear(ANNA, CommandGiven("help")).lines for _ in range(6)]
+    service = ConversationService(store, queue, Defaults(quotas=Quotas(messages_minute=3)))
+    said = [service.hear(ANNA, CommandGiven("help")).lines for _ in range(6)]
 
     assert [bool(lines) for lines in said] == [True] * 4 + [False] * 2
     assert isinstance(said[3][0], Say) and said[3][0].key == "too_many_messages"
-    assert dialogue.press(ANNA, "set:age:1:" + "0" * 32).lines == [Toast("too_many_messages")]
-    assert dialogue.hear(replace(ANNA, user="2"), CommandGiven("help")).lines
+    assert service.press(ANNA, "set:age:1:" + "0" * 32).lines == [Toast("too_many_messages")]
+    assert service.hear(replace(ANNA, user="2"), CommandGiven("help")).lines

@@ -11,11 +11,11 @@ from datetime import timedelta
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from bots.adapters.messenger import MessengerError, Note, NotNow, Refused, Unreachable
+from bots.adapters.messenger import MessageRejected, MessengerError, OutboundMessage, RetryLater, Unreachable
 from bots.conversation.events import CommandGiven
 from bots.service import delivery as courier
-from bots.service.delivery import Courier, Pace
-from bots.service.keyed_locks import Lanes
+from bots.service.delivery import DeliveryTimings, DeliveryWorker
+from bots.service.keyed_locks import KeyedLocks
 from observability import traces
 from storage.records import Job
 from storage.unit_of_work import Store
@@ -30,25 +30,25 @@ PACE = replace(FAST, look=0.01, look_idle=0.01, edit=0.0, patience=0.0, act=30.0
 class Paper:
     """A `Messenger` that writes everything down. `faults` are raised by the next calls, in order."""
 
-    messages: dict[str, Note] = field(default_factory=dict)
+    messages: dict[str, OutboundMessage] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     actions: int = 0
     edits: int = 0
     faults: list[MessengerError | Exception] = field(default_factory=list)
     vanished: set[str] = field(default_factory=set)
 
-    async def send(self, chat_id: str, note: Note) -> str:
+    async def send(self, chat_id: str, message: OutboundMessage) -> str:
         self._stumble()
         number = str(len(self.messages) + 1)
-        self.messages[number] = note
+        self.messages[number] = message
         return number
 
-    async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+    async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
         self._stumble()
         if message_id in self.vanished:
             return False
         self.edits += 1
-        self.messages[message_id] = note
+        self.messages[message_id] = message
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
@@ -63,7 +63,7 @@ class Paper:
             raise self.faults.pop(0)
 
     @property
-    def pictures(self) -> list[Note]:
+    def pictures(self) -> list[OutboundMessage]:
         return [note for note in self.messages.values() if note.picture is not None]
 
     @property
@@ -79,11 +79,11 @@ class Post(Desk):
         self.paper = Paper()
         self.courier = self.new_courier()
 
-    def new_courier(self, pace: Pace = PACE) -> Courier:
-        return Courier(self.dialogue, self.paper, Lanes(), PLATFORM, pace)
+    def new_courier(self, timings: DeliveryTimings = PACE) -> DeliveryWorker:
+        return DeliveryWorker(self.dialogue, self.paper, KeyedLocks(), PLATFORM, timings)
 
     @asynccontextmanager
-    async def working(self, courier: Courier | None = None) -> AsyncIterator[None]:
+    async def working(self, courier: DeliveryWorker | None = None) -> AsyncIterator[None]:
         task = asyncio.create_task((courier or self.courier).run())
         try:
             yield
@@ -233,7 +233,7 @@ async def test_two_couriers_tell_each_job_once(post: Post) -> None:
 async def test_a_service_that_is_away_is_tried_again_later(post: Post) -> None:
     job = post.drawing()
     post.ready(job)
-    post.paper.faults = [NotNow() for _ in range(5)]
+    post.paper.faults = [RetryLater() for _ in range(5)]
     async with post.working():
         await post.until_delivered(job)
     assert len(post.paper.pictures) == 1
@@ -244,7 +244,7 @@ async def test_a_failed_edit_is_repeated_in_the_same_message(post: Post) -> None
     async with post.working():
         post.courier.watch(job)
         await post.until(lambda: len(post.paper.messages) == 1)
-        post.paper.faults = [NotNow()]
+        post.paper.faults = [RetryLater()]
         post.ready(job)
         await post.until_delivered(job)
     assert len(post.paper.messages) == 1
@@ -256,7 +256,7 @@ async def test_a_picture_told_again_does_not_take_the_next_jobs_message(post: Po
     async with post.working(courier):
         courier.watch(first)
         await post.until(lambda: len(post.paper.messages) == 1)
-        post.paper.faults = [NotNow()]
+        post.paper.faults = [RetryLater()]
         post.ready(first)
         await post.until(lambda: post.paper.faults == [])
         [second] = post.dialogue.hear(ANNA, CommandGiven("age", "30")).jobs
@@ -277,7 +277,7 @@ async def test_an_unreachable_chat_is_given_up_at_once(post: Post) -> None:
     assert post.paper.messages == {}
 
 
-@pytest.mark.parametrize("fault", [Refused(), RuntimeError("our own mistake")])
+@pytest.mark.parametrize("fault", [MessageRejected(), RuntimeError("our own mistake")])
 async def test_what_is_refused_again_and_again_is_given_up_and_others_are_told(
     post: Post, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -299,7 +299,7 @@ async def test_words_of_regret_take_the_place_of_the_progress_message(post: Post
     async with post.working():
         post.courier.watch(job)
         await post.until(lambda: len(post.paper.messages) == 1)
-        post.paper.faults = [Refused()] * 3
+        post.paper.faults = [MessageRejected()] * 3
         post.ready(job)
         await post.until_delivered(job)
     [text] = post.paper.texts
@@ -390,10 +390,10 @@ async def test_stopping_lets_a_delivery_end(post: Post) -> None:
     began, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Paper):
-        async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
+        async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
             began.set()
             await go_on.wait()
-            return await super().edit(chat_id, message_id, note, minor=minor)
+            return await super().edit(chat_id, message_id, message, minor=minor)
 
     post.paper = Slow()
     async with post.working(post.new_courier()):
@@ -418,10 +418,10 @@ async def test_a_courier_stops_even_when_work_comes_in_the_same_moment(post: Pos
 async def test_nothing_is_told_into_the_middle_of_an_answer(post: Post) -> None:
     job = post.drawing()
     post.ready(job)
-    lanes = Lanes()
-    courier = Courier(post.dialogue, post.paper, lanes, PLATFORM, PACE)
-    async with post.working(courier):
-        async with lanes.hold(("1", "1")):
+    locks = KeyedLocks()
+    delivery = DeliveryWorker(post.dialogue, post.paper, locks, PLATFORM, PACE)
+    async with post.working(delivery):
+        async with locks.hold(("1", "1")):
             await asyncio.sleep(0.1)
             assert post.paper.messages == {}
         await post.until_delivered(job)
@@ -473,29 +473,29 @@ async def test_killed_at_any_moment_of_telling_it_is_told_once_by_the_next_couri
         return done
 
     class Mortal(Paper):
-        async def send(self, chat_id: str, note: Note) -> str:
-            return str(await until_killed(lambda: paper.send(chat_id, note)))
+        async def send(self, chat_id: str, message: OutboundMessage) -> str:
+            return str(await until_killed(lambda: paper.send(chat_id, message)))
 
-        async def edit(self, chat_id: str, message_id: str, note: Note, *, minor: bool = False) -> bool:
-            return bool(await until_killed(lambda: paper.edit(chat_id, message_id, note)))
+        async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
+            return bool(await until_killed(lambda: paper.edit(chat_id, message_id, message)))
 
     post.paper = Mortal()
     dying = post.new_courier(replace(PACE, claim=3600.0))
-    aside = post.dialogue.aside
+    aside = post.dialogue.run_in_thread
 
     async def aside_until_killed(call: Callable[..., object], *args: object, **kwargs: object) -> object:
         if getattr(call, "__self__", None) is not dying or call.__name__ == "_read":
             return await aside(call, *args, **kwargs)
         return await until_killed(lambda: aside(call, *args, **kwargs))
 
-    post.dialogue.aside = aside_until_killed  # type: ignore[method-assign, assignment]
+    post.dialogue.run_in_thread = aside_until_killed  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(dying.run())
     await post.until(lambda: dead.is_set() or post.job(job.id).delivered_at is not None)
     dead_tasks = set(dying._tasks)
     dying._tasks.clear()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    post.dialogue.aside = aside  # type: ignore[method-assign]
+    post.dialogue.run_in_thread = aside  # type: ignore[method-assign]
     post.paper = paper
     with post.store.unit() as unit:
         unit.jobs.release_delivery(job.id)  # in time its claim runs out

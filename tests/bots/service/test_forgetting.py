@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bots.conversation.events import CommandGiven, CoupleProposed, Named, Offer, OfferedPhoto, TextSaid
-from bots.service.conversation_service import Dialogue, SentPhoto
-from bots.service.effect_executor import Who
+from bots.conversation.events import CommandGiven, CoupleProposed, Named, OfferedPhoto, PendingPhotos, TextSaid
+from bots.service.conversation_service import ConversationService, SentPhoto
+from bots.service.effect_executor import Actor
 from storage.unit_of_work import Store
 from tests.bots.service.test_conversation_service import Desk, keys
 from tests.support.chats.agreement import agreed
@@ -18,19 +18,19 @@ ANNA, BEN, CARL = "770077007700", "880088008800", "990099009900"
 GROUP = "-100500500500"
 
 
-def member(number: str) -> Who:
-    return Who("telegram", GROUP, number, "en", group=True, username=f"name-of-{number}")
+def member(number: str) -> Actor:
+    return Actor("telegram", GROUP, number, "en", group=True, username=f"name-of-{number}")
 
 
-def at_home(number: str) -> Who:
-    return Who("telegram", number, number, "en")
+def at_home(number: str) -> Actor:
+    return Actor("telegram", number, number, "en")
 
 
 @pytest.fixture
 def desk(store: Store) -> Iterator[Desk]:
-    desk = Desk(store)
+    rounds = Desk(store)
     agreed(store, "telegram", ANNA, BEN)
-    yield desk
+    yield rounds
 
 
 def traces(home: Path, words: list[str]) -> set[str]:
@@ -40,27 +40,27 @@ def traces(home: Path, words: list[str]) -> set[str]:
     return {word for word in words if any(word.encode() in content for content in contents)}
 
 
-def shared_round(desk: Desk) -> None:
+def shared_round(rounds: Desk) -> None:
     """Anna begins, Ben joins with his photo, a child is drawn, and somebody proposes the two as a couple as well."""
-    hers = desk.photo(b"a secret photo of her", member(ANNA), role="mom")
-    his = desk.photo(b"a secret photo of him", member(BEN), role="dad")
-    desk.encoded(hers, "female")
-    [drawing] = desk.encoded(his, "male")
-    desk.drawn(drawing)
-    desk.dialogue.hear(member(ANNA), CommandGiven("age", "12"))
-    desk.photo(b"another photo of him", member(BEN), role="dad")  # his own round waits in the group's list
+    hers = rounds.photo(b"a secret photo of her", member(ANNA), role="mom")
+    his = rounds.photo(b"a secret photo of him", member(BEN), role="dad")
+    rounds.encoded(hers, "female")
+    [drawing] = rounds.encoded(his, "male")
+    rounds.drawn(drawing)
+    rounds.dialogue.hear(member(ANNA), CommandGiven("age", "12"))
+    rounds.photo(b"another photo of him", member(BEN), role="dad")  # his own round waits in the group's list
     couple = CoupleProposed((Named("@ben", number=BEN), Named("Anna", number=ANNA)))
-    desk.dialogue.hear(member(ANNA), couple)
-    stranger = Offer((OfferedPhoto("file-1", "7", "dad", BEN),), replied_user=BEN)
-    desk.dialogue.ask_first(member(CARL), stranger)
+    rounds.dialogue.hear(member(ANNA), couple)
+    stranger = PendingPhotos((OfferedPhoto("file-1", "7", "dad", BEN),), replied_user=BEN)
+    rounds.dialogue.ask_first(member(CARL), stranger)
 
 
-def words_about(desk: Desk, number: str) -> list[str]:
+def words_about(rounds: Desk, number: str) -> list[str]:
     """Number, ids, hashes and blobs of a person."""
-    with desk.store.view() as unit:
+    with rounds.store.read_only() as unit:
         user = unit.users.find("telegram", number)
         assert user is not None
-        jobs = [unit.jobs.get(job.id) for job in desk.queue.jobs]
+        jobs = [unit.jobs.get(job.id) for job in rounds.queue.jobs]
         ids = {photo_id for job in jobs for photo_id in (job.photo_id, job.mom_photo_id, job.dad_photo_id) if photo_id}
         photos = [photo for photo in map(unit.photos.get, ids) if photo.owner_id == user.id]
         own = [job.id for job in jobs if job.user_id == user.id]
@@ -91,9 +91,11 @@ def test_the_one_who_stays_goes_on_with_what_is_left(desk: Desk) -> None:
     assert answer.lines
 
 
-def test_nothing_of_a_photo_that_was_never_agreed_to_is_in_any_file(strict_dialogue: Dialogue, tmp_path: Path) -> None:
+def test_nothing_of_a_photo_that_was_never_agreed_to_is_in_any_file(
+    strict_dialogue: ConversationService, tmp_path: Path
+) -> None:
     strict_dialogue.take_photos(at_home(CARL), [SentPhoto(b"a very secret photo")])
-    strict_dialogue.ask_first(at_home(CARL), Offer((OfferedPhoto("where-it-is", "1"),)))
+    strict_dialogue.ask_first(at_home(CARL), PendingPhotos((OfferedPhoto("where-it-is", "1"),)))
     assert traces(tmp_path, ["a very secret photo", "where-it-is"]) == {"where-it-is"}
     strict_dialogue.hear(at_home(CARL), TextSaid("no"))
     strict_dialogue.store.database.scrub()

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from bots.conversation.effects import Say
 from bots.conversation.events import CommandGiven
 from bots.discord.bot import DiscordBot
-from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import Answer, ConversationService, Defaults, ReplyTo, SentPhoto
+from bots.service.effect_executor import Actor
 from bots.service.quotas import Quotas
 from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
@@ -27,7 +27,7 @@ from tests.support.chats.fake_telegram import BotApi
 from tests.support.chats.fake_telegram import Person as TelegramPerson
 from tests.support.chats.fake_worker import FakeWorker
 
-ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
+ANNA, BEN = Actor("telegram", "1", "1", "en"), Actor("telegram", "2", "2", "en")
 LEASE = timedelta(hours=1)
 
 
@@ -49,21 +49,21 @@ class Shop:
         self.store = store
         agreed(store, "telegram", 1, 2)
         self.clock = store.clock = Clock()
-        self.dialogue = Dialogue(store, Kept(), Defaults(quotas=quotas))
+        self.dialogue = ConversationService(store, Kept(), Defaults(quotas=quotas))
         self._photos = 0
 
-    def couple(self, who: Who) -> Answer:
+    def couple(self, actor: Actor) -> Answer:
         """Two photos, and the drawing they lead to."""
         self._photos += 2
         photos = [SentPhoto(b"%d" % self._photos, role="mom"), SentPhoto(b"%d!" % self._photos, role="dad")]
         answer = Answer()
-        for job in self.dialogue.take_photos(who, photos).jobs:
+        for job in self.dialogue.take_photos(actor, photos).jobs:
             answer = self.done(job, sex="female", sex_confidence=0.9, estimated_age=30.0)
         return answer
 
-    def sibling(self, who: Who) -> Answer:
+    def sibling(self, actor: Actor) -> Answer:
         """Ask for one more, and get it if it is drawn."""
-        answer = self.dialogue.hear(who, CommandGiven("sibling"))
+        answer = self.dialogue.hear(actor, CommandGiven("sibling"))
         for job in answer.jobs:
             self.done(job, sex="girl")
         return answer
@@ -84,8 +84,8 @@ def said(answer: Answer) -> list[tuple[str, object]]:
     return [(line.key, line.params.get("wait")) for line in answer.lines if isinstance(line, Say)]
 
 
-def first_child(shop: Shop, who: Who) -> None:
-    [job] = shop.couple(who).jobs
+def first_child(shop: Shop, actor: Actor) -> None:
+    [job] = shop.couple(actor).jobs
     shop.done(job, sex="girl")
 
 
@@ -98,7 +98,7 @@ def test_after_the_last_drawing_of_an_hour_it_is_said_when_it_goes_on(store: Sto
     assert (refused.jobs, said(refused)) == ([], [("failed_quota_user", 50 * 60.0)])
     shop.clock.turn(minutes=50, seconds=1)
     shop.dialogue.hear(ANNA, CommandGiven("child"))
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert len(unit.jobs.active_for(unit.users.get_or_add("telegram", "1").id)) == 1
 
 
@@ -110,7 +110,7 @@ def test_one_persons_quota_is_not_anothers(store: Store) -> None:
 
 
 def test_a_group_shares_its_quota(store: Store) -> None:
-    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    anna, ben = (Actor("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
     shop = Shop(store, Quotas(chat_day=2))
     first_child(shop, anna)
     first_child(shop, ben)
@@ -146,13 +146,13 @@ def test_photos_beyond_the_quota_are_not_stored(store: Store) -> None:
     assert list(store.blobs.keys()) == before
 
 
-def leaves_and_comes_back(shop: Shop, who: Who) -> None:
+def leaves_and_comes_back(shop: Shop, actor: Actor) -> None:
     """Deletes everything, and agrees again."""
-    with shop.store.view() as unit:
-        user = unit.users.find(who.platform, who.user)
+    with shop.store.read_only() as unit:
+        user = unit.users.find(actor.platform, actor.user)
     assert user is not None
     delete_user(shop.store, user.id)
-    agreed(shop.store, who.platform, int(who.user))
+    agreed(shop.store, actor.platform, int(actor.user))
 
 
 def test_deleting_and_agreeing_again_gives_no_fresh_quota(store: Store) -> None:
@@ -167,7 +167,7 @@ def test_deleting_and_agreeing_again_gives_no_fresh_quota(store: Store) -> None:
 
 
 def test_deleting_gives_a_chat_no_fresh_quota(store: Store) -> None:
-    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    anna, ben = (Actor("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
     shop = Shop(store, Quotas(chat_hour=1))
     first_child(shop, anna)
     leaves_and_comes_back(shop, anna)
@@ -176,14 +176,14 @@ def test_deleting_gives_a_chat_no_fresh_quota(store: Store) -> None:
 
 def test_a_group_with_another_number_gets_no_fresh_quota(store: Store) -> None:
     shop = Shop(store, Quotas(chat_hour=1))
-    first_child(shop, Who("telegram", "-5", "1", "en", group=True))
+    first_child(shop, Actor("telegram", "-5", "1", "en", group=True))
     shop.dialogue.groups.renumber("telegram", "-5", "-1005")
-    there = Who("telegram", "-1005", "2", "en", group=True)
+    there = Actor("telegram", "-1005", "2", "en", group=True)
     assert [key for key, _ in said(shop.couple(there))] == ["failed_quota_chat"]
 
 
 def test_what_others_answer_in_my_round_uses_up_their_photos_not_mine(store: Store) -> None:
-    anna, ben = (Who("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
+    anna, ben = (Actor("telegram", "-5", user, "en", group=True) for user in ("1", "2"))
     shop = Shop(store, Quotas(photos_hour=3))
     assert shop.dialogue.take_photos(anna, [SentPhoto(b"mom", role="mom")]).jobs
     for number in range(3):
@@ -223,7 +223,7 @@ def test_what_is_counted_tells_nobody_without_the_key_whose_it_is(store: Store) 
     shop = Shop(store, Quotas(user_day=5))
     agreed(store, "telegram", 770077007700)
     first_child(shop, anna)
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("telegram", anna.user)
     assert user is not None
     delete_user(store, user.id)
@@ -245,7 +245,7 @@ def test_zero_is_no_limit(store: Store, quotas: Quotas) -> None:
 
 def look_at_photos(store: Store, worker: FakeWorker, platform: str, number: int) -> bool:
     """The worker takes photos only; whether somebody's drawing waits then."""
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find(platform, str(number))
         jobs = unit.jobs.active_for(user.id) if user else []
     for job in jobs:
@@ -257,7 +257,7 @@ def look_at_photos(store: Store, worker: FakeWorker, platform: str, number: int)
 @pytest.mark.parametrize("platform", ["telegram", "discord"])
 async def test_whoever_waits_behind_others_is_told_their_place(
     platform: str,
-    dialogue: Dialogue,
+    dialogue: ConversationService,
     store: Store,
     worker: FakeWorker,
     api: BotApi,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bots.conversation.effects import Say
-from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, TextSaid
+from bots.conversation.events import CommandGiven, OfferedPhoto, PendingPhotos, TextSaid
 from bots.conversation.state import state_from_json
-from bots.service.conversation_service import Dialogue
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import ConversationService
+from bots.service.effect_executor import Actor
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.support.chats.agreement import agreed
@@ -23,8 +23,8 @@ GROUP_CHAT = -500
 SHARED = {"anonymous admin": 1087968824, "channel": 136817688, "linked channel": 777000}
 QUESTION = "This photo comes from somebody else."
 OTHER_BOT = {"id": 99, "is_bot": True, "first_name": "Gallery", "username": "gallery_bot"}
-ANNA = Who("telegram", "1", "1", "en")
-FORWARD = Offer((OfferedPhoto("file-1", "9", "mom", reposted=True),))
+ANNA = Actor("telegram", "1", "1", "en")
+FORWARD = PendingPhotos((OfferedPhoto("file-1", "9", "mom", reposted=True),))
 
 
 def user_origin(number: int) -> dict[str, Any]:
@@ -46,7 +46,9 @@ REPOSTS: dict[str, Content] = {
 
 
 @pytest.mark.parametrize("how", REPOSTS)
-async def test_a_reposted_photo_is_fetched_only_after_a_statement(api: BotApi, dialogue: Dialogue, how: str) -> None:
+async def test_a_reposted_photo_is_fetched_only_after_a_statement(
+    api: BotApi, dialogue: ConversationService, how: str
+) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
         await anna.sends(photo=anna._photo(b"mom 1"), caption="/mom", **REPOSTS[how](anna))
@@ -58,7 +60,7 @@ async def test_a_reposted_photo_is_fetched_only_after_a_statement(api: BotApi, d
         assert api.count("download") == 1
 
 
-async def test_without_the_statement_nothing_is_fetched(api: BotApi, dialogue: Dialogue) -> None:
+async def test_without_the_statement_nothing_is_fetched(api: BotApi, dialogue: ConversationService) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
         await anna.sends(photo=anna._photo(b"mom 1"), caption="/mom", forward_origin=HIDDEN_ORIGIN)
@@ -70,7 +72,7 @@ async def test_without_the_statement_nothing_is_fetched(api: BotApi, dialogue: D
     assert api.count("getFile") == 1
 
 
-async def test_ones_own_photo_forwarded_needs_no_statement(api: BotApi, dialogue: Dialogue) -> None:
+async def test_ones_own_photo_forwarded_needs_no_statement(api: BotApi, dialogue: ConversationService) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
         await anna.sends(photo=anna._photo(b"mom 1"), caption="/mom", forward_origin=user_origin(1))
@@ -79,7 +81,9 @@ async def test_ones_own_photo_forwarded_needs_no_statement(api: BotApi, dialogue
 
 
 @pytest.mark.parametrize("whose", ["their own forward", "another bot's", *SHARED])
-async def test_an_answer_to_a_repost_asks_the_one_who_answers(api: BotApi, dialogue: Dialogue, whose: str) -> None:
+async def test_an_answer_to_a_repost_asks_the_one_who_answers(
+    api: BotApi, dialogue: ConversationService, whose: str
+) -> None:
     """Who posted it cannot be asked: a bot and a channel are nobody, and what was forwarded shows somebody else."""
     anna = api.person(1, GROUP_CHAT)
     content: dict[str, Any] = {"photo": anna._photo(b"dad 1")}
@@ -103,7 +107,7 @@ async def test_an_answer_to_a_repost_asks_the_one_who_answers(api: BotApi, dialo
 
 
 async def test_somebodys_forward_used_by_somebody_else_asks_both(
-    api: BotApi, strict_dialogue: Dialogue, store: Store
+    api: BotApi, strict_dialogue: ConversationService, store: Store
 ) -> None:
     agreed(store, "telegram", 1)
     anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
@@ -119,7 +123,7 @@ async def test_somebodys_forward_used_by_somebody_else_asks_both(
 
 
 async def test_on_discord_a_forward_and_a_webhooks_post_need_the_statement(
-    discord_api: Discord, dialogue: Dialogue
+    discord_api: Discord, dialogue: ConversationService
 ) -> None:
     anna = discord_api.person(1, CHANNEL)
     async with running_discord_bot(dialogue):
@@ -140,7 +144,7 @@ def keys(lines: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("words", "fetched"), [("yes", 1), ("no", 0)])
-def test_words_state_it_as_well(dialogue: Dialogue, words: str, fetched: int) -> None:
+def test_words_state_it_as_well(dialogue: ConversationService, words: str, fetched: int) -> None:
     answer = dialogue.ask_first(ANNA, FORWARD)
     assert answer is not None and keys(answer.lines) == ["permission_ask"]
     stated = dialogue.hear(ANNA, TextSaid(words))
@@ -150,7 +154,7 @@ def test_words_state_it_as_well(dialogue: Dialogue, words: str, fetched: int) ->
         assert dialogue.ask_first(ANNA, offer) is None
 
 
-def test_the_agreement_comes_before_the_statement(strict_dialogue: Dialogue) -> None:
+def test_the_agreement_comes_before_the_statement(strict_dialogue: ConversationService) -> None:
     answer = strict_dialogue.ask_first(ANNA, FORWARD)
     assert answer is not None and keys(answer.lines) == ["consent"]
     [again] = strict_dialogue.hear(ANNA, TextSaid("yes")).fetch
@@ -158,17 +162,17 @@ def test_the_agreement_comes_before_the_statement(strict_dialogue: Dialogue) -> 
     assert answer is not None and keys(answer.lines) == ["permission_ask"]
 
 
-def test_cancelling_forgets_where_the_photo_is(dialogue: Dialogue, store: Store) -> None:
+def test_cancelling_forgets_where_the_photo_is(dialogue: ConversationService, store: Store) -> None:
     dialogue.ask_first(ANNA, FORWARD)
     dialogue.hear(ANNA, CommandGiven("cancel"))
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("telegram", "1")
         assert user is not None
         saved = unit.conversations.get("telegram", "1", user.id)
     assert saved is not None and "file-1" not in str(saved.state)
 
 
-def test_a_state_of_an_older_version_has_no_reposts(dialogue: Dialogue) -> None:
+def test_a_state_of_an_older_version_has_no_reposts(dialogue: ConversationService) -> None:
     answer = dialogue.ask_first(ANNA, FORWARD)
     assert answer is not None and isinstance(answer.lines[0], Say)
     state = replace(state_from_json(None), reposts=(FORWARD,))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from bots.commands import GROUP, PRIVATE
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.support.chats.agreement import agreed
@@ -22,7 +22,7 @@ from tests.support.chats.bad_input import (
     PHOTOS_ONLY,
     SILENCE,
     TOO_LARGE,
-    Deed,
+    Action,
     Row,
     commands_in,
     file,
@@ -33,7 +33,7 @@ from tests.support.chats.bad_input import (
 from tests.support.chats.fake_telegram import BotApi, Person
 
 
-def other(**content: Any) -> Deed:
+def other(**content: Any) -> Action:
     return lambda person: person.sends(**content)
 
 
@@ -107,7 +107,7 @@ ROWS = (*ANYWHERE, *COMMANDS, *ON_TELEGRAM)
 
 
 async def test_every_bad_input_gets_a_clear_answer_and_changes_nothing(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     rows = dict(enumerate(ROWS, start=1001))
     agreed(store, "telegram", *(number for number, row in rows.items() if row.has_agreed))

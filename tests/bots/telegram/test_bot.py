@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bots.commands import GROUP, PRIVATE
 from bots.i18n.languages import LANGUAGES
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.telegram.bot import FETCH_TRIES, TelegramBot
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
@@ -61,7 +61,7 @@ class TestOnePerson:
         await anna.sees("Who is who?")
         await anna.presses("The second photo is mom")
         [picture] = await anna.sees_pictures(1)
-        with store.view() as unit:
+        with store.read_only() as unit:
             mom, dad = (unit.photos.get(drawn(picture.picture)[role]) for role in ("mom", "dad"))
         assert mom.created_at > dad.created_at
 
@@ -256,7 +256,7 @@ class TestOnePerson:
         await anna.sees("cannot be undone")
         await anna.presses("Delete everything")
         await anna.sees("Deleted: 2 photos")
-        with store.view() as unit:
+        with store.read_only() as unit:
             assert unit.users.find("telegram", "1") is None
         assert list(store.blobs.keys()) == []
         await anna.presses_data(message, data)
@@ -307,7 +307,7 @@ class TestGroups:
         await anna.sees("Got mom")
         await anna.says("/dad", reply_to=holiday)
         [picture] = await anna.sees_pictures(1)
-        with store.view() as unit:
+        with store.read_only() as unit:
             dad = unit.photos.get(drawn(picture.picture)["dad"])
             assert unit.users.get(dad.owner_id).platform_user_id == "2"
 
@@ -400,7 +400,7 @@ class TestTroubleOnTheWay:
         await anna.sees("I could not fetch this photo")
 
     async def test_a_result_that_was_ready_while_the_bot_was_away_is_told_once(
-        self, api: BotApi, dialogue: Dialogue, worker: FakeWorker
+        self, api: BotApi, dialogue: ConversationService, worker: FakeWorker
     ) -> None:
         anna = api.person(1)
         async with running_bot(api, dialogue):
@@ -466,7 +466,7 @@ class TestTroubleOnTheWay:
         self,
         api: BotApi,
         bot: TelegramBot,
-        dialogue: Dialogue,
+        dialogue: ConversationService,
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -491,7 +491,7 @@ class TestTroubleOnTheWay:
 
 class TestManyPeople:
     async def test_nothing_is_lost_or_doubled_in_a_storm_with_two_restarts(
-        self, api: BotApi, dialogue: Dialogue
+        self, api: BotApi, dialogue: ConversationService
     ) -> None:
         people = [api.person(number) for number in range(1, 9)]
         api.storm = (random.Random(7), 0.2)

@@ -16,7 +16,7 @@ from bots.telegram.bot import TelegramBot
 from storage.deletion import delete_user, purge_expired
 from storage.models import InboxRow
 from storage.unit_of_work import Store
-from tests.support.chats.fake_telegram import ME, BotApi, Person, Shown, message_json
+from tests.support.chats.fake_telegram import ME, BotApi, Person, ShownMessage, message_json
 from tests.support.chats.fake_worker import FakeWorker, drawn
 
 GROUP_CHAT = -100500
@@ -29,7 +29,7 @@ def privacy_mode(api: BotApi) -> None:
 
 def owner_of(store: Store, photo_id: str) -> str:
     """The platform's number of the person whose photo it is."""
-    with store.view() as unit:
+    with store.read_only() as unit:
         return unit.users.get(unit.photos.get(photo_id).owner_id).platform_user_id
 
 
@@ -270,7 +270,7 @@ class TestAGroupThatBecomesASupergroup:
     async def test_a_group_that_is_kept_out_stays_out(self, api: BotApi, bot: TelegramBot, store: Store) -> None:
         anna = api.person(1, self.OLD)
         with store.unit() as unit:
-            unit.doors.decide("telegram", str(self.OLD), "block")
+            unit.access_rules.decide("telegram", str(self.OLD), "block")
             unit.commit()
         anna = await self.moves(api, anna, store)
         await anna.says("/help")
@@ -333,7 +333,7 @@ class TestTheWall:
         wall = (await anna.sees_pictures(4))[-1]
         assert wall.text == "The newest children of this group."
         assert _tiles(wall.picture) == 2
-        with store.view() as unit:
+        with store.read_only() as unit:
             user = unit.users.find("telegram", "2")
         assert user is not None
         delete_user(store, user.id)
@@ -406,7 +406,7 @@ class TestFun:
         assert red[0] > 200 and blue[2] > 200 and green[1] > 100  # type: ignore[index]
 
 
-def _button(person: Person, beginning: str) -> tuple[Shown, str]:
+def _button(person: Person, beginning: str) -> tuple[ShownMessage, str]:
     """A button by what it says to the bot, whatever language its label is in."""
     for message in reversed(person.api.shown(person.chat_id)):
         for row in message.buttons:

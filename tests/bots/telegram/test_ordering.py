@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.service.keyed_locks import Lanes
+from bots.service.keyed_locks import KeyedLocks
 from bots.telegram.albums import Albums
 
 
 async def test_a_lane_serves_in_the_order_of_arrival() -> None:
-    lanes, told = Lanes(), []
+    lanes, told = KeyedLocks(), []
 
     async def speak(number: int) -> None:
         async with lanes.hold("anna"):
@@ -21,21 +21,21 @@ async def test_a_lane_serves_in_the_order_of_arrival() -> None:
 
 
 async def test_lanes_do_not_wait_for_each_other() -> None:
-    lanes = Lanes()
-    async with lanes.hold("anna"), lanes.hold("ben"):
-        assert len(lanes) == 2
-    assert len(lanes) == 0
+    locks = KeyedLocks()
+    async with locks.hold("anna"), locks.hold("ben"):
+        assert len(locks) == 2
+    assert len(locks) == 0
 
 
 async def test_a_fault_in_a_lane_lets_the_next_one_in() -> None:
-    lanes = Lanes()
+    locks = KeyedLocks()
     try:
-        async with lanes.hold("anna"):
+        async with locks.hold("anna"):
             raise ValueError
     except ValueError:
         pass
-    async with lanes.hold("anna"):
-        assert len(lanes) == 1
+    async with locks.hold("anna"):
+        assert len(locks) == 1
 
 
 async def test_an_album_is_complete_when_it_has_been_quiet() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.telegram.rate_limit import MOST_REMEMBERED, Bucket, Buckets, Flood, network_of
+from bots.telegram.rate_limit import MAX_REMEMBERED, Bucket, Buckets, Flood, network_of
 
 
 class Clock:
@@ -34,9 +34,9 @@ def test_one_address_does_not_use_up_anothers() -> None:
 
 def test_a_flood_of_addresses_is_not_remembered() -> None:
     buckets = Buckets(1.0, 1, Clock())
-    for number in range(MOST_REMEMBERED + 500):
+    for number in range(MAX_REMEMBERED + 500):
         buckets.take(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
-    assert len(buckets) == MOST_REMEMBERED
+    assert len(buckets) == MAX_REMEMBERED
 
 
 def test_a_customers_ipv6_addresses_are_one() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bots.conversation.effects import Say, line_to_json
-from bots.service.conversation_service import Dialogue
+from bots.conversation.effects import Say, message_to_json
+from bots.service.conversation_service import ConversationService
 from bots.service.receipts import Receipt
 from bots.telegram.bot import TelegramBot
-from bots.telegram.update_queue import MOST_TRIES
-from storage.repositories.inbox import Letter
+from bots.telegram.update_queue import MAX_TRIES
+from storage.repositories.inbox import PendingUpdate
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.support.chats.fake_telegram import ME, BotApi, Person
@@ -37,8 +37,8 @@ def written_down(store: Store, person: Person, text: str, number: int = 5) -> No
         unit.commit()
 
 
-def waiting(store: Store) -> list[Letter]:
-    with store.view() as unit:
+def waiting(store: Store) -> list[PendingUpdate]:
+    with store.read_only() as unit:
         return unit.inbox.waiting(SOURCE)
 
 
@@ -64,7 +64,7 @@ def away(store: Store, table: str) -> Iterator[None]:
 
 
 async def test_what_a_killed_bot_had_not_begun_is_answered_by_the_next(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     written_down(store, anna, "/help")
@@ -75,11 +75,11 @@ async def test_what_a_killed_bot_had_not_begun_is_answered_by_the_next(
 
 
 async def test_what_a_killed_bot_had_done_but_not_said_is_said_and_not_done_again(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     written_down(store, anna, "/cancel")
-    answer = {"language": "en", "lines": [line_to_json(Say("forgotten"))], "jobs": [], "avatars": [], "fetch": []}
+    answer = {"language": "en", "lines": [message_to_json(Say("forgotten"))], "jobs": [], "avatars": [], "fetch": []}
     with store.unit() as unit:
         assert Receipt(SOURCE, 5).take(unit, 0, {**answer, "deletes": None, "asks": False})
         unit.commit()
@@ -90,7 +90,7 @@ async def test_what_a_killed_bot_had_done_but_not_said_is_said_and_not_done_agai
 
 
 async def test_an_update_that_telegram_hands_out_again_is_heeded_once(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
@@ -107,7 +107,7 @@ async def test_an_update_that_telegram_hands_out_again_is_heeded_once(
 
 
 async def test_an_update_that_the_library_cannot_read_holds_up_nobody(
-    api: BotApi, dialogue: Dialogue, store: Store, caplog: pytest.LogCaptureFixture
+    api: BotApi, dialogue: ConversationService, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
@@ -119,7 +119,7 @@ async def test_an_update_that_the_library_cannot_read_holds_up_nobody(
 
 
 async def test_what_was_written_down_by_a_commit_in_doubt_is_answered_when_telegram_hands_it_out_again(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     """The row came after this bot had looked for rows, and nobody has the update in hand."""
     anna = api.person(1)
@@ -135,7 +135,7 @@ async def test_what_was_written_down_by_a_commit_in_doubt_is_answered_when_teleg
     assert len(anna.texts) == 2
 
 
-async def test_an_album_is_settled_whole(api: BotApi, dialogue: Dialogue, store: Store) -> None:
+async def test_an_album_is_settled_whole(api: BotApi, dialogue: ConversationService, store: Store) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
         await anna.sends_album(b"mom 1", b"dad 1")
@@ -144,7 +144,7 @@ async def test_an_album_is_settled_whole(api: BotApi, dialogue: Dialogue, store:
 
 
 async def test_while_the_store_is_away_everybody_is_told_once_and_answered_later(
-    api: BotApi, dialogue: Dialogue, store: Store, caplog: pytest.LogCaptureFixture
+    api: BotApi, dialogue: ConversationService, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     anna, ben = api.person(1), api.person(2, language="de")
     async with running_bot(api, dialogue):
@@ -165,7 +165,7 @@ async def test_while_the_store_is_away_everybody_is_told_once_and_answered_later
 
 
 async def test_a_turn_that_the_store_refuses_is_taken_when_it_is_back(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     async with running_bot(api, dialogue):
@@ -179,7 +179,7 @@ async def test_a_turn_that_the_store_refuses_is_taken_when_it_is_back(
 
 
 async def test_a_bot_stops_while_the_store_is_away_and_the_next_one_answers(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     with away(store, "conversations"):
@@ -193,11 +193,11 @@ async def test_a_bot_stops_while_the_store_is_away_and_the_next_one_answers(
 
 
 async def test_what_takes_a_bot_down_again_and_again_is_given_up(
-    api: BotApi, dialogue: Dialogue, store: Store, caplog: pytest.LogCaptureFixture
+    api: BotApi, dialogue: ConversationService, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     anna = api.person(1)
     written_down(store, anna, "/help")
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         with store.unit() as unit:
             unit.inbox.begin(SOURCE, [5])
             unit.commit()
@@ -210,19 +210,19 @@ async def test_what_takes_a_bot_down_again_and_again_is_given_up(
 
 
 async def test_what_no_bot_came_to_is_answered_after_any_number_of_starts(
-    api: BotApi, dialogue: Dialogue, store: Store
+    api: BotApi, dialogue: ConversationService, store: Store
 ) -> None:
     anna = api.person(1)
     written_down(store, anna, "/help", number=5)
     written_down(store, anna, "/settings", number=6)
     with away(store, "conversations"):
         # The second one waits behind the first, which is begun at each start and gets no further.
-        for started in range(1, MOST_TRIES + 1):
+        for started in range(1, MAX_TRIES + 1):
             async with running_bot(api, dialogue):
                 async with asyncio.timeout(20):
                     while waiting(store)[0].tries < started:
                         await asyncio.sleep(0.02)
-    assert [letter.tries for letter in waiting(store)] == [MOST_TRIES, 0]
+    assert [letter.tries for letter in waiting(store)] == [MAX_TRIES, 0]
     async with running_bot(api, dialogue):
         await anna.sees("When you say nothing else")
         await settled(store)
@@ -246,7 +246,7 @@ class TestBrokerAway:
         return away
 
     async def test_people_are_told_once_and_get_their_pictures_when_it_is_back(
-        self, api: BotApi, dialogue: Dialogue, broken: list[bool]
+        self, api: BotApi, dialogue: ConversationService, broken: list[bool]
     ) -> None:
         people = [api.person(number) for number in range(1, 6)]
         async with running_bot(api, dialogue):
@@ -262,7 +262,7 @@ class TestBrokerAway:
             assert sum("drawing desk" in text for text in person.texts) == 1
 
     async def test_it_is_not_asked_by_everybody_all_the_time(
-        self, api: BotApi, dialogue: Dialogue, broken: list[bool]
+        self, api: BotApi, dialogue: ConversationService, broken: list[bool]
     ) -> None:
         people = [api.person(number) for number in range(1, 21)]
         async with running_bot(api, dialogue):

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bots.adapters.runner import CannotListen
-from bots.service.conversation_service import Dialogue
+from bots.service.conversation_service import ConversationService
 from bots.telegram import webhook as telegram_webhook
-from bots.telegram.webhook import LARGEST_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
+from bots.telegram.webhook import MAX_BODY, SECRET_HEADER, STRANGERS_AT_ONCE, Webhook, read_update
 from childface.logging_setup import discreet_handler
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
@@ -68,7 +68,7 @@ async def post(
 
 
 async def test_two_photos_become_a_picture_as_when_the_bot_asks(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook
+    api: BotApi, dialogue: ConversationService, webhook: Webhook
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         anna = api.person(1)
@@ -82,7 +82,7 @@ async def test_two_photos_become_a_picture_as_when_the_bot_asks(
 
 
 async def test_telegram_is_told_where_we_are_and_at_the_end_to_keep_what_comes(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook
+    api: BotApi, dialogue: ConversationService, webhook: Webhook
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         assert api.webhook["url"] == webhook.url
@@ -102,7 +102,9 @@ async def test_a_fresh_secret_is_long_and_new_each_time(webhook: Webhook) -> Non
     assert SECRET not in repr(webhook)
 
 
-async def test_telegram_away_at_the_start_is_waited_for(api: BotApi, dialogue: Dialogue, webhook: Webhook) -> None:
+async def test_telegram_away_at_the_start_is_waited_for(
+    api: BotApi, dialogue: ConversationService, webhook: Webhook
+) -> None:
     api.fail("setWebhook", "drop", times=8)
     async with running_bot(api, dialogue, webhook=webhook):
         anna = api.person(1)
@@ -111,7 +113,7 @@ async def test_telegram_away_at_the_start_is_waited_for(api: BotApi, dialogue: D
 
 
 async def test_an_address_that_is_taken_or_that_telegram_does_not_like_ends_the_start(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook
+    api: BotApi, dialogue: ConversationService, webhook: Webhook
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         with pytest.raises(CannotListen, match="cannot be listened at"):
@@ -126,7 +128,7 @@ async def test_an_address_that_is_taken_or_that_telegram_does_not_like_ends_the_
 
 
 async def test_strangers_are_refused_and_soon_not_even_that(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         wrong = ["", "wrong", SECRET[:-1], SECRET + "x", SECRET.upper()]
@@ -146,7 +148,7 @@ def test_the_secret_is_compared_in_constant_time() -> None:
 
 
 async def test_each_address_has_guesses_of_its_own_behind_a_proxy(
-    api: BotApi, dialogue: Dialogue, client: ClientSession
+    api: BotApi, dialogue: ConversationService, client: ClientSession
 ) -> None:
     port = free_port()
     webhook = Webhook(f"http://127.0.0.1:{port}/", port=port, secret=SECRET, behind_proxy=True)
@@ -162,7 +164,7 @@ async def test_each_address_has_guesses_of_its_own_behind_a_proxy(
 
 
 async def test_more_than_can_be_heeded_is_sent_back_for_later(
-    api: BotApi, dialogue: Dialogue, client: ClientSession
+    api: BotApi, dialogue: ConversationService, client: ClientSession
 ) -> None:
     port = free_port()
     webhook = Webhook(f"http://127.0.0.1:{port}/", port=port, secret=SECRET, rate=2.0)
@@ -192,7 +194,7 @@ async def test_more_than_can_be_heeded_is_sent_back_for_later(
         (b"\xff\xfe{", {}, 400),
         (b"[" * 100_000, {}, 400),
         (b'{"update_id":' + b"9" * 10_000 + b"}", {}, 400),
-        (b"x" * (LARGEST_BODY + 1), {}, 413),
+        (b"x" * (MAX_BODY + 1), {}, 413),
         (b"{}", {"Content-Type": "text/plain"}, 415),
         (b"{}", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         (b'{"update_id": 7}', {}, 200),
@@ -204,7 +206,7 @@ async def test_more_than_can_be_heeded_is_sent_back_for_later(
 )
 async def test_what_is_no_update_is_refused_and_what_cannot_be_read_is_not_asked_for_again(
     api: BotApi,
-    dialogue: Dialogue,
+    dialogue: ConversationService,
     webhook: Webhook,
     client: ClientSession,
     body: bytes,
@@ -218,7 +220,7 @@ async def test_what_is_no_update_is_refused_and_what_cannot_be_read_is_not_asked
 
 
 async def test_only_the_one_door_is_open(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         headers = {SECRET_HEADER: SECRET}
@@ -229,7 +231,7 @@ async def test_only_the_one_door_is_open(
 
 
 async def test_who_sends_too_slowly_is_not_waited_for(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telegram_webhook, "READING_SECONDS", 0.2)
     async with running_bot(api, dialogue, webhook=webhook):
@@ -245,7 +247,7 @@ async def test_who_sends_too_slowly_is_not_waited_for(
 
 
 async def test_an_update_that_is_brought_twice_is_answered_once(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession
 ) -> None:
     async with running_bot(api, dialogue, webhook=webhook):
         anna = api.person(1)
@@ -257,7 +259,7 @@ async def test_an_update_that_is_brought_twice_is_answered_once(
 
 async def test_200_is_not_said_before_the_update_is_written_down(
     api: BotApi,
-    dialogue: Dialogue,
+    dialogue: ConversationService,
     store: Store,
     webhook: Webhook,
     client: ClientSession,
@@ -370,7 +372,7 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"POST /telegram HTTP/1.1\r\nHost: a\r\nX-Half: "], ids=["nothing", "half"])
 async def test_headers_that_never_end_are_not_waited_for(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession, sent: bytes
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession, sent: bytes
 ) -> None:
     async with running_bot(api, dialogue, webhook=replace(webhook, header_seconds=0.3)):
         opened = [await asyncio.open_connection("127.0.0.1", webhook.port) for _ in range(20)]
@@ -383,7 +385,7 @@ async def test_headers_that_never_end_are_not_waited_for(
 
 
 async def test_more_connections_than_telegram_needs_are_closed_at_once(
-    api: BotApi, dialogue: Dialogue, webhook: Webhook, client: ClientSession, monkeypatch: pytest.MonkeyPatch
+    api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telegram_webhook, "MOST_CONNECTIONS", 5)
     async with running_bot(api, dialogue, webhook=webhook):

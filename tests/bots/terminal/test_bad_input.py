@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bots.commands import GROUP, PRIVATE
-from bots.service.conversation_service import Dialogue
-from bots.service.delivery import Pace
+from bots.service.conversation_service import ConversationService
+from bots.service.delivery import DeliveryTimings
 from bots.terminal.bot import CHAT, ConsoleChat
 from storage.unit_of_work import Store
 from tests.support.chats.agreement import agreed
@@ -20,7 +20,7 @@ from tests.support.chats.bad_input import (
     NO_PICTURE,
     SEND_TWO,
     TOO_LARGE,
-    Deed,
+    Action,
     Row,
     commands_in,
     file,
@@ -30,7 +30,7 @@ from tests.support.chats.bad_input import (
     what_changed,
 )  # fmt: skip
 
-QUICK = Pace(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
+QUICK = DeliveryTimings(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
 
 A_NUMBER_IS_A_BUTTON = {"/look, a button, answered with 3"}
 """Here a number presses one of the buttons that were shown last."""
@@ -40,12 +40,12 @@ NO_FILE = "There is no file"
 class AtTerminal:
     """Somebody with a keyboard."""
 
-    def __init__(self, dialogue: Dialogue, home: Path, user: str) -> None:
+    def __init__(self, service: ConversationService, home: Path, user: str) -> None:
         self.home = home
         self._file = io.StringIO()
         out = Console(file=self._file, width=2000, force_terminal=False)
         self._chat = ConsoleChat(
-            dialogue, folder=home / "out", out=out, user=user, language="en", environment={}, pace=QUICK
+            service, folder=home / "out", out=out, user=user, language="en", environment={}, timings=QUICK
         )
 
     @property
@@ -72,7 +72,7 @@ class AtTerminal:
         assert words in self.answers, self.answers
 
 
-def path(name: str, *, size: int | None = None, is_folder: bool = False) -> Deed:
+def path(name: str, *, size: int | None = None, is_folder: bool = False) -> Action:
     """A path; of a file of so many bytes, of a folder, or of nothing."""
 
     async def type_it(person: AtTerminal) -> None:
@@ -103,7 +103,7 @@ HERE = (
 
 
 async def test_every_bad_input_gets_a_clear_answer_and_changes_nothing(
-    dialogue: Dialogue, store: Store, tmp_path: Path
+    dialogue: ConversationService, store: Store, tmp_path: Path
 ) -> None:
     rows = [row for row in (*ANYWHERE, *COMMANDS, *HERE) if not row.group and row.name not in A_NUMBER_IS_A_BUTTON]
     wrong: list[str] = []

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from bots.service.conversation_service import Dialogue
-from bots.service.delivery import Pace
+from bots.service.conversation_service import ConversationService
+from bots.service.delivery import DeliveryTimings
 from bots.terminal.bot import ConsoleChat, NothingHappens, split_line
 from bots.terminal.inline_images import draw_inline, protocol_of
 from storage.unit_of_work import Store
 from tests.support.chats.fake_worker import FakeWorker, drawn
 
-QUICK = Pace(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
+QUICK = DeliveryTimings(look=0.02, look_idle=0.05, edit=0.0, patience=0.0, act=0.1, long_wait=1e9)
 
 
 class Terminal:
@@ -32,14 +32,14 @@ class Terminal:
     def text(self) -> str:
         return self._file.getvalue()
 
-    def chat(self, dialogue: Dialogue, user: str = "local") -> ConsoleChat:
+    def chat(self, service: ConversationService, user: str = "local") -> ConsoleChat:
         return ConsoleChat(
-            dialogue,
+            service,
             folder=self.home / "out",
             out=self.console,
             user=user,
             environment=self.environment,
-            pace=QUICK,
+            timings=QUICK,
         )
 
     def photo(self, name: str, data: bytes) -> str:
@@ -58,48 +58,54 @@ def couple(terminal: Terminal) -> list[str]:
     return [terminal.photo("her.jpg", b"mom 1"), terminal.photo("him.jpg", b"dad 1")]
 
 
-async def test_two_paths_become_a_saved_picture(dialogue: Dialogue, terminal: Terminal, couple: list[str]) -> None:
+async def test_two_paths_become_a_saved_picture(
+    dialogue: ConversationService, terminal: Terminal, couple: list[str]
+) -> None:
     [picture] = await terminal.chat(dialogue).play(couple)
     assert drawn(picture.read_bytes())["age"] == 6.0
     assert "Girl, 6 years" in terminal.text
     assert str(picture) in terminal.text
 
 
-async def test_two_paths_in_one_line_are_an_album(dialogue: Dialogue, terminal: Terminal, couple: list[str]) -> None:
+async def test_two_paths_in_one_line_are_an_album(
+    dialogue: ConversationService, terminal: Terminal, couple: list[str]
+) -> None:
     assert len(await terminal.chat(dialogue).play([" ".join(couple)])) == 1
 
 
-async def test_words_beside_a_path_are_its_caption(dialogue: Dialogue, terminal: Terminal) -> None:
+async def test_words_beside_a_path_are_its_caption(dialogue: ConversationService, terminal: Terminal) -> None:
     one, two = terminal.photo("1.jpg", b"someone 1"), terminal.photo("2.jpg", b"someone 2")
     [picture] = await terminal.chat(dialogue).play([f"{one} papa", f"/mom '{two}'"])
     assert drawn(picture.read_bytes())["kind"] == "child"
 
 
-async def test_buttons_are_pressed_by_number(dialogue: Dialogue, terminal: Terminal, couple: list[str]) -> None:
+async def test_buttons_are_pressed_by_number(
+    dialogue: ConversationService, terminal: Terminal, couple: list[str]
+) -> None:
     pictures = await terminal.chat(dialogue).play([*couple, "2", "/age 30"])
     assert [drawn(path.read_bytes())["age"] for path in pictures] == [6.0, 10.0, 30.0]
     assert len({path.name for path in pictures}) == 3
 
 
-async def test_a_path_that_is_not_there_is_said_so(dialogue: Dialogue, terminal: Terminal) -> None:
+async def test_a_path_that_is_not_there_is_said_so(dialogue: ConversationService, terminal: Terminal) -> None:
     await terminal.chat(dialogue).play(["nowhere.jpg"])
     assert "There is no file nowhere.jpg" in terminal.text
 
 
-async def test_a_bad_photo_is_explained(dialogue: Dialogue, terminal: Terminal) -> None:
+async def test_a_bad_photo_is_explained(dialogue: ConversationService, terminal: Terminal) -> None:
     await terminal.chat(dialogue).play([terminal.photo("bad.jpg", b"text here")])
     assert "not a picture" in terminal.text
 
 
 async def test_playing_the_same_lines_again_begins_anew(
-    dialogue: Dialogue, terminal: Terminal, couple: list[str]
+    dialogue: ConversationService, terminal: Terminal, couple: list[str]
 ) -> None:
     for _ in range(2):
         assert len(await terminal.chat(dialogue).play(couple)) == 1
 
 
 async def test_the_conversation_goes_on_where_it_was_left(
-    dialogue: Dialogue, terminal: Terminal, couple: list[str]
+    dialogue: ConversationService, terminal: Terminal, couple: list[str]
 ) -> None:
     await terminal.chat(dialogue).play(couple)
     [twelve] = await terminal.chat(dialogue).play(["/age 12"], fresh=False)
@@ -107,18 +113,18 @@ async def test_the_conversation_goes_on_where_it_was_left(
 
 
 async def test_nothing_is_waited_for_when_no_worker_answers(
-    dialogue: Dialogue, terminal: Terminal, couple: list[str], worker: FakeWorker, store: Store
+    dialogue: ConversationService, terminal: Terminal, couple: list[str], worker: FakeWorker, store: Store
 ) -> None:
     worker.pause()
     with pytest.raises(NothingHappens):
         await terminal.chat(dialogue).play(couple, patience=0.3)
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("console", "local")
         assert user is not None and unit.jobs.active_for(user.id) == []
 
 
 async def test_a_terminal_with_graphics_shows_the_picture_inside(
-    dialogue: Dialogue, tmp_path: Path, worker: FakeWorker
+    dialogue: ConversationService, tmp_path: Path, worker: FakeWorker
 ) -> None:
     real = io.BytesIO()
     Image.new("RGB", (64, 64), "orange").save(real, "JPEG")

@@ -65,7 +65,7 @@ def test_one_screen_tells_what_waits_what_runs_who_works_and_what_is_kept(termin
     started(store, at_work)
     with store.unit() as unit:
         unit.jobs.fail(failed.id, "no_face", {})
-        unit.signs.give("here:1", "worker", 20.0, {"queues": ["draw"], "processes": 2, "purges_every": 600.0})
+        unit.heartbeats.give("here:1", "worker", 20.0, {"queues": ["draw"], "processes": 2, "purges_every": 600.0})
         unit.commit()
 
     run = terminal.run("status")
@@ -86,7 +86,7 @@ def test_machines_get_one_object(terminal: Terminal, store: Store) -> None:
     started(store, at_work, lease=-1.0)
     purge_expired(store)
     with store.unit() as unit:
-        unit.signs.give("here:1", "worker", 20.0, {"queues": ["draw"], "processes": 2, "purges_every": 600.0})
+        unit.heartbeats.give("here:1", "worker", 20.0, {"queues": ["draw"], "processes": 2, "purges_every": 600.0})
         unit.commit()
 
     found = terminal.run("status", "--json").json
@@ -103,7 +103,7 @@ def test_machines_get_one_object(terminal: Terminal, store: Store) -> None:
 def test_a_worker_that_fell_silent_is_not_shown(terminal: Terminal, store: Store) -> None:
     store.clock = lambda: utc_now() - HOUR
     with store.unit() as unit:
-        unit.signs.give("gone:1", "worker", 20.0, {"queues": ["draw"], "purges_every": 600.0})
+        unit.heartbeats.give("gone:1", "worker", 20.0, {"queues": ["draw"], "purges_every": 600.0})
         unit.commit()
 
     assert "workers: none seen" in terminal.run("status").out

@@ -16,7 +16,7 @@ from childface.cli.context import Environment
 from childface.cli.main import app
 from childface.ops import engine_bench
 from core.engines.benchmark_cache import recall
-from core.engines.protocol import Drawn, Looked
+from core.engines.protocol import PreviewAnalysis, RenderResult
 
 
 class Sluggish:
@@ -25,13 +25,13 @@ class Sluggish:
     def __init__(self, name: str, seconds: float, grey: int, log: list[str]) -> None:
         self.name, self.seconds, self.grey, self.log = name, seconds, grey, log
 
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         time.sleep(self.seconds)
         self.log.append(self.name)
-        return Drawn(np.full((1, 2, 2, 3), self.grey, np.uint8), torch.zeros(1, 3, 256, 256))
+        return RenderResult(np.full((1, 2, 2, 3), self.grey, np.uint8), torch.zeros(1, 3, 256, 256))
 
-    def look(self, latents: Tensor) -> Looked:
-        return Looked(torch.zeros(2, 128), torch.zeros(2, 5632), torch.zeros(1, 2, 3))
+    def look(self, latents: Tensor) -> PreviewAnalysis:
+        return PreviewAnalysis(torch.zeros(2, 128), torch.zeros(2, 5632), torch.zeros(1, 2, 3))
 
 
 def test_engines_take_turns_and_the_slower_one_is_seen(tmp_path: Path) -> None:

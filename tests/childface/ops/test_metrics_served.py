@@ -61,7 +61,7 @@ class Numbers:
             yield from (sample for sample in family.samples if sample.name == name)
 
 
-class House:
+class Deployment:
     """One bot, one worker of two processes."""
 
     def __init__(self, settings: dict[str, Any], store: Store) -> None:
@@ -105,7 +105,7 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, api: BotApi, postgres_url: str, redis_server: RedisServer) -> AsyncIterator[House]:
+async def house(tmp_path: Path, api: BotApi, postgres_url: str, redis_server: RedisServer) -> AsyncIterator[Deployment]:
     weights_dir = tmp_path / "weights"
     weights_dir.mkdir()
     for carrier in weights.CARRIERS:
@@ -122,13 +122,13 @@ async def house(tmp_path: Path, api: BotApi, postgres_url: str, redis_server: Re
     }
     store = open_store(Settings(_env_file=None, data_dir=tmp_path, database_url=postgres_url))
     agreed(store, "telegram", ANNA)
-    house = House(settings, store)
-    yield house
-    await asyncio.to_thread(house.close)
+    app = Deployment(settings, store)
+    yield app
+    await asyncio.to_thread(app.close)
 
 
 @pytest.mark.servers
-async def test_bot_and_worker_tell_what_they_did_and_of_whom_nothing(house: House, api: BotApi) -> None:
+async def test_bot_and_worker_tell_what_they_did_and_of_whom_nothing(house: Deployment, api: BotApi) -> None:
     house.start("worker", "--concurrency", "2")
     house.start("bot", "telegram")
     anna = api.person(ANNA)
@@ -169,7 +169,7 @@ async def test_bot_and_worker_tell_what_they_did_and_of_whom_nothing(house: Hous
 
 
 @pytest.mark.servers
-async def test_what_a_killed_child_counted_is_not_lost(house: House, api: BotApi) -> None:
+async def test_what_a_killed_child_counted_is_not_lost(house: Deployment, api: BotApi) -> None:
     house.start("worker", "--concurrency", "1")
     house.start("bot", "telegram")
     anna = api.person(ANNA)
@@ -192,7 +192,7 @@ async def test_what_a_killed_child_counted_is_not_lost(house: House, api: BotApi
 
 @pytest.mark.servers
 async def test_a_broker_that_goes_away_shows_and_the_rest_is_still_told(
-    tmp_path: Path, house: House, api: BotApi
+    tmp_path: Path, house: Deployment, api: BotApi
 ) -> None:
     house.settings["CHILDFACE_BROKER_URL"] = "redis://127.0.0.1:1/0"
     house.start("bot", "telegram")

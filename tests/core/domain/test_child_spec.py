@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.domain.child_spec import Wish, age_of_group
+from core.domain.child_spec import ChildSpec, age_of_group
 from core.domain.errors import SettingError
 
 
@@ -28,7 +28,7 @@ from core.domain.errors import SettingError
 )
 def test_a_value_outside_its_range_is_named_with_what_is_allowed(setting: str, value: Any) -> None:
     with pytest.raises(SettingError) as caught:
-        Wish(**{setting: value})
+        ChildSpec(**{setting: value})
     facts = caught.value.facts()
     assert facts["name"] == setting
     assert facts["value"] == str(value)
@@ -37,7 +37,7 @@ def test_a_value_outside_its_range_is_named_with_what_is_allowed(setting: str, v
 
 @pytest.mark.parametrize("age", [0, 0.5, 90])
 def test_ages_from_birth_to_ninety_are_taken(age: float) -> None:
-    assert Wish(age=age).age == age
+    assert ChildSpec(age=age).age == age
 
 
 @pytest.mark.parametrize(("group", "age"), [("0-10", 5.0), ("11-20", 15.0), (" 81 – 90 ", 85.0), ("6-6", 6.0)])

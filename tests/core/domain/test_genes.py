@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.child_code import ALPHABET, code_of, wish_of_code
-from core.domain.child_spec import LARGEST_SEED, LOOKS, Wish
+from core.domain.child_spec import LOOKS, MAX_SEED, ChildSpec
 from core.domain.errors import SettingError
 from core.domain.genes import SOURCES, TRAITS, check_genes, parse_genes, source_of
 
 WISHES = st.builds(
-    Wish,
+    ChildSpec,
     age=st.floats(0, 90),
     sex=st.sampled_from(["girl", "boy"]),
     mix=st.floats(0, 100) | st.just(50.0),
-    seed=st.integers(0, LARGEST_SEED),
+    seed=st.integers(0, MAX_SEED),
     genes=st.dictionaries(st.sampled_from(TRAITS), st.sampled_from(SOURCES)),
     looks=st.dictionaries(st.sampled_from(LOOKS), st.floats(-1, 1)),
 )
@@ -42,22 +42,22 @@ def test_a_share_near_the_middle_is_both_s() -> None:
 
 
 @given(WISHES)
-def test_a_code_says_everything_of_a_wish(wish: Wish) -> None:
+def test_a_code_says_everything_of_a_wish(wish: ChildSpec) -> None:
     assert wish_of_code(code_of(wish, wish.sex)) == wish
 
 
 def test_an_ordinary_child_has_a_short_code_that_never_changes() -> None:
     # Worked out once: codes that people noted down must be read for ever.
-    assert code_of(Wish(age=6, seed=1234567), "girl") == "RSTA-DWYB-5"
-    assert wish_of_code("rsta dwyb5") == Wish(age=6, seed=1234567, sex="girl")
+    assert code_of(ChildSpec(age=6, seed=1234567), "girl") == "RSTA-DWYB-5"
+    assert wish_of_code("rsta dwyb5") == ChildSpec(age=6, seed=1234567, sex="girl")
 
 
 def test_a_surprise_is_told_as_what_it_became() -> None:
-    assert wish_of_code(code_of(Wish(sex="surprise"), "boy")).sex == "boy"
+    assert wish_of_code(code_of(ChildSpec(sex="surprise"), "boy")).sex == "boy"
 
 
 @given(WISHES, st.data())
-def test_one_mistyped_character_or_two_that_changed_places_are_noticed(wish: Wish, data: st.DataObject) -> None:
+def test_one_mistyped_character_or_two_that_changed_places_are_noticed(wish: ChildSpec, data: st.DataObject) -> None:
     letters = code_of(wish, wish.sex).replace("-", "")
     place = data.draw(st.integers(0, len(letters) - 1))
     other = data.draw(st.sampled_from([letter for letter in ALPHABET if letter != letters[place]]))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.engines.batching import BatchingEngine
 from core.engines.eager import TorchEngine
-from core.engines.protocol import Drawn
+from core.engines.protocol import RenderResult
 from core.modeling.registry import Models
 
 
@@ -27,14 +27,14 @@ class Slow:
         self.go = threading.Event()
         self.begun = threading.Event()
 
-    def draw(self, latents: Tensor, *, size: int) -> Drawn:
+    def draw(self, latents: Tensor, *, size: int) -> RenderResult:
         self.begun.set()
         self.go.wait(10)
         self.batches.append((len(latents), size))
         if (latents < 0).any():
             raise RuntimeError("out of memory")
         greys = latents[:, 0, 0].numpy().astype(np.uint8)
-        return Drawn(np.repeat(greys[:, None, None, None], 3, axis=3), latents[:, :1, :1, None])
+        return RenderResult(np.repeat(greys[:, None, None, None], 3, axis=3), latents[:, :1, :1, None])
 
 
 def latent(number: float) -> Tensor:

@@ -25,7 +25,7 @@ from core.engines.openvino import engine as openvino_engine
 from core.engines.openvino.engine import OpenVinoEngine, has_bfloat16, shared_core
 from core.engines.protocol import Engine
 from core.face.age_estimator import AgeEstimate, pooled_features
-from core.face.analyzer import Eye, Sight
+from core.face.analyzer import FaceAnalysis, FaceAnalyzer
 from core.face.recognition import identity_chip
 from core.face.skin_tone import skin_of_drawing
 from core.modeling.registry import Models
@@ -119,15 +119,15 @@ def test_every_engine_sees_the_same_person(engine: Engine, models: Models, netwo
         encoded, described = networks.encoder(faces), networks.identity(identity_chip(faces))
         pooled = pooled_features(networks.identity, faces)
     seen, years = SEEN[kind_of(engine)], YEARS[kind_of(engine)]
-    judged = engine.judge(identity_chip(faces))
+    judged = engine.extract_features(identity_chip(faces))
     assert (judged.descriptors - described).norm(dim=1).max() < seen
     assert (judged.pooled - pooled).abs().mean() < seen
     torch.testing.assert_close(engine.encode(faces[:1]), encoded[:1], rtol=0, atol=1e-3)
-    eye = Eye(engine, models.age_head)
-    exactly = Eye(TorchEngine(networks), models.age_head).estimate(faces[:1])
-    assert eye.see(latents[:1]).age == pytest.approx(exactly.age, abs=years)
-    assert np.abs(eye.see(latents[:1]).skin - skin_of_drawing(faces[:1])).max() < 1.5
-    assert (eye.descriptor_of_latent(latents[:1]) - described[:1]).norm() < seen
+    analyzer = FaceAnalyzer(engine, models.age_head)
+    exactly = FaceAnalyzer(TorchEngine(networks), models.age_head).estimate(faces[:1])
+    assert analyzer.see(latents[:1]).age == pytest.approx(exactly.age, abs=years)
+    assert np.abs(analyzer.see(latents[:1]).skin - skin_of_drawing(faces[:1])).max() < 1.5
+    assert (analyzer.descriptor_of_latent(latents[:1]) - described[:1]).norm() < seen
 
 
 def test_rounding_moves_what_is_seen_less_than_drawing_in_full_does(networks: Networks, models: Models) -> None:
@@ -136,14 +136,14 @@ def test_rounding_moves_what_is_seen_less_than_drawing_in_full_does(networks: Ne
         pytest.skip("this processor has no bfloat16")
     exact, rounding = (OpenVinoEngine(networks, threads=2, bfloat16=rounds) for rounds in (False, True))
     people = models.generator.sample(12, truncation=0.8, generator=torch.Generator().manual_seed(6)).split(1)
-    eyes = [Eye(engine, models.age_head) for engine in (exact, rounding)]
+    eyes = [FaceAnalyzer(engine, models.age_head) for engine in (exact, rounding)]
     looks = [[(seen.descriptor, seen) for seen in map(eye.see, people)] for eye in eyes]
     drawn = [eyes[0].look(exact.draw(latent, size=512).faces) for latent in people]
     by_rounding, by_drawing = (gaps(looks[0], others) for others in (looks[1], drawn))
     assert (by_rounding < 0.25 * by_drawing).all(), (by_rounding, by_drawing)
 
 
-Seen = AgeEstimate | Sight
+Seen = AgeEstimate | FaceAnalysis
 
 
 def gaps(some: Sequence[tuple[Tensor, Seen]], others: Sequence[tuple[Tensor, Seen]]) -> np.ndarray:
@@ -156,7 +156,7 @@ def test_every_engine_judges_decency_alike(engine: Engine, networks: Networks, s
     picture = network_input(np.random.default_rng(1).integers(0, 255, (90, 120, 3), np.uint8))
     assert networks.safety is not None
     with torch.inference_mode():
-        torch.testing.assert_close(engine.indecency(picture), networks.safety(picture), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(engine.nsfw_logits(picture), networks.safety(picture), rtol=1e-3, atol=1e-3)
 
 
 def test_a_batch_is_drawn_as_its_members_are(engine: Engine, latents: Tensor) -> None:

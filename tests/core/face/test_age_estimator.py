@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.face.age_estimator import FEATURES, KNOTS, OLDEST, YEARS, AgeHead, along, to_growth, to_years
+from core.face.age_estimator import FEATURES, KNOTS, OLDEST, YEARS, AgeHead, interpolate, to_growth, to_years
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def test_calibration_moves_ages_and_widens_errors_but_never_leaves_the_range(hea
 
 
 def test_a_broken_line_is_read_between_and_beyond_its_corners() -> None:
-    read = along(torch.tensor([0.0, 1.0, 3.0]), torch.tensor([0.0, 2.0, 4.0]), torch.tensor([-1.0, 0.5, 2.0, 4.0]))
+    read = interpolate(
+        torch.tensor([0.0, 1.0, 3.0]), torch.tensor([0.0, 2.0, 4.0]), torch.tensor([-1.0, 0.5, 2.0, 4.0])
+    )
     assert read.tolist() == pytest.approx([-2.0, 1.0, 3.0, 5.0])
 
 

@@ -17,8 +17,8 @@ from core.face.detection import (
     CLOSER_LOOKS,
     FIRST_LOOK,
     LANDMARKS_FILE,
-    MOST_WINDOWS,
-    MOST_YAW,
+    MAX_WINDOWS,
+    MAX_YAW,
     RIVAL_SIZE,
     SMALLEST_FACE,
     Face,
@@ -202,7 +202,7 @@ def test_a_head_turned_so_far_that_half_of_it_is_hidden_is_refused() -> None:
     points[30] = points[14] + [1, 0]
     with pytest.raises(FaceTurned) as caught:
         faked((100, 100, 199, 199, 1.0), points=points).one_face(PLAIN)
-    assert caught.value.facts()["yaw"] > MOST_YAW
+    assert caught.value.facts()["yaw"] > MAX_YAW
 
 
 # --- pose ---------------------------------------------------------------------------------------------------
@@ -379,5 +379,5 @@ def test_an_elongated_photo_is_looked_at_in_a_bounded_number_of_windows() -> Non
     for shape in ((100, 9000, 3), (900, 1, 3)):
         detector = FakeDetector()
         FaceFinder(detector=detector, predictor=FakePredictor()).find(np.zeros(shape, np.uint8))
-        assert 0 < len(detector.copies) <= (1 + len(CLOSER_LOOKS)) * (MOST_WINDOWS + 1)
+        assert 0 < len(detector.copies) <= (1 + len(CLOSER_LOOKS)) * (MAX_WINDOWS + 1)
         assert max(copy.size for copy in detector.copies) < 3e6

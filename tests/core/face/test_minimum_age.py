@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.errors import UnderAge
 from core.face.age_estimator import AgeEstimate
-from core.face.minimum_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_grown_up, verdict
+from core.face.minimum_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_adult, verdict
 
 
 @pytest.mark.parametrize("youngest", [16.0, 18.0, 21.0])
@@ -30,9 +30,9 @@ def test_a_deployment_may_take_everybody() -> None:
 
 def test_only_a_refusal_is_an_error() -> None:
     with pytest.raises(UnderAge) as told:
-        require_grown_up(9.0, 2.0, youngest=18.0)
+        require_adult(9.0, 2.0, youngest=18.0)
     assert told.value.facts()["youngest"] == 18.0
-    require_grown_up(17.0, 2.0, youngest=18.0)
+    require_adult(17.0, 2.0, youngest=18.0)
 
 
 def test_a_second_opinion_changes_no_age_but_may_raise_a_doubt() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.face.similarity import STRANGERS, cosine, distance, likeness
+from core.face.similarity import IMPOSTOR_STATS, cosine, distance, likeness
 
 
 def at_an_angle(cosine: float) -> tuple[np.ndarray, np.ndarray]:
@@ -16,13 +16,13 @@ def at_an_angle(cosine: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array([0.4, *[0.0] * 127], np.float32), 0.3 * np.array([cosine, across, *[0.0] * 126], np.float32)
 
 
-@pytest.mark.parametrize("pair", STRANGERS)
+@pytest.mark.parametrize("pair", IMPOSTOR_STATS)
 def test_a_stranger_of_the_parent_s_sex_is_half_alike(pair: tuple[bool, bool]) -> None:
-    assert likeness(*at_an_angle(STRANGERS[pair].mean), child_male=pair[0], parent_male=pair[1]) == 50.0
+    assert likeness(*at_an_angle(IMPOSTOR_STATS[pair].mean), child_male=pair[0], parent_male=pair[1]) == 50.0
 
 
 def test_two_spreads_more_alike_than_strangers_is_98_percent() -> None:
-    usual = STRANGERS[False, False]
+    usual = IMPOSTOR_STATS[False, False]
     alike = likeness(*at_an_angle(usual.mean + 2 * usual.spread), child_male=False, parent_male=False)
     assert alike == pytest.approx(97.7, abs=0.1)
 

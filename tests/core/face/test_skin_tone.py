@@ -105,7 +105,7 @@ def test_a_drawing_is_brought_to_the_colour_asked(weights_dir: Path) -> None:
     directions = load_directions(SHIPPED)
     for seed in (3, 5):
         latent = pipeline.models.generator.sample(1, truncation=0.5, generator=torch.Generator().manual_seed(seed))
-        latent = directions.without_the_moment(latent)
+        latent = directions.remove_transient_attributes(latent)
         before = pipeline.estimator.see(latent).skin
         wanted = before + np.array([-10, 0, 6], np.float32)
         after = pipeline.estimator.see(recolour(latent, before, SkinRange(wanted, wanted), directions)).skin

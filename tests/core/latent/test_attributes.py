@@ -13,9 +13,9 @@ from core.domain.genes import TRAITS
 from core.latent.attributes import (
     LOOK_STEPS,
     ONE_SIDED,
-    PASSING,
     QUANTITIES,
     TRAIT_QUANTITIES,
+    TRANSIENT,
     Directions,
     load_directions,
 )
@@ -53,11 +53,11 @@ def test_a_step_moves_its_own_quantity_by_one_and_the_others_little(
 
 
 def test_without_the_moment_a_face_looks_at_us(directions: Directions, people: torch.Tensor) -> None:
-    calm = directions.read(directions.without_the_moment(people), limit=None)
+    calm = directions.read(directions.remove_transient_attributes(people), limit=None)
     for name in ("yaw", "pitch", "side_light", "smile"):
         assert calm[:, QUANTITIES.index(name)].abs().max() < 0.3
     for name in ONE_SIDED:
-        wanted = directions.neutral[PASSING.index(name)]
+        wanted = directions.neutral[TRANSIENT.index(name)]
         assert (calm[:, QUANTITIES.index(name)] < wanted + 0.3).all()
 
 

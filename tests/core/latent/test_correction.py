@@ -9,23 +9,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from core.domain.errors import MissingWeights
-from core.face.analyzer import Sight
+from core.face.analyzer import FaceAnalysis
 from core.face.skin_tone import SLACK, UNKNOWN, SkinRange
 from core.latent.correction import (
-    FURTHEST,
+    ANALYSIS_ROUNDS,
     HELD,
-    LOOKS,
+    MAX_STEP,
     Correction,
     Corrector,
-    Goal,
-    Shown,
+    Observation,
+    Target,
     load_correction,
     off_colour,
 )
 from core.latent.latent import Latent
-from core.pipeline import Born, ChildPipeline
+from core.pipeline import ChildPipeline, InheritedFace
 
 ANY = SkinRange(UNKNOWN, UNKNOWN)
 LIGHT, DARK = np.array([70, 12, 18], np.float32), np.array([45, 14, 20], np.float32)
@@ -37,7 +37,7 @@ def pipeline(weights_dir: Path) -> ChildPipeline:
 
 
 @pytest.fixture(scope="module")
-def children(pipeline: ChildPipeline) -> list[Born]:
+def children(pipeline: ChildPipeline) -> list[InheritedFace]:
     """Of three couples who do not exist, with the descriptors of their drawings."""
     rng = torch.Generator().manual_seed(5)
 
@@ -46,26 +46,26 @@ def children(pipeline: ChildPipeline) -> list[Born]:
         seen = pipeline.estimator.see(w)
         return Latent(w[0].numpy(), seen.descriptor.numpy(), pipeline.generator_version, "made up", skin=seen.skin)
 
-    return [pipeline.inherit(somebody(False), somebody(True), Wish(seed=seed)) for seed in range(3)]
+    return [pipeline.inherit(somebody(False), somebody(True), ChildSpec(seed=seed)) for seed in range(3)]
 
 
-def goal_at(age: float, *, male: bool = False, own: Tensor | None = None, skin: SkinRange = ANY) -> Goal:
-    return Goal.of_one(torch.zeros(128) if own is None else own, age=age, male=male, skin=skin)
+def goal_at(age: float, *, male: bool = False, own: Tensor | None = None, skin: SkinRange = ANY) -> Target:
+    return Target.of_one(torch.zeros(128) if own is None else own, age=age, male=male, skin=skin)
 
 
-def sight(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> Sight:
-    return Sight(age=age, male=male, descriptor=torch.zeros(128), skin=skin)
+def sight(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> FaceAnalysis:
+    return FaceAnalysis(age=age, male=male, descriptor=torch.zeros(128), skin=skin)
 
 
-def shown(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> Shown:
-    return Shown.in_sight(sight(age, male=male, skin=skin))
+def shown(age: float, *, male: float = 0.0, skin: np.ndarray = LIGHT) -> Observation:
+    return Observation.in_sight(sight(age, male=male, skin=skin))
 
 
 def wild(pipeline: ChildPipeline) -> Corrector:
     """A corrector that would go anywhere."""
     torch.manual_seed(3)
     model = Correction()
-    torch.nn.init.normal_(model.leave.weight, std=3.0)
+    torch.nn.init.normal_(model.output_proj.weight, std=3.0)
     models = pipeline.models
     return Corrector(model.eval(), models.resemblance, models.ageing, models.directions, models.naturalness)
 
@@ -91,7 +91,7 @@ def test_no_step_is_too_long_and_what_is_held_stays(pipeline: ChildPipeline) -> 
     corrector, mean = wild(pipeline), pipeline.models.w_mean.expand(1, 23, 512)
     goal, seen = goal_at(8), shown(20)
     along = corrector.along(mean, seen, goal)
-    assert along.square().mean().sqrt().item() == pytest.approx(FURTHEST, rel=1e-3)
+    assert along.square().mean().sqrt().item() == pytest.approx(MAX_STEP, rel=1e-3)
     moved = mean + corrector.spread(along)
     directions = pipeline.models.directions
     before, after = (directions.read(w, HELD, limit=None) for w in (mean, moved))
@@ -103,21 +103,21 @@ def test_after_every_look_a_step_is_taken(pipeline: ChildPipeline) -> None:
     corrector, start = wild(pipeline), pipeline.models.w_mean.expand(1, 23, 512)
     looked: list[Tensor] = []
 
-    def see(latent: Tensor) -> Sight:
+    def see(latent: Tensor) -> FaceAnalysis:
         looked.append(latent)
         return sight(20)
 
     corrected = corrector.correct(start, own=torch.zeros(128), age=6, male=False, skin=ANY, see=see)
-    assert len(looked) == LOOKS and looked[0] is start
-    assert len({float(w.sum()) for w in (*looked, corrected)}) == LOOKS + 1
+    assert len(looked) == ANALYSIS_ROUNDS and looked[0] is start
+    assert len({float(w.sum()) for w in (*looked, corrected)}) == ANALYSIS_ROUNDS + 1
 
 
 def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildPipeline) -> None:
     corrector, latent = pipeline.models.corrector, pipeline.models.w_mean.expand(1, 23, 512)
 
-    def step(seen: Shown, goal: Goal) -> Tensor:
+    def step(seen: Observation, target: Target) -> Tensor:
         with torch.no_grad():
-            return corrector.along(latent, seen, goal)
+            return corrector.along(latent, seen, target)
 
     usual = step(shown(20), goal_at(8))
     assert torch.equal(usual, step(shown(20), goal_at(8)))
@@ -129,32 +129,36 @@ def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildP
 
 @pytest.mark.parametrize("age", [12.0, 30.0])
 def test_looks_bring_children_nearer_to_what_they_shall_be(
-    pipeline: ChildPipeline, children: list[Born], age: float
+    pipeline: ChildPipeline, children: list[InheritedFace], age: float
 ) -> None:
     corrector, see = pipeline.models.corrector, pipeline.estimator.see
     before, after = [], []
     for number, child in enumerate(children):
         male = number % 2 == 0
-        goal = goal_at(age, male=male, own=child.own, skin=child.skin)
+        goal = goal_at(age, male=male, own=child.identity_residual, skin=child.skin)
         drawn = pipeline.aged(child.latent, age=age, male=male)
-        before.append(off(corrector, Shown.in_sight(see(drawn)), goal))
-        corrected = corrector.correct(drawn, own=child.own, age=age, male=male, skin=child.skin, see=see)
-        after.append(off(corrector, Shown.in_sight(see(corrected)), goal))
+        before.append(off(corrector, Observation.in_sight(see(drawn)), goal))
+        corrected = corrector.correct(drawn, own=child.identity_residual, age=age, male=male, skin=child.skin, see=see)
+        after.append(off(corrector, Observation.in_sight(see(corrected)), goal))
     assert np.mean(after) < 0.9 * np.mean(before)
 
 
-def off(corrector: Corrector, seen: Shown, goal: Goal) -> float:
+def off(corrector: Corrector, seen: Observation, target: Target) -> float:
     """Growth that is missed, and what lacks to half of the parents' own, which is what a child has in common."""
-    share = (corrector.apart(seen.descriptor, goal) * goal.own).sum() / goal.own.square().sum()
-    return (seen.growth - goal.growth).abs().item() + max(0.0, 0.5 - share.item())
+    share = (
+        corrector.apart(seen.descriptor, target) * target.identity_residual
+    ).sum() / target.identity_residual.square().sum()
+    return (seen.growth - target.growth).abs().item() + max(0.0, 0.5 - share.item())
 
 
-def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, children: list[Born]) -> None:
+def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, children: list[InheritedFace]) -> None:
     child, see = children[0], pipeline.estimator.see
     drawn = pipeline.aged(child.latent, age=8, male=False)
     for wanted in (LIGHT, DARK):
         skin = SkinRange.of_child(wanted, wanted, mix=50)
-        last = pipeline.models.corrector.correct(drawn, own=child.own, age=8, male=False, skin=skin, see=see)
+        last = pipeline.models.corrector.correct(
+            drawn, own=child.identity_residual, age=8, male=False, skin=skin, see=see
+        )
         assert np.abs(see(last).skin - skin.nearest(see(last).skin)).max() < 3.0
 
 

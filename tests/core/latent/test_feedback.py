@@ -11,7 +11,7 @@ from torch import nn
 from core.domain.errors import MissingWeights
 from core.face.recognition import load_identity
 from core.latent.attributes import QUANTITIES, load_directions
-from core.latent.feedback import DESCRIPTOR, HELD_BACK, LONGEST, LooksReader, SecondLook, slopes_of
+from core.latent.feedback import DESCRIPTOR, HELD_BACK, MAX_STEP, AppearancePredictor, SecondLook, slopes_of
 from core.modeling.face_preview import SCALE, SIDE, FacePreview, paste
 from core.modeling.generator import STYLES, MobileStyleGAN
 from core.modeling.generator_weights import load_generator
@@ -77,7 +77,7 @@ def test_every_style_input_moves_alike_and_never_far(generator: MobileStyleGAN, 
     assert moved.shape == (1, STYLES, 512)
     torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), rtol=0, atol=1e-5)
     along = torch.linalg.pinv(eye.reader.basis) @ moved[0, 0]
-    assert along.square().mean().sqrt() <= LONGEST * 1.01
+    assert along.square().mean().sqrt() <= MAX_STEP * 1.01
 
 
 def test_pose_smile_and_glasses_stay_what_the_encoder_saw(generator: MobileStyleGAN, eye: SecondLook) -> None:
@@ -106,7 +106,7 @@ def test_slopes_are_those_of_automatic_differentiation() -> None:
 
 def test_coordinates_are_the_inverse_of_the_basis() -> None:
     torch.manual_seed(0)
-    reader = LooksReader(rank=6, hidden=8)
+    reader = AppearancePredictor(rank=6, hidden=8)
     reader.basis.copy_(torch.linalg.qr(torch.randn(512, 6)).Q * torch.arange(1, 7))
     reader.w_mean.copy_(torch.randn(512))
     along = torch.randn(3, 6)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.domain.genes import TRAITS
-from core.latent.attributes import PASSING, TRAIT_QUANTITIES, Directions, load_directions
+from core.latent.attributes import TRAIT_QUANTITIES, TRANSIENT, Directions, load_directions
 from core.latent.heredity import COLOURS, IRIS, Genes, block_edges, dominance, draw_genes, draw_sex, mix_parents
 from core.modeling.weights_io import SHIPPED
 
@@ -29,7 +29,9 @@ def person(directions: Directions, seed: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def parents(directions: Directions) -> Couple:
-    return directions.without_the_moment(person(directions, 1)), directions.without_the_moment(person(directions, 2))
+    return directions.remove_transient_attributes(person(directions, 1)), directions.remove_transient_attributes(
+        person(directions, 2)
+    )
 
 
 def child_of(parents: Couple, directions: Directions, genes: Genes) -> Tensor:
@@ -56,9 +58,9 @@ def test_siblings_of_parents_who_look_alike_still_differ(directions: Directions,
 
 def test_what_parents_carry_unseen_is_neither_colour_nor_moment(directions: Directions, parents: Couple) -> None:
     genes = draw_genes(50, 3)
-    bare = Genes(genes.traits, genes.loci, torch.zeros_like(genes.carried))
+    bare = Genes(genes.traits, genes.loci, torch.zeros_like(genes.mendelian_sampling))
     change = child_of(parents, directions, genes) - child_of(parents, directions, bare)
-    kept = (*COLOURS, *PASSING, "growth", "male")
+    kept = (*COLOURS, *TRANSIENT, "growth", "male")
     told = directions.read(directions.mean + change, limit=None)[0]
     moved = directions.read(directions.mean + change, kept, limit=None)
     assert moved.abs().max() < 0.35 * told.abs().max()

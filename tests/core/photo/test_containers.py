@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from core.domain.errors import PhotoTooLarge
-from core.photo.containers import MOST_PARTS, count_parts, count_scans
-from core.photo.decode import MOST_BYTES, open_photo
+from core.photo.containers import MAX_PARTS, count_parts, count_scans
+from core.photo.decode import MAX_BYTES, open_photo
 
 
 def saved(format: str, **options: Any) -> bytes:
@@ -82,11 +82,11 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 def test_a_file_of_endless_parts_is_refused(name: str) -> None:
     start, part, end = ENDLESS[name]
-    data = start + part * ((MOST_BYTES - len(start) - len(end)) // len(part)) + end
+    data = start + part * ((MAX_BYTES - len(start) - len(end)) // len(part)) + end
     with pytest.raises(PhotoTooLarge) as caught:
         open_photo(data)
     assert caught.value.facts()["what"] == "parts"
-    assert caught.value.facts()["limit"] == MOST_PARTS
+    assert caught.value.facts()["limit"] == MAX_PARTS
 
 
 def test_a_tiff_of_endless_strips_is_refused() -> None:

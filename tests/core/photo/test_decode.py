@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
 from core.photo.containers import count_scans
-from core.photo.decode import LONGEST_SIDE, MOST_SCANS, open_photo
+from core.photo.decode import MAX_SCANS, MAX_SIDE, open_photo
 from core.photo.formats import recognise
 from core.photo.pixel_modes import BACKGROUND
 
@@ -243,7 +243,7 @@ def test_a_large_photo_is_halved_until_it_is_small_enough(format: str, longest: 
     stored = drawn().resize((longest // 2, longest))
     photo = open_photo(saved(stored, format))
     assert photo.shrunk == shrunk
-    assert photo.rgb.shape[0] == -(-longest // shrunk) <= LONGEST_SIDE
+    assert photo.rgb.shape[0] == -(-longest // shrunk) <= MAX_SIDE
     small = drawn().resize((photo.rgb.shape[1], photo.rgb.shape[0]))
     assert np.abs(photo.rgb.astype(float) - np.asarray(small)).mean() < 6.0
 
@@ -360,8 +360,8 @@ def test_a_bomb_is_refused_by_its_header() -> None:
 def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
     data = saved(drawn(), "JPEG", progressive=True)
     scan = data.rindex(b"\xff\xda")
-    assert count_scans(data, MOST_SCANS) < 15
-    endless = data[:-2] + data[scan:-2] * (MOST_SCANS + 1) + data[-2:]
+    assert count_scans(data, MAX_SCANS) < 15
+    endless = data[:-2] + data[scan:-2] * (MAX_SCANS + 1) + data[-2:]
     with pytest.raises(PhotoTooLarge) as caught:
         open_photo(endless)
     assert caught.value.facts()["what"] == "scans"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.domain.errors import PhotoError, PhotoTooLarge
-from core.photo.decode import LONGEST_SIDE, open_photo
+from core.photo.decode import MAX_SIDE, open_photo
 from tests.support.photos.good_photos import good_files, saved
 
 ROOT = Path(__file__).parents[3]
@@ -153,7 +153,7 @@ def photo_or_refusal(data: bytes) -> None:
     assert photo.rgb.dtype == np.uint8
     assert photo.rgb.ndim == 3
     assert photo.rgb.shape[2] == 3
-    assert 0 < photo.rgb.shape[0] * photo.rgb.shape[1] <= LONGEST_SIDE**2
+    assert 0 < photo.rgb.shape[0] * photo.rgb.shape[1] <= MAX_SIDE**2
 
 
 def test_there_are_two_hundred_of_them() -> None:

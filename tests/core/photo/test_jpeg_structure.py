@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.domain.errors import DamagedPhoto, UnsupportedPicture
 from core.photo.decode import open_photo
-from core.photo.jpeg_structure import MOST_MISSING, lacks_only_detail, largest_jpeg, read_frame, scans_of
+from core.photo.jpeg_structure import MAX_MISSING, lacks_only_detail, largest_jpeg, read_frame, scans_of
 from tests.support.photos.drawn_faces import drawn
 from tests.support.photos.good_photos import saved
 
@@ -89,7 +89,7 @@ def test_a_shrunk_photo_that_was_cut_is_left_out_in_its_own_rows() -> None:
 def test_too_little_is_damage() -> None:
     data = saved(PICTURE, "JPEG", quality=90)
     with pytest.raises(DamagedPhoto):
-        open_photo(data[: int(len(data) * (1 - MOST_MISSING) * 0.8)])
+        open_photo(data[: int(len(data) * (1 - MAX_MISSING) * 0.8)])
     progressive = saved(PICTURE, "JPEG", quality=90, progressive=True)
     with pytest.raises(DamagedPhoto):
         open_photo(progressive[: len(progressive) // 5])

@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.errors import DamagedPhoto
 from core.photo.decode import open_photo
-from core.photo.png_chunks import LARGEST_PROFILE, reduce_png
+from core.photo.png_chunks import MAX_PROFILE, reduce_png
 from tests.core.photo.test_decode import drawn as drawn_picture
 from tests.support.photos.drawn_faces import drawn
 from tests.support.photos.good_photos import saved
@@ -34,7 +34,7 @@ ODD_BUT_GOOD = {
     "international text of 3 MB": [chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(WORDS))],
     "many texts": [chunk(b"tEXt", b"k\0" + WORDS[:90_000])] * 90,
     "profile of 3 MB": [chunk(b"iCCP", b"printer\0\0" + zlib.compress(WORDS))],
-    "profile beyond all measure": [chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(LARGEST_PROFILE + 1)))],
+    "profile beyond all measure": [chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(MAX_PROFILE + 1)))],
     "profile that is not packed": [chunk(b"iCCP", b"x\0\0nothing packed")],
     "wrong checksum of pHYs": [chunk(b"pHYs", bytes(9), wrong=True)],
     "wrong checksum of iCCP": [chunk(b"iCCP", b"x\0\0" + zlib.compress(b"profile"), wrong=True)],

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from core.domain.errors import DamagedPhoto, EmptyPhoto, NotAPicture, PhotoError, PhotoTooLarge, UnsupportedPicture
-from core.photo.decode import MOST_BYTES, open_photo
-from core.photo.sandbox import MOST_TASKS
+from core.photo.decode import MAX_BYTES, open_photo
+from core.photo.sandbox import MAX_TASKS
 from core.photo.sandbox_client import ENVIRONMENT, NoFilter, PhotoProcesses
 from tests.core.photo.test_hostile_photos import BOMBS, FILES
 from tests.support.photos.good_photos import good_files
@@ -100,7 +100,7 @@ def test_refusals_come_back_with_their_facts(processes: PhotoProcesses) -> None:
 def test_a_file_of_too_many_bytes_reaches_no_helper() -> None:
     never = PhotoProcesses(program=("/nowhere/at-all",))
     with pytest.raises(PhotoTooLarge):
-        never.open(bytes(MOST_BYTES + 1), max_bytes=10**12)
+        never.open(bytes(MAX_BYTES + 1), max_bytes=10**12)
 
 
 def test_a_helper_is_used_again(processes: PhotoProcesses) -> None:
@@ -146,7 +146,7 @@ def test_it_reaches_nothing(bad: PhotoProcesses, attack: str) -> None:
 
 @linux
 def test_the_number_of_processes_is_limited_for_good(bad: PhotoProcesses) -> None:
-    assert what_came_of("most_tasks", bad) == str((MOST_TASKS, MOST_TASKS))
+    assert what_came_of("most_tasks", bad) == str((MAX_TASKS, MAX_TASKS))
 
 
 WITHOUT_FILTER = (

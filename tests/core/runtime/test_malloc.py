@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from core.runtime.malloc import give_back, let_go
+from core.runtime.malloc import page_out, trim_heap
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is freed")
@@ -22,12 +22,12 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     blocks = [torch.ones(4096) for _ in range(6000)]
     last = blocks.pop()
     del blocks
-    give_back()
+    trim_heap()
     before = psutil.Process().memory_info().rss
     again = [torch.ones(4096) for _ in range(6000)]
     assert psutil.Process().memory_info().rss > before + 50 * 2**20
     del again
-    give_back()
+    trim_heap()
     assert psutil.Process().memory_info().rss < before + 25 * 2**20
     assert last.sum() == 4096
 
@@ -47,8 +47,8 @@ def test_a_file_that_was_read_once_stops_counting_and_can_be_read_again(tmp_path
     with weights.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
         assert mapped[::4096].count(b"w") == size // 4096
         assert in_memory(weights) == size
-        assert let_go(tmp_path / "elsewhere") == 0
-        assert let_go(tmp_path) == size
+        assert page_out(tmp_path / "elsewhere") == 0
+        assert page_out(tmp_path) == size
         assert in_memory(weights) < size // 2
         assert mapped[::4096].count(b"w") == size // 4096
 
@@ -62,6 +62,6 @@ def test_pages_that_differ_from_their_file_are_kept(tmp_path: Path) -> None:
         mapped[0:4] = b"mine"
         address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
         assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address), 8192, mmap.PROT_READ) == 0
-        assert let_go(tmp_path) == 0
+        assert page_out(tmp_path) == 0
         assert ctypes.string_at(address, 4) == b"mine"
         gc.collect()

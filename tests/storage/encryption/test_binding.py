@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from storage.errors import BlobDamaged
-from storage.unit_of_work import Unit
+from storage.unit_of_work import UnitOfWork
 from tests.storage.conftest import Furnished
 
 
@@ -26,7 +26,7 @@ def test_swapped_blob_keys_open_for_neither_person(house: Furnished, table: str)
         house.latent(photo)
     jobs = [house.done_job(user, mom_photo_id=photo.id) for user, photo in zip(people, photos, strict=True)]
 
-    def read(unit: Unit, number: int) -> object:
+    def read(unit: UnitOfWork, number: int) -> object:
         if table == "photos":
             return unit.photos.data(photos[number].id)
         if table == "latents":
@@ -49,7 +49,7 @@ def test_a_picture_does_not_open_for_a_job_that_was_given_to_somebody_else(house
     job = house.done_job(anna)
     with house.store.database.engine.begin() as connection:
         connection.execute(text("UPDATE jobs SET user_id = :ben"), {"ben": ben.id})
-    with house.store.view() as unit, pytest.raises(BlobDamaged):
+    with house.store.read_only() as unit, pytest.raises(BlobDamaged):
         result = unit.results.for_job(job.id)
         assert result is not None
         unit.results.data(result.id)
@@ -61,12 +61,12 @@ def test_a_photo_does_not_open_for_another_owner_and_its_crop_not_as_the_photo(h
     with house.store.unit() as unit:
         unit.photos.replace_with_crop(photo.id, b"a crop")
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.data(photo.id) == b"a crop"
     for change, back in ((f"owner_id = '{ben.id}'", f"owner_id = '{anna.id}'"), ("kind = 'original'", "kind = 'crop'")):
         with house.store.database.engine.begin() as connection:
             connection.execute(text(f"UPDATE photos SET {change}"))  # noqa: S608
-        with house.store.view() as unit, pytest.raises(BlobDamaged):
+        with house.store.read_only() as unit, pytest.raises(BlobDamaged):
             unit.photos.data(photo.id)
         with house.store.database.engine.begin() as connection:
             connection.execute(text(f"UPDATE photos SET {back}"))  # noqa: S608

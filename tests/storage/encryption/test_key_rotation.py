@@ -224,7 +224,7 @@ def test_a_change_of_the_key_binds_what_an_older_version_wrote(safe: Safe) -> No
     assert safe.blobs.get(photo.blob_key, "somebody else's") == b"a photo", "as older versions did"
 
     safe.rotate()
-    with safe.store().view() as unit:
+    with safe.store().read_only() as unit:
         assert unit.photos.data(photo.id) == b"a photo"
     with pytest.raises(BlobDamaged):
         safe.open().get(photo.blob_key, "somebody else's")

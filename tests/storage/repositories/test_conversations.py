@@ -14,7 +14,7 @@ def test_a_conversation_begins_as_none_and_keeps_its_state(house: Furnished, clo
         assert unit.conversations.get(*KEY, user.id) is None
         saved = unit.conversations.save(*KEY, user.id, state)
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.conversations.get(*KEY, user.id) == saved
     assert (saved.state, saved.version, saved.updated_at) == (state, 1, clock.time)
 
@@ -48,7 +48,7 @@ def test_who_saves_an_old_version_is_told_and_changes_nothing(house: Furnished, 
     with pytest.raises(ConversationChanged) as caught, house.store.unit() as unit:
         unit.conversations.save(*KEY, user.id, {"n": "late"}, version)
     assert caught.value.facts() == {"version": version}
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         found = unit.conversations.get(*KEY, user.id)
     assert found is not None
     assert found.state == {"n": 2}

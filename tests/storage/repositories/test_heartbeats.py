@@ -9,13 +9,13 @@ MINUTE = timedelta(minutes=1)
 
 
 def alive(house: Furnished, kind: str | None = None) -> list[str]:
-    with house.store.view() as unit:
-        return [sign.source for sign in unit.signs.alive(kind)]
+    with house.store.read_only() as unit:
+        return [sign.source for sign in unit.heartbeats.alive(kind)]
 
 
 def give(house: Furnished, source: str, kind: str = "worker", again_in: float = 20.0) -> None:
     with house.store.unit() as unit:
-        unit.signs.give(source, kind, again_in, {"queues": ["draw"]})
+        unit.heartbeats.give(source, kind, again_in, {"queues": ["draw"]})
         unit.commit()
 
 
@@ -25,8 +25,8 @@ def test_a_worker_lives_while_it_says_so_and_keeps_its_age(house: Furnished) -> 
     house.clock.turn(MINUTE)
     give(house, "here:1")
 
-    with house.store.view() as unit:
-        [sign] = unit.signs.alive()
+    with house.store.read_only() as unit:
+        [sign] = unit.heartbeats.alive()
     assert (sign.since, sign.seen_at, sign.facts) == (began, began + MINUTE, {"queues": ["draw"]})
 
 
@@ -41,7 +41,7 @@ def test_one_that_falls_silent_is_dead_after_three_signs_and_some_patience(house
 def test_one_that_says_goodbye_is_gone_at_once(house: Furnished) -> None:
     give(house, "here:1")
     with house.store.unit() as unit:
-        unit.signs.withdraw("here:1")
+        unit.heartbeats.withdraw("here:1")
         unit.commit()
     assert alive(house) == []
 
@@ -61,14 +61,14 @@ def test_the_dead_are_forgotten_after_a_day_but_not_what_was_done(house: Furnish
     give(house, "here:1")
 
     assert alive(house) == ["here:1"]
-    with house.store.view() as unit:
-        assert unit.signs.marked(PURGED) == began
+    with house.store.read_only() as unit:
+        assert unit.heartbeats.marked(PURGED) == began
 
 
 def test_the_end_of_a_purge_is_marked(house: Furnished) -> None:
-    with house.store.view() as unit:
-        assert unit.signs.marked(PURGED) is None
+    with house.store.read_only() as unit:
+        assert unit.heartbeats.marked(PURGED) is None
     purge_expired(house.store)
-    with house.store.view() as unit:
-        assert unit.signs.marked(PURGED) == house.clock()
+    with house.store.read_only() as unit:
+        assert unit.heartbeats.marked(PURGED) == house.clock()
     assert alive(house) == []

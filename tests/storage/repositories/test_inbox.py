@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.deletion import KEEP_UPDATES, purge_expired
-from storage.repositories.inbox import Letter
+from storage.repositories.inbox import PendingUpdate
 from storage.unit_of_work import Store
 from tests.storage.conftest import Furnished
 
@@ -28,24 +28,24 @@ def take(store: Store, number: int, turn: int, answer: bytes = b"answer") -> boo
 
 def settle(store: Store, *numbers: int) -> None:
     with store.unit() as unit:
-        unit.inbox.settle(BOT, numbers)
+        unit.inbox.complete(BOT, numbers)
         unit.commit()
 
 
-def waiting(store: Store) -> list[Letter]:
-    with store.view() as unit:
+def waiting(store: Store) -> list[PendingUpdate]:
+    with store.read_only() as unit:
         return unit.inbox.waiting(BOT)
 
 
 def answer(store: Store, number: int, turn: int) -> bytes | None:
-    with store.view() as unit:
+    with store.read_only() as unit:
         return unit.inbox.answer(BOT, number, turn)
 
 
 def test_what_waits_is_found_in_the_order_in_which_it_came(house: Furnished) -> None:
     keep(house.store, 12, b"second")
     keep(house.store, 7, b"first")
-    assert waiting(house.store) == [Letter(7, b"first", 0), Letter(12, b"second", 0)]
+    assert waiting(house.store) == [PendingUpdate(7, b"first", 0), PendingUpdate(12, b"second", 0)]
 
 
 def test_tries_count_what_was_begun_and_not_what_waited(house: Furnished) -> None:
@@ -115,7 +115,7 @@ def test_two_bots_of_one_service_do_not_read_each_others_updates(house: Furnishe
     with house.store.unit() as unit:
         assert unit.inbox.keep("telegram:2", 7, b"other")
         unit.commit()
-    assert waiting(house.store) == [Letter(7, b"words", 0)]
+    assert waiting(house.store) == [PendingUpdate(7, b"words", 0)]
 
 
 @pytest.mark.parametrize("number", [1, 2**40])

@@ -11,7 +11,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def now(store: Store, job: Job) -> Job:
-    with store.view() as unit:
+    with store.read_only() as unit:
         return unit.jobs.get(job.id)
 
 
@@ -43,7 +43,7 @@ def test_a_job_needs_its_user_and_photos(house: Furnished) -> None:
         unit.jobs.add("child", "0" * 32, "telegram", "chat-1")
     with pytest.raises(NotFound), house.store.unit() as unit:
         unit.jobs.add("encode", user.id, "telegram", "chat-1", photo_id="0" * 32)
-    with pytest.raises(NotFound), house.store.view() as unit:
+    with pytest.raises(NotFound), house.store.read_only() as unit:
         unit.jobs.get("0" * 32)
 
 
@@ -148,7 +148,7 @@ def test_a_queued_job_is_cancelled_at_once_a_running_one_by_its_worker(house: Fu
 
 
 def test_the_worker_of_a_deleted_job_is_asked_to_stop(store: Store) -> None:
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert unit.jobs.is_cancel_requested("0" * 32)
 
 
@@ -168,7 +168,7 @@ def test_active_jobs_are_those_of_one_person_that_have_not_ended(house: Furnishe
     first = house.job(anna)
     clock.turn(MINUTE)
     second = house.running_job(anna)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert [job.id for job in unit.jobs.active_for(anna.id)] == [first.id, second.id]
 
 
@@ -183,7 +183,7 @@ def test_undelivered_are_ended_jobs_of_a_platform_the_oldest_first(house: Furnis
         clock.turn(MINUTE)
         unit.jobs.cancel(cancelled.id)
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         found = [job.id for job in unit.jobs.undelivered("telegram", 10)]
         assert found == [done.id, failed.id, cancelled.id]
         assert [job.id for job in unit.jobs.undelivered("telegram", 1)] == [done.id]
@@ -339,7 +339,7 @@ def test_children_of_a_chat_are_those_that_were_shown_and_still_have_a_picture(
     newer, _gone = shown(), shown(ttl=MINUTE)
     clock.turn(2 * MINUTE)
 
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert [job.id for job in unit.jobs.drawn_in("telegram", "chat-1", 10)] == [newer.id, older.id]
         assert unit.jobs.drawn_in("telegram", "another chat", 10) == []
         assert unit.jobs.drawn_in("discord", "chat-1", 10) == []

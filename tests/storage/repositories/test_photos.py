@@ -14,7 +14,7 @@ def test_a_photo_comes_back_as_it_was(house: Furnished, clock: TurnableClock) ->
     assert (photo.owner_id, photo.kind, photo.warnings, photo.face) == (user.id, "original", [], None)
     assert photo.sha256 == hashlib.sha256(data).hexdigest()
     assert (photo.created_at, photo.expires_at) == (clock.time, clock.time + HOUR)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.photos.get(photo.id) == photo
         assert unit.photos.data(photo.id) == data
 
@@ -27,7 +27,7 @@ def test_a_forgotten_photo_stays_as_the_handle_of_a_parent(house: Furnished) -> 
             unit.commit()
         assert (gone.kind, gone.blob_key, gone.sha256) == ("gone", None, photo.sha256)
     assert house.blob_files() == []
-    with house.store.view() as unit, pytest.raises(PhotoGone) as caught:
+    with house.store.read_only() as unit, pytest.raises(PhotoGone) as caught:
         unit.photos.data(photo.id)
     assert (caught.value.code, caught.value.facts()) == ("photo_gone", {"photo_id": photo.id})
 
@@ -58,7 +58,7 @@ def test_facts_and_the_chosen_face_are_kept(house: Furnished) -> None:
         )
         unit.photos.choose_face(photo.id, 2)
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         found = unit.photos.get(photo.id)
     assert (found.sex, found.sex_confidence, found.estimated_age) == ("female", 0.97, 31.5)
     assert (found.warnings, found.face) == (["dark", "blurred"], 2)
@@ -67,7 +67,7 @@ def test_facts_and_the_chosen_face_are_kept(house: Furnished) -> None:
 def test_a_photo_whose_time_is_over_is_gone_even_before_the_purge(house: Furnished, clock: TurnableClock) -> None:
     photo = house.photo(house.user(), ttl=timedelta(minutes=10))
     clock.turn(timedelta(minutes=10))
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         with pytest.raises(PhotoGone):
             unit.photos.data(photo.id)
         assert [due.id for due in unit.photos.due_for_deletion(clock.time)] == [photo.id]
@@ -76,7 +76,7 @@ def test_a_photo_whose_time_is_over_is_gone_even_before_the_purge(house: Furnish
 def test_a_photo_whose_file_was_lost_is_gone(house: Furnished) -> None:
     photo = house.photo(house.user())
     house.blob_files()[0].unlink()
-    with house.store.view() as unit, pytest.raises(PhotoGone):
+    with house.store.read_only() as unit, pytest.raises(PhotoGone):
         unit.photos.data(photo.id)
 
 

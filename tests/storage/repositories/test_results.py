@@ -13,7 +13,7 @@ def test_a_picture_is_found_by_its_job(house: Furnished, clock: TurnableClock) -
         unit.commit()
     assert (result.job_id, result.mime, result.width, result.height) == (job.id, "image/png", 1024, 768)
     assert (result.created_at, result.expires_at) == (clock.time, clock.time + HOUR)
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         assert unit.results.for_job(job.id) == result
         assert unit.results.data(result.id) == b"\x89PNG child"
 
@@ -36,7 +36,7 @@ def test_a_picture_for_a_deleted_job_is_refused_and_leaves_no_file(house: Furnis
 def test_unknown_and_lost_pictures_are_told_apart(house: Furnished, store: Store) -> None:
     job = house.done_job(house.user())
     house.blob_files()[0].unlink()
-    with store.view() as unit:
+    with store.read_only() as unit:
         with pytest.raises(NotFound):
             unit.results.data("0" * 32)
         result = unit.results.for_job(job.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from storage.repositories.stats import Due
+from storage.repositories.stats import ExpiredCounts
 from tests.storage.conftest import Furnished
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -16,8 +16,8 @@ def test_waiting_jobs_are_counted_by_sort_with_the_age_of_the_oldest(house: Furn
     house.clock.turn(MINUTE)
     house.job(anna)
     house.job(anna, quality="refined")
-    with house.store.view() as unit:
-        piles = {(pile.kind, pile.quality): (pile.count, pile.oldest) for pile in unit.overview.waiting()}
+    with house.store.read_only() as unit:
+        piles = {(pile.kind, pile.quality): (pile.count, pile.oldest) for pile in unit.stats.waiting()}
 
     assert piles == {
         (first.kind, "fast"): (2, first.created_at),
@@ -31,8 +31,8 @@ def test_running_jobs_tell_how_far_they_are(house: Furnished) -> None:
         unit.jobs.start(job.id, MINUTE)
         unit.jobs.report(job.id, "drawing", 0.5)
         unit.commit()
-    with house.store.view() as unit:
-        [running] = unit.overview.running()
+    with house.store.read_only() as unit:
+        [running] = unit.stats.running()
 
     assert (running.id, running.stage, running.progress) == (job.id, "drawing", 0.5)
     assert running.claimed_until == house.clock() + MINUTE
@@ -50,10 +50,10 @@ def test_what_ended_is_counted_by_its_end_and_only_for_a_while(house: Furnished)
         unit.jobs.fail(failed.id, "no_face")
         unit.jobs.fail(odd.id, "no_face")
         unit.commit()
-    with house.store.view() as unit:
-        assert unit.overview.ended_since(HOUR) == {"failed: no_face": 2}
-        assert unit.overview.ended_since(3 * HOUR) == {"cancelled": 1, "failed: no_face": 2}
-        assert unit.overview.untold() == {"telegram": 3}
+    with house.store.read_only() as unit:
+        assert unit.stats.ended_since(HOUR) == {"failed: no_face": 2}
+        assert unit.stats.ended_since(3 * HOUR) == {"cancelled": 1, "failed: no_face": 2}
+        assert unit.stats.undelivered() == {"telegram": 3}
 
 
 def test_what_is_due_is_counted_and_the_next_moment_told(house: Furnished) -> None:
@@ -62,12 +62,12 @@ def test_what_is_due_is_counted_and_the_next_moment_told(house: Furnished) -> No
     later = house.photo(anna, b"another", ttl=HOUR)
     house.latent(later, ttl=2 * HOUR)
     house.clock.turn(2 * MINUTE)
-    with house.store.view() as unit:
-        due = unit.overview.due()
+    with house.store.read_only() as unit:
+        due = unit.stats.due()
 
-    assert due == Due(photos=1, latents=0, results=0, next_at=house.clock() - MINUTE)
+    assert due == ExpiredCounts(photos=1, latents=0, results=0, next_at=house.clock() - MINUTE)
 
 
 def test_a_database_has_a_size(house: Furnished) -> None:
-    with house.store.view() as unit:
-        assert unit.overview.database_bytes() > 10_000
+    with house.store.read_only() as unit:
+        assert unit.stats.database_bytes() > 10_000

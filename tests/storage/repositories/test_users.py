@@ -27,7 +27,7 @@ def test_settings_change_one_by_one_and_the_others_stay(house: Furnished) -> Non
         unit.users.save_settings(user.id, age=12.5, refine=True)
         unit.users.save_settings(user.id, mix=70.0, sex="girl", age=None)
         unit.commit()
-    with house.store.view() as unit:
+    with house.store.read_only() as unit:
         found = unit.users.get(user.id)
     assert (found.age, found.refine, found.mix, found.sex) == (None, True, 70.0, "girl")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bots.conversation.handlers.consent import version_of
-from bots.conversation.turn import Keeping
+from bots.conversation.turn import RetentionPolicy
 from storage.unit_of_work import Store
 
 
@@ -12,5 +12,5 @@ def agreed(store: Store, platform: str, *numbers: int | str) -> None:
     with store.unit() as unit:
         for number in numbers:
             user = unit.users.get_or_add(platform, str(number))
-            unit.users.agree(user.id, version_of(Keeping()))
+            unit.users.agree(user.id, version_of(RetentionPolicy()))
         unit.commit()

@@ -23,10 +23,10 @@ from sqlalchemy import select
 
 from bots.conversation.callback_data import ButtonSigner
 from bots.conversation.effects import Button, Say
-from bots.conversation.events import CommandGiven, Event, Offer, TextSaid
+from bots.conversation.events import CommandGiven, Event, PendingPhotos, TextSaid
 from bots.conversation.state import state_from_json
-from bots.service.conversation_service import Answer, Defaults, Dialogue, ReplyTo, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import Answer, ConversationService, Defaults, ReplyTo, SentPhoto
+from bots.service.effect_executor import Actor
 from bots.service.quotas import Quotas
 from childface.cli.options import facts_of_code
 from storage.blobs import DiskBlobs
@@ -94,8 +94,8 @@ class World:
     migrated: Path
     buttons: list[tuple[str, str]] = field(default_factory=list)
     """Chat and callback data of every button that was ever shown."""
-    fetches: list[tuple[Who, Offer]] = field(default_factory=list)
-    couples: list[tuple[Who, Answer]] = field(default_factory=list)
+    fetches: list[tuple[Actor, PendingPhotos]] = field(default_factory=list)
+    couples: list[tuple[Actor, Answer]] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     """What stands for deleted things: ids, hashes, names of blobs."""
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class World:
         self._seeds, self._counter = itertools.count(1), itertools.count(1)
         quotas = Defaults(quotas=Quotas(0, 0, 0, 0, 0))
         seed = lambda: next(self._seeds)  # noqa: E731
-        self.dialogue = Dialogue(self.store, self.worker, quotas, draw_seed=seed, read_code=facts_of_code)
+        self.dialogue = ConversationService(self.store, self.worker, quotas, draw_seed=seed, read_code=facts_of_code)
         self.forger = ButtonSigner(lambda: [secrets.token_bytes(32)])
         self.log = _Log()
         self._loggers = [logging.getLogger(name) for name in ("bots", "storage")]
@@ -133,41 +133,41 @@ class World:
 
     # What adapters do
 
-    def hear(self, who: Who, event: Event) -> None:
-        self._show(who, self.dialogue.hear(who, event))
+    def hear(self, actor: Actor, event: Event) -> None:
+        self._show(actor, self.dialogue.hear(actor, event))
 
-    def press(self, who: Who, data: str) -> Answer:
-        answer = self.dialogue.press(who, data)
-        self._show(who, answer)
+    def press(self, actor: Actor, data: str) -> Answer:
+        answer = self.dialogue.press(actor, data)
+        self._show(actor, answer)
         return answer
 
-    def take_in(self, who: Who, offer: Offer) -> None:
+    def take_in(self, actor: Actor, pending: PendingPhotos) -> None:
         """Ask; if there is nothing to ask, begin to fetch."""
-        question = self.dialogue.ask_first(who, offer)
+        question = self.dialogue.ask_first(actor, pending)
         if question is not None:
-            self._show(who, question)
+            self._show(actor, question)
             return
         snapshot = self.snapshot()
-        for number in {who.user, *(photo.sender or who.user for photo in offer.photos)}:
+        for number in {actor.user, *(photo.sender or actor.user for photo in pending.photos)}:
             assert snapshot.users[number][1] is not None, "a photo is fetched of somebody who has not agreed"
-        assert offer.permitted or not any(photo.reposted for photo in offer.photos)
-        self.fetches.append((who, offer))
+        assert pending.permitted or not any(photo.reposted for photo in pending.photos)
+        self.fetches.append((actor, pending))
 
-    def fetched(self, who: Who, offer: Offer) -> None:
+    def fetched(self, actor: Actor, pending: PendingPhotos) -> None:
         """The downloads of an offer are through."""
-        photos = [SentPhoto(p.ref.encode(), p.message_id, p.role, p.sender) for p in offer.photos]
-        reply_to = ReplyTo(offer.reply_to, offer.replied_user)
-        self._show(who, self.dialogue.take_photos(who, photos, reply_to))
+        photos = [SentPhoto(p.ref.encode(), p.message_id, p.role, p.sender) for p in pending.photos]
+        reply_to = ReplyTo(pending.reply_to, pending.replied_user)
+        self._show(actor, self.dialogue.take_photos(actor, photos, reply_to))
 
-    def couple_fetched(self, who: Who, agreement: Answer) -> None:
+    def couple_fetched(self, actor: Actor, agreement: Answer) -> None:
         photos = [SentPhoto(self.unique("mom ").encode(), sender=number) for number in agreement.avatars]
-        self._show(who, self.dialogue.take_avatars(who, agreement.owner, photos))
+        self._show(actor, self.dialogue.take_avatars(actor, agreement.owner, photos))
 
     def work(self) -> None:
         """Do every job and tell what came of it, and what that leads to."""
         while self.worker.waiting:
             self.worker.work(self.worker.waiting.pop(0))
-            with self.store.view() as unit:
+            with self.store.read_only() as unit:
                 finished = unit.jobs.undelivered("telegram")
             for job in finished:
                 with suppress(NotFound):
@@ -176,21 +176,21 @@ class World:
                         unit.jobs.mark_delivered(job.id)
                         unit.commit()
                     user = str(job.reply["user"])
-                    self._show(Who("telegram", job.chat_id, user, "en", job.chat_id in GROUPS), answer)
+                    self._show(Actor("telegram", job.chat_id, user, "en", job.chat_id in GROUPS), answer)
 
-    def _show(self, who: Who, answer: Answer) -> None:
+    def _show(self, actor: Actor, answer: Answer) -> None:
         for say in (line for line in answer.lines if isinstance(line, Say)):
             for button in (button for row in say.buttons for button in row):
-                data = self.dialogue.buttons.write(button, say, answer.owner, who.chat_id)
-                self.buttons.append((who.chat_id, data))
+                data = self.dialogue.buttons.write(button, say, answer.owner, actor.chat_id)
+                self.buttons.append((actor.chat_id, data))
         for offer in answer.fetch:
-            self.take_in(replace(who, user=offer.speaker or who.user), offer)
+            self.take_in(replace(actor, user=offer.speaker or actor.user), offer)
         if answer.avatars:
-            self.couples.append((who, answer))
+            self.couples.append((actor, answer))
 
     def forge(self, chat: str, action: str, value: str, stamp: int, owner: str, job: str) -> list[str]:
         """What a client that may send anything could send to have this done, knowing every id and button."""
-        question, picture = Say("x", stamp=stamp), Say("x", drawing=job)
+        question, picture = Say("x", question_id=stamp), Say("x", drawing=job)
         made = [
             self.forger.write(Button("x", action, value), question, owner, chat),
             self.forger.write(Button("x", action, value), picture, owner, chat),
@@ -252,14 +252,14 @@ class World:
         contents["log"] = self.log.text.encode()
         return {f"{word} in {name}" for word in words for name, content in contents.items() if word.encode() in content}
 
-    def delete(self, who: Who, command: str) -> None:
+    def delete(self, actor: Actor, command: str) -> None:
         """/delete_my_data or /withdraw, and yes; afterwards nothing is left of this person."""
-        words = self.words_about(who.user)
-        self.hear(who, CommandGiven(command))
-        self.hear(who, TextSaid("yes"))
-        if who.user not in self.snapshot().users:
+        words = self.words_about(actor.user)
+        self.hear(actor, CommandGiven(command))
+        self.hear(actor, TextSaid("yes"))
+        if actor.user not in self.snapshot().users:
             self.gone.update(words)
-            assert self.traces([*words, who.user]) == set()
+            assert self.traces([*words, actor.user]) == set()
 
 
 @contextmanager

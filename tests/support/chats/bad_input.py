@@ -27,7 +27,7 @@ class Speaker(Protocol):
     async def sees(self, words: str) -> object: ...
 
 
-Deed = Callable[[Any], Awaitable[object]]
+Action = Callable[[Any], Awaitable[object]]
 
 PHOTOS_ONLY = "I only understand photos and a few words."
 NO_VIDEOS = "I cannot read videos."
@@ -64,29 +64,29 @@ class Row:
     """What somebody does, and words of the last answer. `group`: said among others."""
 
     name: str
-    deeds: tuple[Deed, ...]
+    deeds: tuple[Action, ...]
     answer: str
     group: bool = False
     has_agreed: bool = True
 
 
-def says(text: str) -> Deed:
+def says(text: str) -> Action:
     return lambda person: person.says(text)
 
 
-def photo(data: bytes, caption: str | None = None) -> Deed:
+def photo(data: bytes, caption: str | None = None) -> Action:
     return lambda person: person.sends_photo(data, caption)
 
 
-def file(data: bytes, name: str, mime: str) -> Deed:
+def file(data: bytes, name: str, mime: str) -> Action:
     return lambda person: person.sends_file(data, name, mime)
 
 
-def presses(label: str) -> Deed:
+def presses(label: str) -> Action:
     return lambda person: person.presses(label)
 
 
-def sees(words: str) -> Deed:
+def sees(words: str) -> Action:
     return lambda person: person.sees(words)
 
 
@@ -233,7 +233,7 @@ COMMANDS = (
 
 def what_changed(store: Store, platform: str, number: str, chat: str) -> list[str]:
     """A drawing that was queued, or a setting that moved."""
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find(platform, number)
         if user is None:
             return []

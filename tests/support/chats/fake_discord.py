@@ -34,7 +34,7 @@ EPOCH = 1420070400000
 
 
 @dataclass
-class Shown:
+class ShownMessage:
     """A message as the channel shows it now. `whisper`: the only person who sees it."""
 
     message_id: int
@@ -104,7 +104,7 @@ class Discord:
     """The server. `patch` makes discord.py take it for discord.com."""
 
     def __init__(self) -> None:
-        self.messages: dict[int, Shown] = {}
+        self.messages: dict[int, ShownMessage] = {}
         self.tokens: dict[str, Token] = {}
         self.calls: list[str] = []
         self.commands: list[dict[str, Any]] = []
@@ -201,7 +201,7 @@ class Discord:
 
     # What people see
 
-    def shown(self, channel: int, person: int | None = None) -> list[Shown]:
+    def shown(self, channel: int, person: int | None = None) -> list[ShownMessage]:
         """What the bot's messages in a channel look like now to somebody, the oldest first."""
         found = [
             m
@@ -410,7 +410,7 @@ class Discord:
     async def _delete_answer(self, request: web.Request) -> Any:
         self._answered(request).deleted = True
 
-    def _answered(self, request: web.Request) -> Shown:
+    def _answered(self, request: web.Request) -> ShownMessage:
         token = self._token(request)
         number = request.match_info["message"]
         message = self.messages.get(token.original or 0 if number == "@original" else int(number))
@@ -454,7 +454,7 @@ class Discord:
             raise ApiError(403, 50001, "Missing Access")
         return channel
 
-    def _ours(self, request: web.Request) -> Shown:
+    def _ours(self, request: web.Request) -> ShownMessage:
         self._open_channel(request)
         message = self.messages.get(int(request.match_info["message"]))
         if message is None or message.deleted or message.whisper is not None:
@@ -470,12 +470,12 @@ class Discord:
             raise ApiError(404, 0, "This content is no longer available.")
         return web.Response(body=data)
 
-    def _new(self, channel: int, thinking: bool = False) -> Shown:
-        message = Shown(self.number(), channel, thinking=thinking)
+    def _new(self, channel: int, thinking: bool = False) -> ShownMessage:
+        message = ShownMessage(self.number(), channel, thinking=thinking)
         self.messages[message.message_id] = message
         return message
 
-    def _fill(self, message: Shown, body: dict[str, Any], files: list[tuple[str, bytes]]) -> Shown:
+    def _fill(self, message: ShownMessage, body: dict[str, Any], files: list[tuple[str, bytes]]) -> ShownMessage:
         if len(body.get("content") or "") > 2000:
             raise ApiError(400, 50035, "Invalid Form Body")
         if "content" in body:
@@ -550,13 +550,15 @@ class Person:
         size = len(data) if size is None else size
         return {"id": number, "filename": name, "size": size, "url": url, "proxy_url": url, "content_type": mime}
 
-    async def posts(self, *files: dict[str, Any], text: str = "") -> Shown:
+    async def posts(self, *files: dict[str, Any], text: str = "") -> ShownMessage:
         """A message in the channel, which the bot does not see."""
-        message = Shown(self.api.number(), self.channel, False, text, author=self.number, attachments=list(files))
+        message = ShownMessage(
+            self.api.number(), self.channel, False, text, author=self.number, attachments=list(files)
+        )
         self.api.messages[message.message_id] = message
         return message
 
-    async def uses_menu(self, name: str, message: Shown) -> Token:
+    async def uses_menu(self, name: str, message: ShownMessage) -> Token:
         """ "Apps" beside a message."""
         target = str(message.message_id)
         data = {"id": "1", "name": name, "type": 3, "target_id": target,
@@ -576,11 +578,11 @@ class Person:
         for _ in range(times):
             await self.presses_data(message, data)
 
-    async def presses_data(self, message: Shown, data: str) -> Token:
+    async def presses_data(self, message: ShownMessage, data: str) -> Token:
         pressed = {"custom_id": data, "component_type": 2}
         return await self._interact(3, pressed, message)
 
-    def data_of(self, label: str) -> tuple[Shown, str]:
+    def data_of(self, label: str) -> tuple[ShownMessage, str]:
         """A button, to be pressed later."""
         for message in reversed(self.shown):
             for row in message.buttons:
@@ -589,34 +591,34 @@ class Person:
                         return message, button["custom_id"]
         raise AssertionError(f"no button {label!r}\n{self.api.transcript()}")
 
-    async def sees(self, words: str) -> Shown:
+    async def sees(self, words: str) -> ShownMessage:
         """Wait until a message of the bot holds these words."""
         await self.api.until(lambda: self._seen(words) is not None, words)
         message = self._seen(words)
         assert message is not None
         return message
 
-    async def sees_pictures(self, count: int) -> list[Shown]:
+    async def sees_pictures(self, count: int) -> list[ShownMessage]:
         """Wait for so many pictures."""
         await self.api.until(lambda: len(self.pictures) >= count, f"{count} pictures")
         return self.pictures
 
     @property
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[ShownMessage]:
         return self.api.shown(self.channel, self.number)
 
     @property
-    def pictures(self) -> list[Shown]:
+    def pictures(self) -> list[ShownMessage]:
         return [message for message in self.shown if message.picture is not None]
 
     @property
     def texts(self) -> list[str]:
         return [message.text for message in self.shown]
 
-    def _seen(self, words: str) -> Shown | None:
+    def _seen(self, words: str) -> ShownMessage | None:
         return next((m for m in reversed(self.shown) if words in m.text), None)
 
-    async def _interact(self, kind: int, data: dict[str, Any], message: Shown | None = None) -> Token:
+    async def _interact(self, kind: int, data: dict[str, Any], message: ShownMessage | None = None) -> Token:
         number = self.api.number()
         name = f"secret-token-{number}"
         token = Token(number, self.number, self.channel, time.monotonic(), message.message_id if message else None)
@@ -675,7 +677,7 @@ def _guild(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _message(message: Shown) -> dict[str, Any]:
+def _message(message: ShownMessage) -> dict[str, Any]:
     """As Discord describes a message."""
     flags = (EPHEMERAL if message.whisper is not None else 0) | (LOADING if message.thinking else 0)
     attachments = list(message.attachments)
@@ -692,7 +694,7 @@ def _message(message: Shown) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _forwarded(message: Shown) -> dict[str, Any]:
+def _forwarded(message: ShownMessage) -> dict[str, Any]:
     """What a message says of the one that it forwards."""
     if message.forwards is None:
         return {}

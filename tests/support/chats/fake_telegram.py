@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 
 @dataclass
-class Shown:
+class ShownMessage:
     """A message as the chat shows it now."""
 
     message_id: int
@@ -62,7 +62,7 @@ class BotApi:
     """The server. `url` is what the bot takes for api.telegram.org."""
 
     def __init__(self) -> None:
-        self.messages: dict[tuple[int, int], Shown] = {}
+        self.messages: dict[tuple[int, int], ShownMessage] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: list[dict[str, Any]] = []
         self.commands: dict[tuple[str, str], list[str]] = {}
@@ -155,12 +155,12 @@ class BotApi:
 
     # What people see
 
-    def shown(self, chat_id: int) -> list[Shown]:
+    def shown(self, chat_id: int) -> list[ShownMessage]:
         """What the bot's messages in a chat look like now, the oldest first."""
         found = [m for (chat, _), m in self.messages.items() if chat == chat_id and m.from_bot and not m.deleted]
         return sorted(found, key=lambda message: message.message_id)
 
-    def pictures(self, chat_id: int) -> list[Shown]:
+    def pictures(self, chat_id: int) -> list[ShownMessage]:
         """Messages with a picture."""
         return [message for message in self.shown(chat_id) if message.picture is not None]
 
@@ -324,7 +324,7 @@ class BotApi:
         return self._send(params, params["question"], None, answers)
 
     def _send(self, params: dict[str, Any], text: str, picture: bytes | None, poll: tuple[str, ...] = ()) -> Any:
-        message = Shown(self.number(), int(params["chat_id"]), True, text, picture, poll=poll)
+        message = ShownMessage(self.number(), int(params["chat_id"]), True, text, picture, poll=poll)
         message.buttons = params.get("reply_markup", {}).get("inline_keyboard", [])
         message.reply_to = params.get("reply_parameters", {}).get("message_id")
         self.messages[message.chat_id, message.message_id] = message
@@ -349,13 +349,13 @@ class BotApi:
         message.kind = media["type"]
         return self._edit(message, params, media.get("caption", ""), picture)
 
-    def _editable(self, params: dict[str, Any]) -> Shown:
+    def _editable(self, params: dict[str, Any]) -> ShownMessage:
         message = self.messages.get((int(params["chat_id"]), int(params["message_id"])))
         if message is None or message.deleted or not message.from_bot:
             raise ApiError(400, "Bad Request: message to edit not found")
         return message
 
-    def _edit(self, message: Shown, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
+    def _edit(self, message: ShownMessage, params: dict[str, Any], text: str, picture: bytes | None) -> Any:
         buttons = params.get("reply_markup", {}).get("inline_keyboard", [])
         if (message.text, message.picture, message.buttons) == (text, picture, buttons):
             raise ApiError(400, "Bad Request: message is not modified: specified new message content is the same")
@@ -477,7 +477,7 @@ class Person:
         for _ in range(times):
             await self.presses_data(message, data)
 
-    async def presses_data(self, message: Shown, data: str) -> None:
+    async def presses_data(self, message: ShownMessage, data: str) -> None:
         query = {
             "id": str(self.api.number()),
             "from": self._user(),
@@ -487,34 +487,34 @@ class Person:
         }
         await self.api.push(callback_query=query)
 
-    def data_of(self, label: str) -> tuple[Shown, str]:
+    def data_of(self, label: str) -> tuple[ShownMessage, str]:
         """A button, to be pressed later."""
         return self._find(label)
 
-    async def sees(self, words: str) -> Shown:
+    async def sees(self, words: str) -> ShownMessage:
         """Wait until a message of the bot holds these words."""
         await self.api.until(lambda: self._seen(words) is not None, words)
         message = self._seen(words)
         assert message is not None
         return message
 
-    async def sees_pictures(self, count: int) -> list[Shown]:
+    async def sees_pictures(self, count: int) -> list[ShownMessage]:
         """Wait for so many pictures."""
         await self.api.until(lambda: len(self.pictures) >= count, f"{count} pictures")
         return self.pictures
 
     @property
-    def pictures(self) -> list[Shown]:
+    def pictures(self) -> list[ShownMessage]:
         return self.api.pictures(self.chat_id)
 
     @property
     def texts(self) -> list[str]:
         return [message.text for message in self.api.shown(self.chat_id)]
 
-    def _seen(self, words: str) -> Shown | None:
+    def _seen(self, words: str) -> ShownMessage | None:
         return next((m for m in reversed(self.api.shown(self.chat_id)) if words in m.text), None)
 
-    def _find(self, label: str) -> tuple[Shown, str]:
+    def _find(self, label: str) -> tuple[ShownMessage, str]:
         for message in reversed(self.api.shown(self.chat_id)):
             for row in message.buttons:
                 for button in row:
@@ -536,7 +536,7 @@ class Person:
 
     def _message(self, **content: Any) -> dict[str, Any]:
         number = self.api.number()
-        self.api.messages[self.chat_id, number] = Shown(number, self.chat_id, False, content.get("text") or "")
+        self.api.messages[self.chat_id, number] = ShownMessage(number, self.chat_id, False, content.get("text") or "")
         kept = {name: value for name, value in content.items() if value is not None}
         return {"message_id": number, "date": 1_700_000_000, "from": self._user(), "chat": _chat(self.chat_id), **kept}
 
@@ -576,12 +576,12 @@ def _chat(chat_id: int) -> dict[str, Any]:
     return {"id": chat_id, "type": "private", "first_name": "A person"}
 
 
-def message_json(message: Shown) -> dict[str, Any]:
+def message_json(message: ShownMessage) -> dict[str, Any]:
     """A message of the bot as Telegram would describe it, to be replied to."""
     return _message_json(message)
 
 
-def _message_json(message: Shown) -> dict[str, Any]:
+def _message_json(message: ShownMessage) -> dict[str, Any]:
     body: dict[str, Any] = {
         "message_id": message.message_id,
         "date": 1_700_000_000,
@@ -598,7 +598,7 @@ def _message_json(message: Shown) -> dict[str, Any]:
     return body | {"caption": message.text, "photo": [photo]}
 
 
-def _poll_json(message: Shown) -> dict[str, Any]:
+def _poll_json(message: ShownMessage) -> dict[str, Any]:
     counted = [{"persistent_id": str(i), "text": text, "voter_count": 0} for i, text in enumerate(message.poll)]
     return {
         "id": str(message.message_id),

@@ -10,8 +10,8 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from bots.service.conversation_service import Dialogue
-from bots.telegram.retry import Patience
+from bots.service.conversation_service import ConversationService
+from bots.telegram.retry import RateLimiter
 from tests.bots.conftest import running_bot
 from tests.support.chats.agreement import agreed
 from tests.support.chats.fake_telegram import BotApi, Person
@@ -51,17 +51,17 @@ class Outcome:
     faults: dict[str, int]
 
 
-async def live_through(api: BotApi, dialogue: Dialogue, plan: Plan) -> Outcome:
+async def live_through(api: BotApi, service: ConversationService, plan: Plan) -> Outcome:
     """Let everybody ask for all their drawings, restart the bot on the way, and look at every chat."""
     api.storm = (random.Random(plan.seed), plan.share)
     api.storm_takes_answers = True
-    agreed(dialogue.store, "telegram", *range(1, plan.people + 1))
+    agreed(service.store, "telegram", *range(1, plan.people + 1))
     people = [api.person(number) for number in range(1, plan.people + 1)]
     lives = [asyncio.create_task(_life(person, plan.drawings)) for person in people]
     all_of_them = plan.people * plan.drawings
     for part in range(1, plan.restarts + 2):
         wanted = all_of_them * part // (plan.restarts + 1)
-        async with running_bot(api, dialogue, grace=20.0, patience=Patience(first_wait=0.02, tries=12)):
+        async with running_bot(api, service, grace=20.0, patience=RateLimiter(first_wait=0.02, tries=12)):
             if part <= plan.restarts:
                 await api.until(lambda wanted=wanted: _shown(people) >= wanted, f"{wanted} pictures")
             else:

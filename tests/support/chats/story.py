@@ -8,15 +8,15 @@ from typing import Any
 
 from bots.conversation.effects import (
     Button,
-    Line,
+    OutgoingMessage,
     QueueDrawing,
     ReadCode,
     Say,
     SplitPhoto,
     Step,
     Toast,
-    line_from_json,
-    line_to_json,
+    message_from_json,
+    message_to_json,
 )
 from bots.conversation.events import (
     ButtonPressed,
@@ -36,12 +36,12 @@ from bots.conversation.events import (
     PhotoSplit,
     PhotosReceived,
     Role,
-    Source,
+    SourceDrawing,
     TextSaid,
 )
 from bots.conversation.router import step
 from bots.conversation.state import State, state_from_json
-from bots.conversation.turn import Context, Habits
+from bots.conversation.turn import Context, Preferences
 from bots.i18n.messages import render
 from childface.cli.options import facts_of_code
 
@@ -51,10 +51,15 @@ OWNER = "anna"
 class Story:
     """One person's conversation. Every call answers with the steps of that turn."""
 
-    def __init__(self, *, group: bool = False, habits: Habits | None = None) -> None:
+    def __init__(self, *, group: bool = False, preferences: Preferences | None = None) -> None:
         self.state = State()
         self.context = Context(
-            owner=OWNER, sender=OWNER, group=group, habits=habits or Habits(), agreed=True, agreed_once=True
+            owner=OWNER,
+            sender=OWNER,
+            group=group,
+            preferences=preferences or Preferences(),
+            agreed=True,
+            agreed_once=True,
         )
         self.steps: list[Step] = []
         self.genes: dict[str, str] = {}
@@ -97,7 +102,7 @@ class Story:
     def answers(self, number: str, value: str = "yes", *, username: str | None = None, user: str = "") -> list[Step]:
         """Somebody presses under the question to a couple; `user` is our id of them."""
         question = next(q for q in self.state.questions if q.kind == "couple")
-        pressed = ButtonPressed("couple", value, stamp=question.stamp)
+        pressed = ButtonPressed("couple", value, question_id=question.question_id)
         return self.hear(pressed, sender=user or f"id{number}", number=number, username=username)
 
     def say(self, text: str) -> list[Step]:
@@ -163,16 +168,18 @@ class Story:
         """Press a button of the latest question that has it."""
         for question, button in reversed(self._buttons()):
             if label_or_action in (button.label, button.action) and value in (None, button.value):
-                return self.hear(ButtonPressed(button.action, button.value, stamp=question.stamp), sender=sender)
+                return self.hear(
+                    ButtonPressed(button.action, button.value, question_id=question.question_id), sender=sender
+                )
         raise AssertionError(f"no button {label_or_action}")
 
     def press_under(self, job_id: str, action: str, *, sender: str = OWNER) -> list[Step]:
         """Press a button under the picture of a job."""
         deed = self.jobs[job_id]
         child = deed.child
-        names = ("age", "mix", "sex", "seed", "tongue", "genes", "looks")
-        wish: dict[str, object] = {name: getattr(child, name) for name in names}
-        source = Source(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes, self.code)
+        names = ("age", "mix", "sex", "seed", "genes", "looks")
+        wish: dict[str, object] = {name: getattr(child, name) for name in names} | {"tongue": child.name_locale}
+        source = SourceDrawing(job_id, deed.kind, child.mom, child.dad, wish, (OWNER, "ben"), self.genes, self.code)
         return self.hear(ButtonPressed(action, job_id, source=source), sender=sender)
 
     def hear_all(self, *events: Event) -> None:
@@ -202,10 +209,10 @@ class Story:
 
 def _must_be_sayable(line: Step) -> None:
     """Every line of every story has words, and can wait as JSON in a job row."""
-    if not isinstance(line, Line):
+    if not isinstance(line, OutgoingMessage):
         return
     assert render(line.key, line.params)
-    assert line_from_json(json.loads(json.dumps(line_to_json(line)))) == line
+    assert message_from_json(json.loads(json.dumps(message_to_json(line)))) == line
     if isinstance(line, Say):
         for row in line.buttons:
             for button in row:

@@ -43,7 +43,7 @@ def wait_until(holds: Callable[[], object], what: str, patience: float = PATIENC
         time.sleep(0.1)
 
 
-class House:
+class ComposeServices:
     """PostgreSQL, folders and secrets that all services share; `stop()` ends whatever runs."""
 
     def __init__(self, home: Path, weights: Path, tokens: Mapping[str, str]) -> None:
@@ -102,12 +102,12 @@ class House:
 class Process:
     """A running service."""
 
-    def __init__(self, house: House, name: str, service: Service, more: Mapping[str, str]) -> None:
-        self._house = house
+    def __init__(self, app: ComposeServices, name: str, service: Service, more: Mapping[str, str]) -> None:
+        self._house = app
         self._service = service
         self.name = name
         self.metrics_port = free_port()
-        self.home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=house.home))
+        self.home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=app.home))
         self._grant_secrets()
         self._lay_configs()
         self.environment = {**self._variables(), **more}

@@ -21,12 +21,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bots.service.conversation_service import Defaults, Dialogue
-from bots.service.delivery import Pace
+from bots.service.conversation_service import ConversationService, Defaults
+from bots.service.delivery import DeliveryTimings
 from bots.service.quotas import Quotas
 from bots.telegram.bot import TelegramBot, TelegramOptions
-from bots.telegram.retry import Patience
-from core.domain.child_spec import Wish
+from bots.telegram.retry import RateLimiter
+from core.domain.child_spec import ChildSpec
 from core.latent.latent import Latent
 from core.pipeline import Child
 from storage.blobs import DiskBlobs
@@ -35,7 +35,7 @@ from storage.database import open_database
 from storage.unit_of_work import Store
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import CeleryQueue
 from tasks.workers.embedded import EmbeddedWorkers
 from tasks.workers.per_process import PerProcess
@@ -44,7 +44,7 @@ from tests.support.chats.fake_telegram import TOKEN
 from tests.support.fake_pipeline import FakePipeline
 
 KEY = b"k" * 32
-PACE = Pace(look=0.05, look_idle=0.1, edit=0.5, patience=30.0, act=5.0, claim=3.0, retry=0.3)
+PACE = DeliveryTimings(look=0.05, look_idle=0.1, edit=0.5, patience=30.0, act=5.0, claim=3.0, retry=0.3)
 
 
 def config_of(site: dict[str, Any]) -> TaskConfig:
@@ -87,16 +87,16 @@ class Drawing(FakePipeline):
     def __init__(self, home: Path) -> None:
         super().__init__()
         self._home = home
-        self._wish = Wish()
+        self._wish = ChildSpec()
 
-    def make(self, mom: Latent, dad: Latent, wish: Wish, **more: Any) -> Child:
+    def make(self, mom: Latent, dad: Latent, spec: ChildSpec, **more: Any) -> Child:
         (self._home / "drawing").write_text(str(os.getpid()))
         while (self._home / "hold").exists():
             time.sleep(0.02)
         with (self._home / "drawn").open("a") as lines:
-            lines.write(f"{os.getpid()} {id(self)} {wish.seed}\n")
-        self._wish = wish
-        return super().make(mom, dad, wish, **more)
+            lines.write(f"{os.getpid()} {id(self)} {spec.seed}\n")
+        self._wish = spec
+        return super().make(mom, dad, spec, **more)
 
     def sign(self, picture: bytes) -> bytes:
         """Called with each finished picture."""
@@ -108,9 +108,9 @@ def worker(site: dict[str, Any], home: Path) -> int:
     config = config_of(site)
     pipeline = PerProcess(lambda: Drawing(home))
 
-    def workshop() -> Workshop:
+    def workshop() -> TaskContext:
         store = open_store(site, home)
-        return Workshop(store, pipeline, open_queue(site), config, sign=lambda picture: pipeline().sign(picture))
+        return TaskContext(store, pipeline, open_queue(site), config, sign=lambda picture: pipeline().sign(picture))
 
     return run_worker(config, PerProcess(workshop), concurrency=site["children"], loglevel="WARNING", look_every=0.5)
 
@@ -124,17 +124,17 @@ def embedded(site: dict[str, Any], home: Path) -> int:
     """A Telegram bot with its workers on threads of the same process, as on one machine without a broker."""
     store, config = open_store(site, home), config_of(site)
     pipeline = Drawing(home)
-    workshop = Workshop(store, PerProcess(lambda: pipeline), open_queue(site), config, sign=pipeline.sign)
-    with EmbeddedWorkers(config, PerProcess(lambda: workshop), look_every=0.5):
-        return _run_bot(site, store, workshop.queue)
+    context = TaskContext(store, PerProcess(lambda: pipeline), open_queue(site), config, sign=pipeline.sign)
+    with EmbeddedWorkers(config, PerProcess(lambda: context), look_every=0.5):
+        return _run_bot(site, store, context.queue)
 
 
 def _run_bot(site: dict[str, Any], store: Store, queue: CeleryQueue) -> int:
     warnings.simplefilter("ignore")
-    dialogue = Dialogue(store, queue, Defaults(quotas=Quotas(0, 0, 0, 0, 0)))
-    patience = Patience(first_wait=0.05, tries=8)
-    options = TelegramOptions(site["api"], poll_seconds=2, album_quiet=0.3, pace=PACE, patience=patience, grace=2.0)
-    asyncio.run(TelegramBot(TOKEN, dialogue, options).run())
+    service = ConversationService(store, queue, Defaults(quotas=Quotas(0, 0, 0, 0, 0)))
+    patience = RateLimiter(first_wait=0.05, tries=8)
+    options = TelegramOptions(site["api"], poll_seconds=2, album_quiet=0.3, timings=PACE, patience=patience, grace=2.0)
+    asyncio.run(TelegramBot(TOKEN, service, options).run())
     return 0
 
 

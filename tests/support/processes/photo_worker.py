@@ -8,7 +8,7 @@ from pathlib import Path
 from core.photo.sandbox_client import PhotoProcesses
 from core.pipeline import Parent
 from tasks.broker import create_celery
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import CeleryQueue
 from tasks.workers.per_process import PerProcess
 from tasks.workers.worker import run_worker
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     config = task_config(broker, prefix)
     pipeline = PerProcess(OpensPhotos)
     shop = PerProcess(
-        lambda: Workshop(
+        lambda: TaskContext(
             open_store(url, Path(home)), pipeline, CeleryQueue(create_celery(config), config.queue_prefix), config
         )
     )

@@ -169,7 +169,7 @@ class Site:
         with self.store.database.engine.connect() as connection:
             query = select(JobRow.id).where(JobRow.kind == kind).order_by(JobRow.created_at)
             ids = [str(row[0]) for row in connection.execute(query)]
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return [unit.jobs.get(job_id) for job_id in ids]
 
     def drawn(self) -> list[tuple[int, int, int]]:

@@ -17,7 +17,7 @@ from storage.database import open_database
 from storage.unit_of_work import Store
 from tasks.broker import create_celery
 from tasks.config import TaskConfig
-from tasks.context import Workshop
+from tasks.context import TaskContext
 from tasks.queue import CeleryQueue
 from tasks.workers.per_process import PerProcess
 from tasks.workers.worker import run_worker
@@ -47,9 +47,9 @@ def main(url: str, home: Path, config: TaskConfig) -> int:
 
     pipeline = FakePipeline(before={"make": draw})
 
-    def workshop() -> Workshop:
+    def workshop() -> TaskContext:
         queue = CeleryQueue(create_celery(config), config.queue_prefix)
-        return Workshop(open_store(url, home), lambda: pipeline, queue, config)
+        return TaskContext(open_store(url, home), lambda: pipeline, queue, config)
 
     return run_worker(config, PerProcess(workshop), loglevel="WARNING")
 

@@ -35,7 +35,7 @@ def test_who_waits_is_drawn_at_the_same_time(gpu: Bench) -> None:
     all_three = threading.Barrier(3, timeout=20)
     gpu.pipeline.before["make"] = all_three.wait
 
-    assert make_children(gpu.workshop, jobs[0].id) is None
+    assert make_children(gpu.context, jobs[0].id) is None
 
     assert states(gpu, jobs) == ["done"] * 3
     assert all(gpu.picture(job) for job in jobs)
@@ -44,14 +44,14 @@ def test_who_waits_is_drawn_at_the_same_time(gpu: Bench) -> None:
 def test_the_messages_of_those_taken_along_draw_nothing_more(gpu: Bench) -> None:
     jobs = waiting(gpu, "1", "2", "3")
     for job in jobs:
-        assert make_children(gpu.workshop, job.id) is None
+        assert make_children(gpu.context, job.id) is None
     assert gpu.pipeline.calls["make"] == 3
     assert [gpu.job(job).attempts for job in jobs] == [1, 1, 1]
 
 
 def test_a_process_without_a_gpu_draws_one_at_a_time(bench: Bench) -> None:
     jobs = waiting(bench, "1", "2")
-    make_children(bench.workshop, jobs[0].id)
+    make_children(bench.context, jobs[0].id)
     assert states(bench, jobs) == ["done", "queued"]
 
 
@@ -59,7 +59,7 @@ def test_there_is_an_end_to_those_taken_along_and_a_person_is_taken_once(gpu: Be
     gpu.configure(together=3)
     first, *others = waiting(gpu, "1", "2", "3", "4")
     siblings = [gpu.sibling_job(first, seed=2), gpu.sibling_job(others[0], seed=3)]
-    make_children(gpu.workshop, first.id)
+    make_children(gpu.context, first.id)
     assert states(gpu, [first, *others]) == ["done", "done", "done", "queued"]
     assert states(gpu, siblings) == ["queued", "queued"]
 
@@ -75,23 +75,23 @@ def test_nobody_is_taken_along_with_a_refinement_nor_with_what_is_drawn_already(
         quality="refined",
     )
     gpu.configure(together=2)
-    make_children(gpu.workshop, first.id)  # and the second
+    make_children(gpu.context, first.id)  # and the second
     gpu.configure(together=8)
-    make_children(gpu.workshop, refined.id)
-    make_children(gpu.workshop, second.id)
+    make_children(gpu.context, refined.id)
+    make_children(gpu.context, second.id)
     assert states(gpu, [first, second, third]) == ["done", "done", "queued"]
 
 
 def test_a_fault_of_one_is_nobody_elses(gpu: Bench) -> None:
     jobs = waiting(gpu, "1", "2", "3")
     gpu.pipeline.raises["make"] = [SettingError(name="age", value="-1", allowed="0..90")]
-    make_children(gpu.workshop, jobs[0].id)
+    make_children(gpu.context, jobs[0].id)
     assert sorted(states(gpu, jobs)) == ["done", "done", "failed"]
 
 
 def test_where_the_rows_cannot_be_read_the_one_job_says_so(gpu: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = waiting(gpu, "1")
-    view = gpu.store.view
+    view = gpu.store.read_only
     calls: list[int] = []
 
     def away_once() -> AbstractContextManager[object]:
@@ -100,10 +100,10 @@ def test_where_the_rows_cannot_be_read_the_one_job_says_so(gpu: Bench, monkeypat
             raise StorageUnavailable(what="database")
         return view()
 
-    monkeypatch.setattr(gpu.store, "view", away_once)
-    make_children(gpu.workshop, job.id)
+    monkeypatch.setattr(gpu.store, "read_only", away_once)
+    make_children(gpu.context, job.id)
     assert gpu.job(job).state == "done"
-    assert make_children(gpu.workshop, "0" * 32) is None
+    assert make_children(gpu.context, "0" * 32) is None
 
 
 @pytest.mark.parametrize("found, drawn", [([], 1), (["0"], ON_A_CARD)])

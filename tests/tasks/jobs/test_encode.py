@@ -16,7 +16,7 @@ def test_the_photo_is_gone_as_soon_as_its_latent_exists(bench: Bench) -> None:
     photo = bench.add_photo(user, photo_of("mom"))
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    assert encode_photo(bench.workshop, job.id) is None
+    assert encode_photo(bench.context, job.id) is None
 
     assert bench.photo(photo.id).kind == "gone"
     assert bench.blobs() == 1  # the latent's
@@ -28,7 +28,7 @@ def test_the_facts_of_a_parent_are_in_the_photos_row_and_in_the_result(bench: Be
     photo = bench.add_photo(user, photo_of("mom, dark"))
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    encode_photo(bench.workshop, job.id)
+    encode_photo(bench.context, job.id)
 
     assert bench.photo(photo.id).sex == "female"
     assert bench.job(job).result == {
@@ -44,10 +44,10 @@ def test_only_the_crop_stays_when_a_refinement_is_to_follow(bench: Bench) -> Non
     user = bench.user(refine=True)
     photo = bench.add_photo(user, photo_of("mom"))
 
-    encode_photo(bench.workshop, bench.add_job("encode", user, photo_id=photo.id).id)
+    encode_photo(bench.context, bench.add_job("encode", user, photo_id=photo.id).id)
 
     assert bench.photo(photo.id).kind == "crop"
-    with bench.store.view() as unit:
+    with bench.store.read_only() as unit:
         assert unit.photos.data(photo.id).startswith(b"\x89PNG")
 
 
@@ -56,7 +56,7 @@ def test_a_photo_without_a_face_is_an_answer_and_is_deleted(bench: Bench) -> Non
     photo = bench.add_photo(user, NOT_A_FACE)
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    assert encode_photo(bench.workshop, job.id) is None
+    assert encode_photo(bench.context, job.id) is None
 
     assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "no_face")
     assert bench.blobs() == 0
@@ -68,7 +68,7 @@ def test_a_photo_with_several_faces_waits_for_a_choice(bench: Bench) -> None:
     bench.pipeline.raises["encode"] = [SeveralFaces(boxes=[(0, 0, 9, 9), (20, 0, 29, 9)])]
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    encode_photo(bench.workshop, job.id)
+    encode_photo(bench.context, job.id)
 
     assert bench.job(job).error_code == "several_faces"
     assert bench.job(job).error_facts == {"boxes": [[0, 0, 9, 9], [20, 0, 29, 9]]}
@@ -81,10 +81,10 @@ def test_a_chosen_face_is_encoded_and_a_second_look_does_nothing(bench: Bench) -
     with bench.store.unit() as unit:
         unit.photos.choose_face(photo.id, 1)
         unit.commit()
-    encode_photo(bench.workshop, bench.add_job("encode", user, photo_id=photo.id).id)
+    encode_photo(bench.context, bench.add_job("encode", user, photo_id=photo.id).id)
 
     again = bench.add_job("encode", user, photo_id=photo.id)
-    encode_photo(bench.workshop, again.id)
+    encode_photo(bench.context, again.id)
 
     assert bench.job(again).state == "done"
     assert bench.pipeline.calls["encode"] == 1
@@ -98,7 +98,7 @@ def test_a_deleted_photo_cancels_its_job(bench: Bench) -> None:
         unit.photos.forget_data(photo.id)
         unit.commit()
 
-    encode_photo(bench.workshop, job.id)
+    encode_photo(bench.context, job.id)
 
     assert bench.job(job).error_code == "photo_gone"
 
@@ -109,7 +109,7 @@ def test_an_indecent_photo_is_an_answer_and_nothing_of_it_is_kept(bench: Bench) 
     bench.pipeline.raises["encode"] = [UnsafePhoto(score=0.97, limit=0.8)]
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    assert encode_photo(bench.workshop, job.id) is None
+    assert encode_photo(bench.context, job.id) is None
 
     assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "unsafe_photo")
     assert (bench.blobs(), bench.photo(photo.id).kind) == (0, "gone")
@@ -120,18 +120,18 @@ def test_a_drawing_waits_for_its_sender_where_it_may_be_used(bench: Bench) -> No
     photo = bench.add_photo(user, photo_of("mom"))
     bench.pipeline.raises["encode"] = [NotAPhoto(score=0.9, limit=0.5)]
     job = bench.add_job("encode", user, photo_id=photo.id)
-    encode_photo(bench.workshop, job.id)
+    encode_photo(bench.context, job.id)
     assert bench.job(job).error_facts == {"score": 0.9, "limit": 0.5, "anyway": True}
     assert bench.photo(photo.id).kind == "original"
 
     again = bench.add_job("encode", user, photo_id=photo.id, wish={"drawings": True})
-    encode_photo(bench.workshop, again.id)
+    encode_photo(bench.context, again.id)
     assert bench.job(again).state == "done"
     assert bench.pipeline.drawings == [False, True]
 
 
 def test_nothing_is_kept_of_a_drawing_where_it_may_not_be_used(bench: Bench) -> None:
-    workshop = replace(bench.workshop, config=replace(bench.workshop.config, drawings=False))
+    workshop = replace(bench.context, config=replace(bench.context.config, drawings=False))
     user = bench.user(refine=False)
     photo = bench.add_photo(user, photo_of("mom"))
     bench.pipeline.raises["encode"] = [NotAPhoto(score=0.9, limit=0.5)]
@@ -161,14 +161,14 @@ def test_a_parent_who_is_clearly_under_age_is_refused_and_nothing_is_kept(
     bench.pipeline.parent_age = (age, error)
     job = bench.add_job("encode", user, photo_id=photo.id)
 
-    encode_photo(bench.workshop, job.id)
+    encode_photo(bench.context, job.id)
 
     assert bench.job(job).error_code == ("under_age" if refused else None)
     assert bench.blobs() == (0 if refused else 1)
 
 
 def test_a_deployment_may_take_everybody_as_a_parent(bench: Bench) -> None:
-    workshop = replace(bench.workshop, config=replace(bench.workshop.config, youngest_parent=0.0))
+    workshop = replace(bench.context, config=replace(bench.context.config, youngest_parent=0.0))
     user = bench.user()
     bench.pipeline.parent_age = (2.0, 1.0)
     job = bench.add_job("encode", user, photo_id=bench.add_photo(user, photo_of("dad")).id)
@@ -184,7 +184,7 @@ def test_a_photo_refused_while_the_child_is_drawn_is_deleted_too(bench: Bench) -
     bench.pipeline.raises["encode"] = [UnsafePhoto(score=0.97, limit=0.8)]
     job = bench.add_job("child", user, mom_photo_id=mom.id, dad_photo_id=dad.id, wish={"age": 6.0})
 
-    make_child(bench.workshop, job.id)
+    make_child(bench.context, job.id)
 
     assert bench.job(job).error_code == "unsafe_photo"
     assert bench.photo(mom.id).kind == "gone"

@@ -21,7 +21,7 @@ def test_a_child_waits_is_worked_on_and_its_stages_lie_within_the_work(
     bench: Bench, spans: InMemorySpanExporter
 ) -> None:
     job = bench.child_job(bench.user())
-    make_child(bench.workshop, job.id)
+    make_child(bench.context, job.id)
     found = told(spans)
     assert [span.name for span in found] == ["wait", "detect", "encode", "detect", "encode", "age", "draw", "child"]
     assert {f"{span.context.trace_id:032x}" for span in found if span.context} == {job.id}
@@ -34,10 +34,10 @@ def test_a_child_waits_is_worked_on_and_its_stages_lie_within_the_work(
 
 def test_a_refinement_and_an_answer_are_told_too(bench: Bench, spans: InMemorySpanExporter) -> None:
     bench.configure(refine=True)
-    make_child(bench.workshop, bench.child_job(bench.user(refine=True)).id)
-    make_child(bench.workshop, bench.queue.jobs[0].id)
+    make_child(bench.context, bench.child_job(bench.user(refine=True)).id)
+    make_child(bench.context, bench.queue.jobs[0].id)
     names = [span.name for span in told(spans)]
     assert names.count("refine") == 2
     spans.clear()
-    make_child(bench.workshop, bench.child_job(bench.user("2"), mom=NOT_A_FACE).id)
+    make_child(bench.context, bench.child_job(bench.user("2"), mom=NOT_A_FACE).id)
     assert told(spans)[-1].status.description == NoFace().code

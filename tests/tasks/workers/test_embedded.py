@@ -30,9 +30,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def workers(bench: Bench, request: pytest.FixtureRequest) -> EmbeddedWorkers:
     """Not started yet."""
     bench.configure(queue_prefix=f"{request.node.name}.")
-    queue = CeleryQueue(create_celery(bench.workshop.config), bench.workshop.config.queue_prefix)
-    bench.workshop = replace(bench.workshop, queue=queue)
-    return EmbeddedWorkers(bench.workshop.config, PerProcess(lambda: bench.workshop))
+    queue = CeleryQueue(create_celery(bench.context.config), bench.context.config.queue_prefix)
+    bench.context = replace(bench.context, queue=queue)
+    return EmbeddedWorkers(bench.context.config, PerProcess(lambda: bench.context))
 
 
 def finished(bench: Bench, job: Job) -> bool:
@@ -43,7 +43,7 @@ def test_a_job_put_on_the_queue_is_drawn_by_the_thread(bench: Bench, workers: Em
     job = bench.child_job(bench.user())
 
     with workers:
-        bench.workshop.queue.put(job)
+        bench.context.queue.put(job)
         wait_until(lambda: finished(bench, job))
 
     assert bench.job(job).state == "done"
@@ -54,7 +54,7 @@ def test_the_refined_picture_follows_by_itself(bench: Bench, workers: EmbeddedWo
     job = bench.child_job(user)
 
     with workers:
-        bench.workshop.queue.put(job)
+        bench.context.queue.put(job)
         wait_until(lambda: finished(bench, job) and not _active(bench, job))
 
     assert bench.pipeline.calls["refine"] == 2
@@ -66,9 +66,9 @@ def test_a_child_is_drawn_while_somebody_elses_parents_are_refined(bench: Bench,
     bench.pipeline.never_done = True
 
     with workers:
-        bench.workshop.queue.put(slow)
+        bench.context.queue.put(slow)
         assert bench.pipeline.refining.wait(PATIENCE)
-        bench.workshop.queue.put(quick)
+        bench.context.queue.put(quick)
         wait_until(lambda: finished(bench, quick))
 
     assert bench.job(quick).state == "done"
@@ -92,7 +92,7 @@ def test_a_passing_fault_is_tried_again_by_itself(bench: Bench, workers: Embedde
     bench.pipeline.raises["make"] = [OSError("full"), OSError("full")]
 
     with workers:
-        bench.workshop.queue.put(job)
+        bench.context.queue.put(job)
         wait_until(lambda: finished(bench, job))
 
     assert (bench.job(job).state, bench.job(job).attempts) == ("done", 3)
@@ -103,7 +103,7 @@ def test_stopping_ends_every_thread_and_hands_back_what_was_going_on(bench: Benc
     bench.pipeline.never_done = True
     before = set(threading.enumerate())
     workers.start()
-    bench.workshop.queue.put(job)
+    bench.context.queue.put(job)
     assert bench.pipeline.refining.wait(PATIENCE)
 
     assert workers.stop(PATIENCE)
@@ -115,18 +115,18 @@ def test_stopping_ends_every_thread_and_hands_back_what_was_going_on(bench: Benc
 def test_workers_can_be_started_again_in_the_same_process(bench: Bench, workers: EmbeddedWorkers) -> None:
     with workers:
         pass
-    bench.workshop.stopping.clear()
+    bench.context.stopping.clear()
     job = bench.child_job(bench.user())
 
-    with EmbeddedWorkers(bench.workshop.config, PerProcess(lambda: bench.workshop)):
-        bench.workshop.queue.put(job)
+    with EmbeddedWorkers(bench.context.config, PerProcess(lambda: bench.context)):
+        bench.context.queue.put(job)
         wait_until(lambda: finished(bench, job))
 
     assert bench.job(job).state == "done"
 
 
 def _active(bench: Bench, job: Job) -> list[Job]:
-    with bench.store.view() as unit:
+    with bench.store.read_only() as unit:
         return unit.jobs.active_for(job.user_id)
 
 
@@ -140,7 +140,7 @@ def test_a_refinement_lets_drawings_go_first(bench: Bench, workers: EmbeddedWork
     job = bench.child_job(bench.user(refine=True))
 
     with workers:
-        bench.workshop.queue.put(job)
+        bench.context.queue.put(job)
         wait_until(lambda: finished(bench, job) and not _active(bench, job))
 
     assert nice["refine"] > nice["encode"] or nice["refine"] == 19

@@ -36,7 +36,7 @@ class MovedClock:
 @pytest.fixture
 def clock(bench: Bench) -> MovedClock:
     clock = MovedClock()
-    bench.workshop = replace(bench.workshop, store=Store(bench.store.database, bench.store.blobs, clock))
+    bench.context = replace(bench.context, store=Store(bench.store.database, bench.store.blobs, clock))
     return clock
 
 
@@ -48,7 +48,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def keeper(bench: Bench, **more: bool) -> Housekeeping:
-    return Housekeeping(lambda: bench.workshop, waited_too_long=DAY, look_every=QUICK, **more)
+    return Housekeeping(lambda: bench.context, waited_too_long=DAY, look_every=QUICK, **more)
 
 
 @pytest.mark.parametrize("forks", [False, True])
@@ -68,16 +68,16 @@ def test_a_photo_goes_when_its_day_is_over_without_anybody_asking(bench: Bench, 
 def test_what_was_deleted_while_somebody_read_the_database_leaves_its_files_later(
     bench: Bench, clock: MovedClock
 ) -> None:
-    with bench.workshop.store.unit() as unit:
+    with bench.context.store.unit() as unit:
         number = unit.users.get_or_add("telegram", "770077007700").platform_user_id
         unit.commit()
-    bench.workshop.store.database.scrub()
-    reader = bench.workshop.store.database.reader_factory()
+    bench.context.store.database.scrub()
+    reader = bench.context.store.database.reader_factory()
     reader.execute(text("SELECT count(*) FROM users")).all()
-    with bench.workshop.store.view() as unit:
+    with bench.context.store.read_only() as unit:
         person = unit.users.find("telegram", number)
     assert person is not None
-    delete_user(bench.workshop.store, person.id)
+    delete_user(bench.context.store, person.id)
 
     def remembered() -> bool:
         files = [path for path in bench.home.rglob("*") if path.is_file()]
@@ -96,7 +96,7 @@ def test_what_was_deleted_while_somebody_read_the_database_leaves_its_files_late
 
 def test_the_embedded_house_purges_too(bench: Bench, clock: MovedClock) -> None:
     bench.add_photo(bench.user(), b"a photo")
-    with EmbeddedWorkers(TaskConfig(queue_prefix="purge."), PerProcess(lambda: bench.workshop), look_every=QUICK):
+    with EmbeddedWorkers(TaskConfig(queue_prefix="purge."), PerProcess(lambda: bench.context), look_every=QUICK):
         clock.ahead = DAY
         wait_until(lambda: bench.blobs() == 0)
 
@@ -125,7 +125,7 @@ def test_a_store_that_is_away_is_tried_again(bench: Bench, clock: MovedClock) ->
         calls.append(1)
         if len(calls) < 5:
             raise OSError("the disk is away")
-        return bench.workshop
+        return bench.context
 
     house = Housekeeping(workshop, waited_too_long=DAY, look_every=QUICK)  # type: ignore[arg-type]
     house.start()

@@ -16,7 +16,7 @@ LONG = timedelta(minutes=15)
 
 def search(bench: Bench, after: timedelta) -> int:
     bench.store.clock = lambda: utc_now() + after
-    return requeue_lost(bench.store, bench.queue, LONG, bench.workshop.config)
+    return requeue_lost(bench.store, bench.queue, LONG, bench.context.config)
 
 
 def test_a_broker_that_holds_nothing_has_lost_everything_that_waits(bench: Bench) -> None:

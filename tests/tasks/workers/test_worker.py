@@ -79,7 +79,7 @@ class Deployment:
         return job
 
     def job(self, job: Job) -> Job:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return unit.jobs.get(job.id)
 
     def drawn(self) -> int:
@@ -87,7 +87,7 @@ class Deployment:
         return len(path.read_text().splitlines()) if path.exists() else 0
 
     def to_deliver(self) -> list[str]:
-        with self.store.view() as unit:
+        with self.store.read_only() as unit:
             return [job.id for job in unit.jobs.undelivered("console", 10)]
 
     def close(self) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bots.conversation.effects import ChangeDoor, FetchPhotos, Line, ReadStanding, Say, SetMaintenance
-from bots.conversation.events import CommandGiven, Offer, OfferedPhoto, OtherMessage, PhotosOffered, TextSaid
+from bots.conversation.effects import ChangeAccess, FetchPhotos, OutgoingMessage, ReadAdminStats, Say, SetMaintenance
+from bots.conversation.events import CommandGiven, OfferedPhoto, OtherMessage, PendingPhotos, PhotosOffered, TextSaid
 from bots.conversation.handlers.access import AGAIN
-from bots.service.conversation_service import Defaults, Dialogue, Rules, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import ConversationService, Defaults, Rules, SentPhoto
+from bots.service.effect_executor import Actor
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot
 from tests.bots.service.test_conversation_service import keys
@@ -19,8 +19,8 @@ from tests.support.chats.fake_telegram import BotApi
 from tests.support.chats.fake_worker import FakeWorker
 from tests.support.chats.story import Story
 
-ANNA, BEN = Who("telegram", "1", "1", "en"), Who("telegram", "2", "2", "en")
-BOSS = Who("telegram", "9", "9", "en")
+ANNA, BEN = Actor("telegram", "1", "1", "en"), Actor("telegram", "2", "2", "en")
+BOSS = Actor("telegram", "9", "9", "en")
 GROUP_CHAT = -100500
 
 
@@ -41,8 +41,8 @@ def test_one_kind_sentence_and_then_silence(closed: str) -> None:
     for _ in range(3):
         story.say("hello?")
         assert story.steps == []
-        story.hear(PhotosOffered(Offer((OfferedPhoto("file-1"),))))
-        assert story.steps == [] and story.state.parked == ()
+        story.hear(PhotosOffered(PendingPhotos((OfferedPhoto("file-1"),))))
+        assert story.steps == [] and story.state.pending_photos == ()
 
 
 def test_during_maintenance_who_comes_back_later_is_told_again() -> None:
@@ -84,17 +84,17 @@ def test_a_group_hears_nothing_about_talk_that_was_not_for_us() -> None:
     story = told("blocked", group=True)
     story.hear(TextSaid("hello everybody", addressed=False))
     story.hear(OtherMessage("sticker", addressed=False))
-    assert story.steps == [] and story.state.told == ""
+    assert story.steps == [] and story.state.last_notice == ""
 
 
 @pytest.mark.parametrize(
     ("line", "deed"),
     [
-        ("/admin", ReadStanding()),
-        ("/admin block 123", ChangeDoor("block", "123")),
-        ("/admin unblock discord:123", ChangeDoor("unblock", "123", "discord")),
-        ("/admin allow -100500", ChangeDoor("allow", "-100500")),
-        ("/admin Disallow 5", ChangeDoor("disallow", "5")),
+        ("/admin", ReadAdminStats()),
+        ("/admin block 123", ChangeAccess("block", "123")),
+        ("/admin unblock discord:123", ChangeAccess("unblock", "123", "discord")),
+        ("/admin allow -100500", ChangeAccess("allow", "-100500")),
+        ("/admin Disallow 5", ChangeAccess("disallow", "5")),
         ("/admin maintenance on", SetMaintenance(on=True)),
         ("/admin maintenance off", SetMaintenance(on=False)),
     ],
@@ -131,7 +131,7 @@ def test_for_everybody_else_there_is_no_such_command() -> None:
 
 def test_answering_a_message_says_whom_and_how_things_stand_is_not_for_the_group() -> None:
     story = told("", group=True, operator=True)
-    assert story.hear(CommandGiven("admin", "block", about="77"))[0] == ChangeDoor("block", "77")
+    assert story.hear(CommandGiven("admin", "block", about="77"))[0] == ChangeAccess("block", "77")
     story.command("/admin status")
     assert story.keys == ["operator_privately"]
 
@@ -140,27 +140,27 @@ def test_answering_a_message_says_whom_and_how_things_stand_is_not_for_the_group
 
 
 @pytest.fixture
-def house(store: Store, worker: FakeWorker) -> Dialogue:
+def house(store: Store, worker: FakeWorker) -> ConversationService:
     agreed(store, "telegram", 1, 2, 9)
-    return Dialogue(store, worker, Defaults(rules=Rules(operators=frozenset({"telegram:9"}))))
+    return ConversationService(store, worker, Defaults(rules=Rules(operators=frozenset({"telegram:9"}))))
 
 
-def orders(house: Dialogue, words: str) -> list[Line]:
+def orders(house: ConversationService, words: str) -> list[OutgoingMessage]:
     return house.hear(BOSS, CommandGiven("admin", words)).lines
 
 
-def photo(house: Dialogue, who: Who = ANNA) -> list[str]:
-    return keys(house.take_photos(who, [SentPhoto(b"mom")]).lines)
+def photo(house: ConversationService, actor: Actor = ANNA) -> list[str]:
+    return keys(house.take_photos(actor, [SentPhoto(b"mom")]).lines)
 
 
 def test_who_is_blocked_is_stopped_and_nothing_of_theirs_is_stored(
-    house: Dialogue, store: Store, worker: FakeWorker
+    house: ConversationService, store: Store, worker: FakeWorker
 ) -> None:
     worker.pause()
     [job] = house.take_photos(ANNA, [SentPhoto(b"mom")]).jobs
     before = set(store.blobs.keys())
     assert keys(orders(house, "block 1")) == ["door_blocked"]
-    with store.view() as unit:
+    with store.read_only() as unit:
         assert unit.jobs.get(job.id).cancel_requested
     assert [photo(house), photo(house)] == [["closed_blocked"], []]
     assert set(store.blobs.keys()) == before
@@ -169,14 +169,14 @@ def test_who_is_blocked_is_stopped_and_nothing_of_theirs_is_stored(
     assert photo(house) != ["closed_blocked"]
 
 
-def test_deleting_ones_data_opens_no_door(house: Dialogue) -> None:
+def test_deleting_ones_data_opens_no_door(house: ConversationService) -> None:
     orders(house, "block 1")
     house.hear(ANNA, CommandGiven("delete_my_data"))
     assert keys(house.hear(ANNA, TextSaid("yes")).lines) == ["deleted"]
     assert photo(house) == ["closed_blocked"]
 
 
-def test_with_somebody_on_the_list_nobody_else_comes_in(house: Dialogue) -> None:
+def test_with_somebody_on_the_list_nobody_else_comes_in(house: ConversationService) -> None:
     assert keys(orders(house, "allow 1")) == ["door_allowed"]
     assert photo(house) == ["send_other_parent"]
     assert photo(house, BEN) == ["closed_not_allowed"]
@@ -185,14 +185,14 @@ def test_with_somebody_on_the_list_nobody_else_comes_in(house: Dialogue) -> None
     assert photo(house, BEN) == ["send_other_parent"]
 
 
-def test_those_who_run_the_bot_cannot_be_shut_out(house: Dialogue) -> None:
+def test_those_who_run_the_bot_cannot_be_shut_out(house: ConversationService) -> None:
     assert keys(orders(house, "block 9")) == ["door_operator"]
     orders(house, "allow 1")
     orders(house, "maintenance on")
     assert photo(house, BOSS) == ["send_other_parent"]
 
 
-def test_what_was_never_decided_cannot_be_taken_back(house: Dialogue) -> None:
+def test_what_was_never_decided_cannot_be_taken_back(house: ConversationService) -> None:
     assert keys(orders(house, "unblock 1")) == ["door_unchanged"]
     orders(house, "allow 1")
     assert keys(orders(house, "unblock 1")) == ["door_unchanged"]
@@ -201,16 +201,16 @@ def test_what_was_never_decided_cannot_be_taken_back(house: Dialogue) -> None:
 def test_settings_keep_people_and_chats_out_and_let_them_in(store: Store, worker: FakeWorker) -> None:
     agreed(store, "telegram", 1, 2)
     rules = Rules(allowed=frozenset({"telegram:1", "telegram:-7"}), blocked=frozenset({"telegram:-8"}))
-    house = Dialogue(store, worker, Defaults(rules=rules))
+    house = ConversationService(store, worker, Defaults(rules=rules))
     assert photo(house) == ["send_other_parent"]
     assert photo(house, BEN) == ["closed_not_allowed"]
     assert photo(house, replace(BEN, chat_id="-7", group=True)) == ["send_other_parent"]
     assert photo(house, replace(ANNA, chat_id="-8", group=True)) == ["closed_blocked"]
     agreed(store, "discord", 5)
-    assert photo(house, Who("discord", "5", "5")) == ["send_other_parent"], "a list of one service concerns that one"
+    assert photo(house, Actor("discord", "5", "5")) == ["send_other_parent"], "a list of one service concerns that one"
 
 
-def test_how_things_stand_is_counted(house: Dialogue, worker: FakeWorker) -> None:
+def test_how_things_stand_is_counted(house: ConversationService, worker: FakeWorker) -> None:
     worker.pause()
     photo(house)
     orders(house, "block 77")
@@ -222,8 +222,8 @@ def test_how_things_stand_is_counted(house: Dialogue, worker: FakeWorker) -> Non
     assert maintenance.key == "maintenance_on"
 
 
-def test_an_agreement_that_was_asked_for_before_maintenance_waits(house: Dialogue) -> None:
-    stranger = Who("telegram", "5", "5")
+def test_an_agreement_that_was_asked_for_before_maintenance_waits(house: ConversationService) -> None:
+    stranger = Actor("telegram", "5", "5")
     assert photo(house, stranger) == ["consent"]
     orders(house, "maintenance on")
     answer = house.hear(stranger, TextSaid("yes"))
@@ -237,7 +237,7 @@ def test_an_agreement_that_was_asked_for_before_maintenance_waits(house: Dialogu
 
 
 async def test_in_telegram_a_reply_blocks_and_the_blocked_one_hears_it_once(
-    api: BotApi, house: Dialogue, store: Store
+    api: BotApi, house: ConversationService, store: Store
 ) -> None:
     boss, carl = api.person(9, GROUP_CHAT), api.person(2, GROUP_CHAT)
     async with running_bot(api, house):

@@ -7,14 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from bots.conversation.effects import AskConsent, CloseQuestion, DeleteData, FetchPhotos, Line, SaveConsent, Say
-from bots.conversation.events import CommandGiven, Named, Offer, OfferedPhoto, PhotosOffered, TextSaid
-from bots.conversation.handlers.consent import MOST_MESSAGES, TEXT, version_of
+from bots.conversation.effects import (
+    AskConsent,
+    CloseQuestion,
+    DeleteData,
+    FetchPhotos,
+    OutgoingMessage,
+    SaveConsent,
+    Say,
+)
+from bots.conversation.events import CommandGiven, Named, OfferedPhoto, PendingPhotos, PhotosOffered, TextSaid
+from bots.conversation.handlers.consent import MAX_MESSAGES, TEXT, version_of
 from bots.conversation.handlers.couples import AGREE_WITHIN
-from bots.conversation.turn import Keeping
+from bots.conversation.turn import RetentionPolicy
 from bots.i18n.messages import EN
-from bots.service.conversation_service import Defaults, Dialogue, SentPhoto
-from bots.service.effect_executor import Who
+from bots.service.conversation_service import ConversationService, Defaults, SentPhoto
+from bots.service.effect_executor import Actor
 from storage.unit_of_work import Store
 from tests.bots.conftest import running_bot, running_discord_bot
 from tests.bots.service.test_conversation_service import keys
@@ -28,13 +36,13 @@ from tests.support.chats.story import Story
 READ = {1: "5dba2495"}
 """The first figures of the hash of what people read, by version."""
 
-ANNA = Who("telegram", "1", "1", "en")
-GROUP = Who("telegram", "-500", "1", "en", group=True)
+ANNA = Actor("telegram", "1", "1", "en")
+GROUP = Actor("telegram", "-500", "1", "en", group=True)
 GROUP_CHAT = -100500
 
 
 def offer(*refs: str) -> PhotosOffered:
-    return PhotosOffered(Offer(tuple(OfferedPhoto(ref, f"m-{ref}") for ref in refs)))
+    return PhotosOffered(PendingPhotos(tuple(OfferedPhoto(ref, f"m-{ref}") for ref in refs)))
 
 
 @pytest.fixture
@@ -49,8 +57,8 @@ def test_whoever_changes_the_text_must_raise_its_version() -> None:
 
 
 def test_other_times_are_another_promise() -> None:
-    assert version_of(Keeping()) != version_of(Keeping(latent_days=90.0))
-    assert len(version_of(Keeping(1 / 3, 1 / 3, 1 / 3, 1 / 3))) <= 64
+    assert version_of(RetentionPolicy()) != version_of(RetentionPolicy(latent_days=90.0))
+    assert len(version_of(RetentionPolicy(1 / 3, 1 / 3, 1 / 3, 1 / 3))) <= 64
 
 
 # The machine
@@ -66,17 +74,17 @@ def test_photos_wait_where_they_are_until_the_answer(stranger: Story) -> None:
     stranger.steps = asked
     stranger.press("consent_yes")
     assert question.params["latent_days"] == 30.0
-    assert stranger.deeds(SaveConsent) == [SaveConsent(version_of(Keeping()))]
+    assert stranger.deeds(SaveConsent) == [SaveConsent(version_of(RetentionPolicy()))]
     [fetch] = stranger.deeds(FetchPhotos)
     assert [photo.ref for waiting in fetch.offers for photo in waiting.photos] == ["file-1", "file-2"]
-    assert stranger.state.parked == ()
+    assert stranger.state.pending_photos == ()
 
 
 def test_who_declines_leaves_nothing_behind(stranger: Story) -> None:
     stranger.hear(offer("file-1"))
     stranger.press("consent_no")
     assert [line.key for line in stranger.deeds(CloseQuestion)] == ["consent_declined"]
-    assert stranger.state.parked == () and stranger.deeds(FetchPhotos) == []
+    assert stranger.state.pending_photos == () and stranger.deeds(FetchPhotos) == []
     stranger.hear(offer("file-2"))
     assert stranger.keys == ["consent"]
 
@@ -98,7 +106,7 @@ def test_in_a_group_one_question_is_enough_and_talk_among_others_is_no_answer() 
     story.hear(offer("file-2"))
     assert story.steps == []
     story.hear(TextSaid("yes", addressed=False))
-    assert story.steps == [] and len(story.state.parked) == 2
+    assert story.steps == [] and len(story.state.pending_photos) == 2
 
 
 def test_somebody_else_cannot_answer() -> None:
@@ -106,19 +114,19 @@ def test_somebody_else_cannot_answer() -> None:
     story.context = replace(story.context, agreed=False, agreed_once=False)
     story.hear(offer("file-1"))
     story.press("consent_yes", sender="carl")
-    assert story.keys == ["not_your_button"] and len(story.state.parked) == 1
+    assert story.keys == ["not_your_button"] and len(story.state.pending_photos) == 1
 
 
 def test_no_more_than_a_few_messages_wait(stranger: Story) -> None:
-    for number in range(MOST_MESSAGES + 3):
+    for number in range(MAX_MESSAGES + 3):
         stranger.hear(offer(str(number)))
-    assert len(stranger.state.parked) == MOST_MESSAGES
+    assert len(stranger.state.pending_photos) == MAX_MESSAGES
 
 
 def test_cancel_forgets_where_photos_are(stranger: Story) -> None:
     stranger.hear(offer("file-1"))
     stranger.command("/cancel")
-    assert stranger.state.parked == () and stranger.state.questions == ()
+    assert stranger.state.pending_photos == () and stranger.state.questions == ()
 
 
 def test_after_a_long_silence_old_photos_are_not_fetched(stranger: Story) -> None:
@@ -166,48 +174,48 @@ def test_one_of_a_couple_who_never_agreed_is_asked_first() -> None:
 # The store
 
 
-def asked(dialogue: Dialogue, who: Who = ANNA, data: bytes = b"mom") -> list[Line]:
-    return dialogue.take_photos(who, [SentPhoto(data)]).lines
+def asked(service: ConversationService, actor: Actor = ANNA, data: bytes = b"mom") -> list[OutgoingMessage]:
+    return service.take_photos(actor, [SentPhoto(data)]).lines
 
 
-def say_yes(dialogue: Dialogue, who: Who = ANNA) -> None:
-    dialogue.hear(who, TextSaid("yes"))
+def say_yes(service: ConversationService, actor: Actor = ANNA) -> None:
+    service.hear(actor, TextSaid("yes"))
 
 
-def test_bytes_that_come_too_early_are_not_stored(strict_dialogue: Dialogue, store: Store) -> None:
+def test_bytes_that_come_too_early_are_not_stored(strict_dialogue: ConversationService, store: Store) -> None:
     assert keys(asked(strict_dialogue)) == ["consent"]
     assert list(store.blobs.keys()) == []
     say_yes(strict_dialogue)
     assert keys(asked(strict_dialogue)) == ["send_other_parent"]
 
 
-def test_an_agreement_is_kept_with_its_moment_and_version(strict_dialogue: Dialogue, store: Store) -> None:
+def test_an_agreement_is_kept_with_its_moment_and_version(strict_dialogue: ConversationService, store: Store) -> None:
     asked(strict_dialogue)
     say_yes(strict_dialogue)
-    with store.view() as unit:
+    with store.read_only() as unit:
         user = unit.users.find("telegram", "1")
     assert user is not None and user.consent_at is not None
-    assert user.consent_version == version_of(Keeping())
+    assert user.consent_version == version_of(RetentionPolicy())
 
 
-def test_an_agreement_holds_in_every_chat_and_for_nobody_else(strict_dialogue: Dialogue) -> None:
+def test_an_agreement_holds_in_every_chat_and_for_nobody_else(strict_dialogue: ConversationService) -> None:
     asked(strict_dialogue)
     say_yes(strict_dialogue)
     assert keys(asked(strict_dialogue, replace(ANNA, chat_id="77"))) == ["send_other_parent"]
-    assert keys(asked(strict_dialogue, Who("telegram", "2", "2"))) == ["consent"]
+    assert keys(asked(strict_dialogue, Actor("telegram", "2", "2"))) == ["consent"]
 
 
-def test_a_changed_promise_asks_again(strict_dialogue: Dialogue, store: Store, worker: FakeWorker) -> None:
+def test_a_changed_promise_asks_again(strict_dialogue: ConversationService, store: Store, worker: FakeWorker) -> None:
     asked(strict_dialogue)
     say_yes(strict_dialogue)
-    other = Dialogue(store, worker, Defaults(keeping=Keeping(latent_days=90.0)))
+    other = ConversationService(store, worker, Defaults(retention=RetentionPolicy(latent_days=90.0)))
     assert keys(asked(other)) == ["consent"]
     assert keys(other.hear(ANNA, CommandGiven("withdraw")).lines) == ["withdraw_sure"], "the older one still counts"
 
 
-def test_the_one_whose_photo_it_is_must_agree_too(strict_dialogue: Dialogue, store: Store) -> None:
+def test_the_one_whose_photo_it_is_must_agree_too(strict_dialogue: ConversationService, store: Store) -> None:
     agreed(store, "telegram", 1)
-    bens = Offer((OfferedPhoto("file-1", "9", "dad", "2"),))
+    bens = PendingPhotos((OfferedPhoto("file-1", "9", "dad", "2"),))
     question = strict_dialogue.ask_first(GROUP, bens)
     assert question is not None and keys(question.lines) == ["consent"]
     [say] = question.lines
@@ -219,7 +227,7 @@ def test_the_one_whose_photo_it_is_must_agree_too(strict_dialogue: Dialogue, sto
     assert strict_dialogue.ask_first(GROUP, bens) is None
 
 
-def test_withdrawing_deletes_and_the_next_photo_is_asked_about(dialogue: Dialogue, store: Store) -> None:
+def test_withdrawing_deletes_and_the_next_photo_is_asked_about(dialogue: ConversationService, store: Store) -> None:
     asked(dialogue)
     dialogue.hear(ANNA, CommandGiven("withdraw"))
     answer = dialogue.hear(ANNA, TextSaid("yes"))
@@ -232,7 +240,7 @@ def test_withdrawing_deletes_and_the_next_photo_is_asked_about(dialogue: Dialogu
 
 
 async def test_in_telegram_photos_are_fetched_after_the_agreement_and_not_sent_again(
-    api: BotApi, strict_dialogue: Dialogue
+    api: BotApi, strict_dialogue: ConversationService
 ) -> None:
     anna = api.person(1)
     async with running_bot(api, strict_dialogue):
@@ -249,7 +257,7 @@ async def test_in_telegram_photos_are_fetched_after_the_agreement_and_not_sent_a
 
 
 async def test_in_a_group_only_the_sender_is_asked_and_heard(
-    api: BotApi, strict_dialogue: Dialogue, store: Store
+    api: BotApi, strict_dialogue: ConversationService, store: Store
 ) -> None:
     agreed(store, "telegram", 1)
     anna, ben = api.person(1, GROUP_CHAT), api.person(2, GROUP_CHAT)
@@ -267,7 +275,7 @@ async def test_in_a_group_only_the_sender_is_asked_and_heard(
 
 
 async def test_on_discord_the_question_is_for_the_one_who_asked_and_wishes_are_remembered(
-    discord_api: Discord, strict_dialogue: Dialogue
+    discord_api: Discord, strict_dialogue: ConversationService
 ) -> None:
     anna = discord_api.person(1, CHANNEL)
     async with running_discord_bot(strict_dialogue):
@@ -282,7 +290,7 @@ async def test_on_discord_the_question_is_for_the_one_who_asked_and_wishes_are_r
 
 
 async def test_on_discord_the_owner_of_a_photo_is_asked_where_everybody_sees_it(
-    discord_api: Discord, strict_dialogue: Dialogue, store: Store
+    discord_api: Discord, strict_dialogue: ConversationService, store: Store
 ) -> None:
     agreed(store, "discord", 1)
     anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
@@ -296,7 +304,7 @@ async def test_on_discord_the_owner_of_a_photo_is_asked_where_everybody_sees_it(
         await anna.sees_pictures(1)
 
 
-async def test_in_a_terminal_yes_is_enough(strict_dialogue: Dialogue, terminal: Terminal) -> None:
+async def test_in_a_terminal_yes_is_enough(strict_dialogue: ConversationService, terminal: Terminal) -> None:
     couple = [terminal.photo("her.jpg", b"mom 1"), terminal.photo("him.jpg", b"dad 1")]
     assert len(await terminal.chat(strict_dialogue).play([" ".join(couple), "yes"])) == 1
 

@@ -128,7 +128,7 @@ def test_a_photo_that_cannot_be_seen_is_told_and_the_other_waits(story: Story) -
     both_agree(story)
     story.hear(avatars("2"))
     assert "couple_no_photo" in story.keys
-    assert len(story.state.loose) == 1
+    assert len(story.state.unassigned) == 1
 
 
 def test_a_profile_photo_without_a_face_is_told_by_name(story: Story) -> None:

@@ -10,7 +10,7 @@ from bots.conversation.effects import Button, CloseQuestion, QueueDrawing, Say
 from bots.conversation.events import TextSaid
 from bots.conversation.state import State, state_from_json
 from core.domain.child_code import code_of
-from core.domain.child_spec import Wish
+from core.domain.child_spec import ChildSpec
 from tests.support.chats.story import Story
 
 CARD = {"eyes": "mom", "nose": "dad", "hair": "both"}
@@ -290,12 +290,12 @@ def test_a_strip_of_many_ages_tells_none() -> None:
 
 def test_a_code_draws_exactly_that_child_of_the_rounds_parents() -> None:
     story = drawn_family()
-    wish = Wish(age=9, sex="boy", mix=30, seed=77, genes={"eyes": "dad"}, looks={"smile": 0.5})
-    story.command(f"/code {code_of(wish, 'boy')}")
+    spec = ChildSpec(age=9, sex="boy", mix=30, seed=77, genes={"eyes": "dad"}, looks={"smile": 0.5})
+    story.command(f"/code {code_of(spec, 'boy')}")
     child = story.last_drawing.child
     assert (child.mom, child.dad) == story.state.couple
     assert (child.age, child.sex, child.mix, child.seed) == (9.0, "boy", 30.0, 77)
-    assert (child.genes, child.looks) == (wish.genes, wish.looks)
+    assert (child.genes, child.looks) == (spec.genes, spec.looks)
 
 
 @pytest.mark.parametrize("words", ["71H1-31F", "Code: 71H1-31F", "71h1-31f"])

@@ -9,7 +9,7 @@ import pytest
 from bots.conversation.effects import CloseQuestion, ForgetPhotos, QueueDrawing, SaveSettings
 from bots.conversation.events import TextSaid
 from bots.conversation.state import Child
-from bots.conversation.turn import Habits
+from bots.conversation.turn import Preferences
 from bots.i18n.languages import LANGUAGES
 from tests.support.chats.story import Story
 
@@ -47,7 +47,7 @@ FACTS_OF_LIFE = {
 
 def with_child(language: str = "en", **habits: object) -> Story:
     """Somebody who has just got a picture of a girl of six, half mom and half dad."""
-    story = Story(habits=Habits(sex="girl", **habits))  # type: ignore[arg-type]
+    story = Story(preferences=Preferences(sex="girl", **habits))  # type: ignore[arg-type]
     story.context = replace(story.context, language=language)
     story.first_child()
     return story
@@ -78,7 +78,7 @@ def test_several_wishes_make_one_picture(language: str) -> None:
 def test_more_like_dad_moves_the_mix_instead_of_asking_for_a_photo(language: str) -> None:
     story = with_child(language)
     assert drawn_after(story, TOWARD_DAD[language]).mix == 70.0
-    assert story.state.expects is None
+    assert story.state.awaiting_role is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -232,7 +232,7 @@ def test_a_question_about_the_photos_is_not_answered_by_a_wish() -> None:
     story.encoded(spare)
     assert story.keys == ["whose_photo"]
     assert drawn_after(story, "more like dad").mix == 70.0
-    assert story.state.loose
+    assert story.state.unassigned
 
 
 def test_words_between_people_of_a_group_draw_nothing() -> None:
@@ -320,7 +320,7 @@ def test_a_wish_that_is_none_is_explained(argument: str) -> None:
     [("/age twelve", "age", 12.0), ("/sex ein Mädchen bitte", "sex", "girl"), ("/mix half and half", "mix", 50.0)],
 )
 def test_commands_understand_words_as_well(command: str, name: str, value: object) -> None:
-    story = Story(habits=Habits(age=3.0, sex="boy", mix=10.0))
+    story = Story(preferences=Preferences(age=3.0, sex="boy", mix=10.0))
     story.first_child()
     story.command(command)
     assert getattr(story.last_drawing.child, name) == value

@@ -8,8 +8,8 @@ import pytest
 
 from bots.conversation.effects import FindWall, QueueDrawing, SaveGroup, Say
 from bots.conversation.events import WallChild, WallFound
-from bots.conversation.handlers.social import LONGEST_NAME, POLL_ANSWERS, read_names
-from bots.conversation.turn import Habits
+from bots.conversation.handlers.social import MAX_NAME_LENGTH, POLL_ANSWERS, read_names
+from bots.conversation.turn import Preferences
 from bots.i18n.child_names import NAMES, child_name
 from tests.support.chats.story import OWNER, Story
 
@@ -117,7 +117,7 @@ def test_names_belong_to_one_couple_and_go_with_it() -> None:
         ("/names", "names_how"),
         ("/names Anna", "names_how"),
         ("/names a, b, c, d", "names_how"),
-        (f"/names {'x' * (LONGEST_NAME + 1)}, Ben", "names_too_long"),
+        (f"/names {'x' * (MAX_NAME_LENGTH + 1)}, Ben", "names_too_long"),
     ],
 )
 def test_bad_names_change_nothing(command: str, key: str) -> None:
@@ -167,7 +167,7 @@ def test_alone_nobody_can_be_asked() -> None:
 
 
 def group(*, wall: bool = False, admin: bool = False) -> Story:
-    story = Story(group=True, habits=Habits())
+    story = Story(group=True, preferences=Preferences())
     story.context = replace(story.context, wall=wall, admin=admin)
     return story
 

@@ -11,7 +11,7 @@ from bots.conversation.events import CommandGiven, TextSaid
 from bots.conversation.handlers import social
 from bots.i18n import translator
 from bots.i18n.parsing import traits, words
-from bots.service.conversation_service import LONGEST_TEXT, bounded
+from bots.service.conversation_service import MAX_TEXT_LENGTH, bounded
 from childface.logging_setup import TOKEN
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -58,5 +58,5 @@ def test_the_time_to_read_a_text_does_not_grow_with_its_square(name: str) -> Non
 def test_only_the_beginning_of_a_long_text_is_read() -> None:
     said, asked = bounded(TextSaid("a" * 5000)), bounded(CommandGiven("names", "b" * 5000))
 
-    assert isinstance(said, TextSaid) and said.text == "a" * LONGEST_TEXT
-    assert isinstance(asked, CommandGiven) and asked.argument == "b" * LONGEST_TEXT
+    assert isinstance(said, TextSaid) and said.text == "a" * MAX_TEXT_LENGTH
+    assert isinstance(asked, CommandGiven) and asked.argument == "b" * MAX_TEXT_LENGTH
