@@ -1,1 +1,1 @@
-"""Chat adapters: one chat-neutral conversation, and thin translators for Telegram and the terminal."""
+"""Chat adapters around one chat-neutral conversation: Telegram, Discord and the terminal."""

@@ -1,4 +1,4 @@
-"""The commands that chats list in their menu, with a short description in each language."""
+"""The commands that chat services list in their menus, with a short description in each language."""
 
 from __future__ import annotations
 

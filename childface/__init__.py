@@ -1,1 +1,1 @@
-"""The command line, the settings and the one place where everything is wired together."""
+"""The command line, the settings and the place where everything is wired together."""

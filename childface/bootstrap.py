@@ -1,4 +1,4 @@
-"""The one place where everything is put together: settings in, storage, queue, workers and bots out."""
+"""Wires everything together: builds storage, queue, workers and bots from the settings."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def _holds_encrypted(settings: Settings, database: Database) -> bool:
     if next(blobs.keys(), None) is not None:
         return True
     if migrate.current(settings.database_url) != migrate.newest():
-        return False  # a first start; bots and workers ask for the newest tables before they open this
+        return False  # a first start; bots and workers ask for the latest schema before they open this
     with Store(database, blobs).read_only() as unit:
         return not unit.sealed.is_empty()
 
 
 def open_store_to_look(settings: Settings) -> Store:
-    """Storage for somebody who counts rows: needs no key, makes nothing, and cannot read a picture."""
+    """Storage for counting rows: needs no key, creates nothing, and cannot read images."""
     return Store(open_database(settings.database_url), DiskBlobs(settings.blob_folder, [secrets.token_bytes(32)]))
 
 
 def open_blobs(settings: Settings, main: int | None = None) -> DiskBlobs:
-    """The encrypted files; a key that is changed meanwhile is noticed. `main` as for `open_store`."""
+    """The encrypted files; key changes are picked up at run time. `main` as for `open_store`."""
 
     def stop(fault: KeyUnreadable) -> None:
         log.critical("the key file %s cannot be read any more; this program stops", fault.path)
@@ -90,7 +90,7 @@ def require_readable_key(settings: Settings) -> None:
 
 
 def task_config(settings: Settings) -> TaskConfig:
-    """What the tasks are told."""
+    """The task configuration."""
     return TaskConfig(
         broker_url=settings.broker_url,
         # The in-memory broker is one for the whole process; a prefix of its own keeps two set-ups apart.
@@ -150,7 +150,7 @@ def signature(settings: Settings) -> Callable[[bytes], bytes] | None:
 
 
 def require_tables(settings: Settings) -> None:
-    """Refusal unless the database has the newest tables."""
+    """Refusal unless the database has the latest schema."""
     now, wanted = migrate.current(settings.database_url), migrate.newest()
     if now != wanted:
         raise CliError(f"the database has tables of {now}, needed {wanted}; run: childface db upgrade", EXIT_MISSING)
@@ -288,7 +288,7 @@ def console_chat(app: AppContext, user: str = "local", *, agreed: bool = False) 
 
 
 def demo_chat(app: AppContext) -> ConsoleChat:
-    """A terminal for somebody who was never here before: what an earlier demonstration left behind is deleted."""
+    """A terminal for a first-time user: data of earlier demonstrations is deleted."""
     from bots.terminal.bot import PLATFORM
     from storage.deletion import delete_user
 

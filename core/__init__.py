@@ -1,1 +1,1 @@
-"""The picture pipeline: photo → face → latent → child latent → picture. No chat, no database, no queue."""
+"""The image pipeline: photo → face → latent → child latent → image. No chat, database or queue."""

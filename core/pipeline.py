@@ -1,4 +1,4 @@
-"""The page to read first: parents in, child out.
+"""Read this page first: parents in, child out.
 
     photo → open → (safe?) → find the face → align → (a photograph?) → encode → look again (→ refine)
     → inherit → age → correct → (passes the gate?) → generate → finish
@@ -423,7 +423,7 @@ class ChildPipeline:
 
     @torch.no_grad()
     def young_and_calm(self, parent: Latent) -> Tensor:
-        """A parent's latent (1, L, D) without the moment of the photo, at YOUNG_ADULT years if older, bare-headed.
+        """A parent's latent (1, L, D) without its transient attributes, at YOUNG_ADULT years if older, bare-headed.
 
         What is inherited is bone and pigment: neither grey hair and wrinkles nor a hat, glasses, make-up or a smile.
         """

@@ -1,4 +1,4 @@
-"""What the tasks need of `core.pipeline.ChildPipeline`, so that tests can bring a small fake."""
+"""The part of `core.pipeline.ChildPipeline` that tasks use, as a protocol that tests can fake."""
 
 from __future__ import annotations
 

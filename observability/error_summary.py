@@ -1,4 +1,4 @@
-"""What may be written to the log about an error: where it happened and of what kind it is.
+"""A loggable summary of an error: its type and location, never its message.
 
 The message of a foreign exception may quote what it was given (a caption, a token in an address, a row of a table),
 so it is left out.

@@ -1,4 +1,4 @@
-"""Picture bytes and latents as encrypted files. The database knows a blob only by its key.
+"""Images and latents as encrypted files. The database knows a blob only by its key.
 
 Encryption is in `sealing.py`. A blob is bound to its own key and to a context: what it is, whose, and of which job. So
 neither a file that was swapped for another one opens, nor one whose key was written into somebody else's row.
@@ -130,7 +130,7 @@ class DiskBlobs:
         return len(drafts)
 
     def usage(self) -> tuple[int, int]:
-        """How many files there are, and their bytes; what is deleted meanwhile does not count."""
+        """The number of files and their total size; files deleted while counting are skipped."""
         count = size = 0
         for path in self._files():
             with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Where the time comes from. Everything that needs "now" is handed a clock, so tests can turn it."""
+"""The clock. Everything that needs the current time is given one, so that tests can control it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens SQLite or PostgreSQL so that the same code is safe on both, with several threads and processes."""
+"""Opens SQLite or PostgreSQL so that the same code is safe on both, across threads and processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How people's data leaves: at once when they ask, and by itself when its time is over.
+"""Deletes personal data: at once on request, and automatically when it expires.
 
 `delete_user` is for /delete_my_data; `purge_expired` runs on a schedule. Both may run twice, at the same time, and
 while workers work: a worker that comes back with a latent or a picture of somebody who is gone gets `NotFound`, because
@@ -17,7 +17,7 @@ from storage.repositories.removal import DeletionReport, Removal
 from storage.unit_of_work import Store
 
 BATCH = 100
-"""Rows per transaction: small enough that nobody waits for a purge."""
+"""Rows per transaction: small enough not to block others during a purge."""
 
 KEEP_HANDLED = timedelta(days=30)
 """How long finished jobs and idle conversations stay when the caller says nothing else; they hold no picture."""
@@ -26,13 +26,13 @@ GRACE = timedelta(hours=1)
 """A blob this young may belong to a unit of work that has not committed yet."""
 
 KEEP_STRANGERS = timedelta(days=1)
-"""How long we remember somebody who wrote to us and never agreed; where their unanswered photos are goes with it."""
+"""How long a person who never consented is remembered, including references to their pending photos."""
 
 PURGED = "purged"
 """The mark that says when the last purge came to its end."""
 
 KEEP_UPDATES = timedelta(hours=25)
-"""A service hands out an update for a day; after that neither it nor its number is of use."""
+"""A service redelivers an update for a day; after that its id is of no use."""
 
 ATTEMPTS = 5
 """A worker may hold a job of the person and wait for the person, whom we hold while we wait for the job. PostgreSQL
@@ -135,7 +135,7 @@ def _remove_uses(store: Store, now: datetime) -> int:
 
 
 def _remove_orphans(store: Store, written_before: datetime) -> int:
-    """Look at the disk first and at the rows second: a blob whose row is committed in between is then safe."""
+    """List the disk before the rows, so that a blob whose row is committed in between is safe."""
     removed = store.blobs.delete_unfinished(written_before=written_before)
     found = store.blobs.keys(written_before=written_before)
     while keys := list(islice(found, BATCH)):

@@ -1,4 +1,4 @@
-"""Everything that storage can raise, as one small tree.
+"""Every error of storage, as one small tree.
 
     StorageError
     ├── NotFound                no row with this id: never existed, or its owner deleted it
@@ -74,7 +74,7 @@ class BlobMissing(StorageError):
 
 
 class BlobDamaged(StorageError):
-    """Cut short, altered, or moved here from another key."""
+    """Truncated, altered, or moved from another key."""
 
     def __init__(self, *, key: str) -> None:
         super().__init__(key=key)
@@ -99,11 +99,11 @@ class KeyExposed(StorageError):
 
 
 class RotationRunning(StorageError):
-    """Another process is changing the key; let it end."""
+    """Another process is rotating the key; wait for it."""
 
 
 class ConversationChanged(StorageError):
-    """The version that was read is no longer the newest one."""
+    """The version that was read is outdated."""
 
     def __init__(self, *, version: int) -> None:
         super().__init__(version=version)
@@ -124,7 +124,7 @@ class DatabaseDamaged(StorageError):
 
 
 class StorageUnavailable(StorageError, OSError):
-    """Database or disk cannot serve just now; the cause is attached."""
+    """Database or disk is unavailable; the cause is attached."""
 
     def __init__(self, *, what: str, deadlock: bool = False, database: bool = False) -> None:
         super().__init__(what=what)

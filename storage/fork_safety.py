@@ -1,4 +1,4 @@
-"""No process forks while one of its threads is in a transaction.
+"""Prevents forking while a thread of the process is inside a transaction.
 
 SQLite keeps the locks of a process in memory. A child that was forked meanwhile has them, too, with nobody to let them
 go, and finds its database locked for as long as it lives. (https://www.sqlite.org/howtocorrupt.html, 2.6)

@@ -1,4 +1,4 @@
-"""Brings a database to the newest tables. Alembic is set up here in code; there is no ini file to keep in step."""
+"""Migrates a database to the latest schema. Alembic is configured in code; there is no ini file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables. Nobody outside `storage/` and `migrations/` sees these classes; see `records.py` for what leaves.
+"""The tables. Used only inside `storage/` and `migrations/`; others see `records.py`.
 
 Picture bytes and latents never enter the database: a row holds the key of an encrypted blob.
 Deleting a user takes everything of theirs along by foreign keys; blobs are the business of `deletion.py`.
@@ -100,7 +100,7 @@ class UserRow(Base):
 
 
 class DoorRow(Base):
-    """A person or a chat that was let in or kept out by command. Not bound to `users`: deleting data opens no door."""
+    """A person or chat allowed or blocked by command. Independent of `users`, so deleting data lifts no block."""
 
     __tablename__ = "doors"
     __table_args__ = (CheckConstraint("verdict in ('allow', 'block')", name="verdict"),)
@@ -112,7 +112,7 @@ class DoorRow(Base):
 
 
 class SwitchRow(Base):
-    """Something that is on for the whole house; the row is there or it is not."""
+    """A system-wide switch; on if the row exists."""
 
     __tablename__ = "switches"
 
@@ -149,7 +149,7 @@ class ConversationRow(Base):
 
 
 class PhotoRow(Base):
-    """A photo that was sent; the picture goes as soon as its latent exists, the row stays as handle."""
+    """A photo; the image is deleted once its latent exists, the row stays as a handle."""
 
     __tablename__ = "photos"
     __table_args__ = (
@@ -244,7 +244,7 @@ Index(
 
 
 class InboxRow(Base):
-    """An update that a chat service handed over: sealed until it is answered, then only its number."""
+    """An update of a chat service: encrypted until answered, then only its id."""
 
     __tablename__ = "inbox"
 

@@ -1,4 +1,4 @@
-"""What leaves storage: frozen records. All ids are uuid4 in hex, all moments are aware and in UTC."""
+"""Records returned by storage: frozen, with uuid4 hex ids and timezone-aware timestamps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class User:
     sex: str | None
     refine: bool | None
     wall: bool | None
-    """Only of the made-up user that stands for a group: whether its family wall may be shown."""
+    """Only for a group's synthetic user: whether its family wall may be shown."""
     consent_at: datetime | None
     consent_version: str | None
     created_at: datetime
@@ -33,7 +33,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Where one person stands in one chat. `version` counts the saves, the first is 1."""
+    """The conversation of one person in one chat. `version` counts saves, starting at 1."""
 
     platform: str
     chat_id: str
@@ -45,7 +45,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """The handle of one parent. Lives on when the picture itself is gone (`kind == "gone"`)."""
+    """The handle of one parent. Outlives the image itself (`kind == "gone"`)."""
 
     id: str
     owner_id: str

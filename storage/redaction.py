@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 NUMBER_FIELDS = frozenset({"number", "sender", "speaker", "user", "replied_user"})
-"""Where the platform's number of a person stands. In other fields the same figures may be anything."""
+"""Fields that hold a person's platform id. In other fields the same digits may mean anything."""
 
 
 def without(content: Mapping[str, Any], ids: Set[str], number: str) -> dict[str, Any]:

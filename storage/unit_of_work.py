@@ -1,4 +1,4 @@
-"""The way in: a `Store` hands out units of work.
+"""Entry point of storage: a `Store` hands out units of work.
 
     with store.unit() as unit:
         photo = unit.photos.add(user.id, data, ttl=timedelta(hours=1))
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """Everything kept, behind one door. Safe to share between threads; units are not."""
+    """The entry point to storage. Safe to share between threads; units of work are not."""
 
     def __init__(self, database: Database, blobs: BlobStore, clock: Clock = utc_now) -> None:
         self.database = database
@@ -94,12 +94,12 @@ class UnitOfWork:
 
     @cached_property
     def access_rules(self) -> AccessRules:
-        """Who may come in, and whether the house is open."""
+        """Access rules and maintenance mode."""
         return AccessRules(self._tools)
 
     @cached_property
     def conversations(self) -> Conversations:
-        """Where each dialogue stands."""
+        """The state of each conversation."""
         return Conversations(self._tools)
 
     @cached_property
@@ -129,12 +129,12 @@ class UnitOfWork:
 
     @cached_property
     def stats(self) -> Stats:
-        """How the house stands, in numbers."""
+        """Aggregate counts."""
         return Stats(self._tools)
 
     @cached_property
     def inbox(self) -> Inbox:
-        """What chat services handed over."""
+        """Recorded updates of chat services."""
         return Inbox(self._tools)
 
     @cached_property
@@ -180,7 +180,7 @@ class UnitBlobs:
         self._pending_deletes: list[str] = []
 
     def put(self, data: bytes, context: str) -> str:
-        """Write now; taken back unless the unit commits."""
+        """Write now; undone unless the unit commits."""
         key = self._blobs.put(data, context)
         self._written.append(key)
         return key

@@ -1,1 +1,1 @@
-"""The work that the queue hands out: load a job, call `core`, store the answer, mark it done."""
+"""Queue tasks: load a job, call `core`, store the result, mark the job done."""

@@ -1,4 +1,4 @@
-"""The tasks of the Celery app. They are thin: an id in, the plain function called, nothing out: the row is the truth.
+"""The Celery tasks. They are thin: take an id, call the plain function, nothing else.
 
 Nothing connects, loads a model or reads a setting until a task runs.
 """

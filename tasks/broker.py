@@ -29,7 +29,7 @@ def create_celery(config: TaskConfig) -> Celery:
         worker_prefetch_multiplier=1,
         worker_max_tasks_per_child=config.tasks_per_child or None,
         worker_max_memory_per_child=config.memory_per_child * 1000 or None,
-        # What ran while the broker was away is finished: its lease in the database keeps others away from it.
+        # What ran while the broker was unavailable is finished: its lease in the database keeps others away from it.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_redirect_stdouts=False,
         worker_hijack_root_logger=False,

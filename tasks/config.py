@@ -1,4 +1,4 @@
-"""What the tasks are told about times, tries and the broker. Built from the program's settings by `childface`."""
+"""Task configuration: timeouts, retries and the broker. Built from the program's settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TaskConfig:
     """Whether a refined picture follows the first one when the user did not choose."""
     refine_seconds: float = 12.0
     youngest_parent: float = 18.0
-    """Years; a parent who looks clearly younger is refused. 0: nobody is."""
+    """Years; a parent who clearly looks younger is rejected. 0 disables the check."""
     drawings: bool = True
     """Whether a drawing may be a parent if its sender says so."""
     corner_mark: bool = True

@@ -1,4 +1,4 @@
-"""Everything a job needs: storage, models, the queue for what follows, and the rules."""
+"""What every job needs: storage, models, the queue for follow-up jobs, and the configuration."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ class TaskContext:
     """Adds Content Credentials to a finished JPEG; None: the deployment has no certificate."""
     monotonic: Callable[[], float] = time.monotonic
     stopping: threading.Event = field(default_factory=threading.Event)
-    """Set when this process ends: long work then stops and goes back to the queue."""
+    """Set when this process shuts down: long-running work stops and is requeued."""

@@ -1,4 +1,4 @@
-"""Puts jobs on the queue. Needs no torch: chat processes use it too."""
+"""Enqueues jobs. Needs no torch: chat processes use it too."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ QUEUES = (ENCODE, DRAW, REFINE)
 
 
 class JobQueue(Protocol):
-    """Where a job goes after its row was committed."""
+    """The queue for a committed job."""
 
     def put(self, job: Job) -> None:
         """Queue it. The message holds the id only; losing it loses nothing, because the row is the truth."""
         ...
 
     def take_back(self, jobs: Sequence[Job]) -> int:
-        """Take out of the broker what it holds of these jobs and no worker has taken; how much that was."""
+        """Remove unclaimed messages of these jobs from the broker; returns how many."""
         ...
 
     def waiting(self) -> int:
-        """How many messages nobody has taken yet. Raises what the broker raises when it is away."""
+        """The number of unclaimed messages. Raises the broker's error if it is unavailable."""
         ...
 
 
@@ -46,7 +46,7 @@ def queue_of(kind: JobKind, quality: Quality) -> str:
 
 
 class CeleryQueue:
-    """A `JobQueue` that sends tasks by name. Raises kombu's OperationalError when the broker is away."""
+    """A `JobQueue` that sends tasks by name. Raises kombu's OperationalError when the broker is unavailable."""
 
     def __init__(self, app: Any, prefix: str = "") -> None:
         """`app` is a Celery app; it needs no tasks of its own."""
@@ -79,7 +79,7 @@ class CeleryQueue:
             return sum(_take_out(channel, queue, ids) for queue in queues)
 
     def waiting(self) -> int:
-        """How many messages nobody has taken yet."""
+        """The number of unclaimed messages."""
         with self._app.connection_for_read() as connection:
             channel = connection.default_channel
             return sum(channel.queue_declare(self._prefix + name, passive=False).message_count for name in QUEUES)

@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures shared by several test folders."""
 
 from __future__ import annotations
 

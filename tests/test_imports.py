@@ -1,4 +1,4 @@
-"""The direction of imports between packages, and the size of folders, read from the source with `ast`."""
+"""Import rules between packages, and the size of folders, read from the source with `ast`."""
 
 from __future__ import annotations
 

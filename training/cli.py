@@ -251,7 +251,7 @@ def resemblance(
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
-    """Measure what sets people apart from others: mean looks of grown-ups, and of drawn faces by age and sex."""
+    """Measure what sets people apart from others: mean looks of adults, and of drawn faces by age and sex."""
     from core.face.age_estimator import AgeEstimator
     from core.modeling.generator_weights import load_generator
     from core.modeling.weights_io import SHIPPED

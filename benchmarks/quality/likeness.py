@@ -1,7 +1,7 @@
 """Where the scale of `core/face/similarity.py` comes from: `python benchmarks/quality/likeness.py --drawn DIR --photos
 DIR`.
 
-Couples are made of drawn grown-ups. A daughter and a son of each are drawn at several ages and set beside photos of
+Couples are made of drawn adults. A daughter and a son of each are drawn at several ages and set beside photos of
 strangers from 20 to 50 (`labels.csv` with columns file, est_age, est_sex), women and men, and beside their own parents.
 """
 
@@ -70,7 +70,7 @@ def apart_of_photo(pipeline: ChildPipeline, descriptor: np.ndarray, *, male: boo
 
 
 def photographed(pipeline: ChildPipeline, folder: Path, most: int) -> dict[bool, list[np.ndarray]]:
-    """Descriptors of grown-up women (False) and men (True) on photos."""
+    """Descriptors of adult women (False) and men (True) on photos."""
     with (folder / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["est_age"] and 20 <= float(row["est_age"]) <= 50]
     found: dict[bool, list[np.ndarray]] = {False: [], True: []}

@@ -122,7 +122,7 @@ class Life:
 
 
 class Drills:
-    """One after the other, at random, each mended before the next."""
+    """One after the other, at random, each repaired before the next."""
 
     def __init__(self, site: Site, disk: SmallDisk, chance: random.Random, pause: float) -> None:
         self._site, self._disk, self._chance, self._pause = site, disk, chance, pause
@@ -148,7 +148,7 @@ class Drills:
         while True:
             await asyncio.sleep(self._chance.uniform(0.5, 1.5) * self._pause)
             name = self._chance.choice(list(self._all))
-            # A drill that has begun is mended before the end.
+            # A drill that has begun is repaired before the end.
             await asyncio.shield(asyncio.ensure_future(self._all[name]()))
             self.done[name] += 1
 

@@ -1,4 +1,4 @@
-"""What the check for indecent photos costs, in seconds of one core and in memory, on noise of the largest size it sees.
+"""What the check for NSFW photos costs, in seconds of one core and in memory, on noise of the largest size it sees.
 
 python -m benchmarks.speed.nsfw      needs `childface weights fetch`
 """

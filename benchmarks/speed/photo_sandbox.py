@@ -1,4 +1,4 @@
-"""What it costs to open photos in a process of their own: both ways in turn, on the same files, warm.
+"""What it costs to open photos in a separate process: both ways in turn, on the same files, warm.
 
 python -m benchmarks.speed.photo_sandbox
 """

@@ -1,6 +1,6 @@
 """How long a child takes: `python benchmarks/speed/pipeline.py [MOM DAD] [--refine]` prints a table.
 
-Every figure is measured in a process of its own, so that "start to first child" is what a person would wait and the
+Every figure is measured in a separate process, so that "start to first child" is what a person would wait and the
 memory is that of one embedded process. The last column is the time as a multiple of one 1024-px drawing in the same
 run: that ratio carries over to other machines, the seconds do not.
 """

@@ -1,4 +1,4 @@
-"""The right size and format for each service, before anything is sent.
+"""Fits images to the size and format limits of each service before sending.
 
     Limits                what a service takes (TELEGRAM; discord_limits(bytes))
     fit(picture, limits)  → Fitted: the picture as it may be sent, as a photo or as a file

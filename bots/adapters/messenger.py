@@ -1,4 +1,4 @@
-"""The outgoing half of a chat adapter, as the courier and the presenter see it."""
+"""The interface for outgoing messages, as used by the delivery worker and the presenter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MessageRejected(MessengerError):
 
 
 class RetryLater(MessengerError):
-    """The service is away or asks for patience beyond ours; the same message may work later.
+    """The service is unavailable or asks for patience beyond ours; the same message may work later.
 
     `wait`: the seconds it asked for, where it did.
     """
@@ -79,7 +79,7 @@ class Messenger(Protocol):
         ...
 
     async def remove(self, chat_id: str, message_id: str) -> None:
-        """Take back a message of ours, if it is still there."""
+        """Delete one of the bot's messages if it still exists."""
         ...
 
     async def acting(self, chat_id: str) -> None:
@@ -91,7 +91,7 @@ class ButtonInteraction(Protocol):
     """A button press that waits for an answer."""
 
     async def toast(self, text: str) -> None:
-        """A short note to the one who pressed."""
+        """A short notice to the person who pressed the button."""
         ...
 
     async def close(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs bots until somebody stops them: one loop, one pair of signals, however many chat services."""
+"""Runs bots until they are stopped: one event loop and one pair of signal handlers for all services."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bot(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Finish what was begun, disconnect."""
+        """Finish running work, then disconnect."""
         ...
 
 
@@ -39,7 +39,7 @@ class TokenRefused(Exception):
 
 
 class CannotListen(Exception):
-    """A service cannot bring us what it has: our address is taken, or is not one that it takes."""
+    """The webhook cannot be set up: the address is in use, or the service rejects it."""
 
     def __init__(self, service: str, reason: str) -> None:
         super().__init__(f"{service} cannot reach us: {reason}")
@@ -70,7 +70,7 @@ async def run_bots(
     ]
     try:
         for bot in bots:
-            # A service that is away is waited for, but not by the others, and not when told to stop.
+            # A service that is unavailable is waited for, but not by the others, and not when told to stop.
             waits.append(asyncio.create_task(_work(bot, started, listening, on_listening)))
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -1,4 +1,4 @@
-"""Puts finished pictures and words together into what people share: the family card, the family wall, alt texts.
+"""Builds images for sharing from finished drawings: family cards, walls, alt texts.
 
 Pillow is loaded when the first one is asked for: a chat process that nobody asks stays small.
 """

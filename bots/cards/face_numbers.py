@@ -1,4 +1,4 @@
-"""Draws numbers onto the faces of a photo, so that somebody can say which one they mean.
+"""Draws numbers onto the faces in a photo so that a person can pick one. Uses little memory.
 
 The photo is a stranger's file: whoever calls brings an `OpenPhoto` that decodes it behind a fence.
 """

@@ -1,4 +1,4 @@
-"""Pictures that people share, put together from finished ones: the family card and the family wall.
+"""Lays out images for sharing: the family card and the family wall.
 
 Words come in ready, in the reader's language; likeness comes as the pipeline tells it, 0 … 100 with 50 for strangers.
 Nothing here is kept: a card is made at the moment it is sent, of pictures of its own round only.
@@ -115,7 +115,7 @@ def open_square(data: bytes, size: int) -> Image.Image:
 
 
 def cut_in_three(data: bytes) -> tuple[Image.Image, Image.Image, Image.Image]:
-    """The three squares that stand side by side in one picture."""
+    """The three squares side by side in one image."""
     with Image.open(io.BytesIO(data)) as source:
         trio = source.convert("RGB")
     side = trio.height
@@ -124,7 +124,7 @@ def cut_in_three(data: bytes) -> tuple[Image.Image, Image.Image, Image.Image]:
 
 
 def marks_of(data: bytes) -> dict[str, Any]:
-    """What a picture of ours says about itself: that a model made it. It goes on into whatever is made of it."""
+    """The metadata that marks our images as AI-generated. Derived images inherit it."""
     with Image.open(io.BytesIO(data)) as source:
         return words_of(source)
 

@@ -1,4 +1,4 @@
-"""Writes words of any of our languages onto a picture: the right font for each script, shaped and ordered by raqm.
+"""Draws text in any supported language: a font for each script, shaped and ordered by raqm.
 
 Latin, Greek and Cyrillic, Arabic, Devanagari and the commoner Chinese characters have a font in bots/cards/fonts.
 Words may mix scripts: they are cut into runs of one font, and a line that begins in Arabic runs from the right to the

@@ -1,4 +1,4 @@
-"""Callback data: what a button says when it is pressed, signed so that nobody else can make one up.
+"""Encodes and decodes button callback data. Telegram allows 64 bytes, so the format is terse.
 
 older:<job><signature>                     under a picture: what to do, and with which drawing
 who:1:<stamp>:<owner><signature>           under a question: the answer, which question, and whose round it is

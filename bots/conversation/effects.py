@@ -1,4 +1,4 @@
-"""What a conversation wants done. Lines are for the eyes of people, deeds are for the store and the queue.
+"""Effects of a conversation: messages for people, and commands for the database and the job queue.
 
 Texts are keys with parameters, never sentences: `bots.i18n.messages` turns them into words of the reader's language.
 """
@@ -30,7 +30,7 @@ Rows = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """The photo whose faces are to be shown with numbers; boxes in pixels of the upright photo."""
+    """A photo to show with numbered faces; boxes are in pixels of the upright photo."""
 
     photo_id: str
     boxes: tuple[tuple[int, int, int, int], ...]
@@ -53,7 +53,7 @@ class CardFacts:
 
 @dataclass(frozen=True, slots=True)
 class WallTile:
-    """A picture on the wall and what stands under it."""
+    """An image on the wall and its caption."""
 
     job_id: str
     name: str
@@ -83,7 +83,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """A short note for the one who pressed a button."""
+    """A short notice for the person who pressed a button."""
 
     key: str
     params: Params = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Toast:
 
 @dataclass(frozen=True, slots=True)
 class CloseQuestion:
-    """The question whose button was pressed is settled: show the answer instead of the buttons."""
+    """The question is answered: replace its buttons with the answer."""
 
     key: str
     params: Params = field(default_factory=dict)
@@ -232,7 +232,7 @@ class SetMaintenance:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Ask whoever spoke, in a conversation of their own, to agree first."""
+    """Ask the sender, in their own conversation, for consent first."""
 
 
 @dataclass(frozen=True, slots=True)

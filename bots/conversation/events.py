@@ -1,4 +1,4 @@
-"""What can happen in a conversation. An adapter or the courier builds these; `conversation.step` answers them."""
+"""Events of a conversation. Adapters and the delivery worker create them; `router.step` handles them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CommandGiven:
     argument: str = ""
     message_id: str | None = None
     about: str | None = None
-    """The platform's number of the person to whose message it replies, in a group."""
+    """Platform id of the author of the message it replies to, in a group."""
     ours: bool = False
     """Where a group may have other bots with the same commands: this one was certainly meant for us."""
 
@@ -59,7 +59,7 @@ class PhotosReceived:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Somebody whom a message names: the platform's number where it is known, else the user name, and how to say it."""
+    """A person mentioned in a message: platform id if known, else user name, and the display name."""
 
     shown: str
     number: str | None = None
@@ -132,7 +132,7 @@ class PhotosOffered:
 
 @dataclass(frozen=True, slots=True)
 class PhotoNotTaken:
-    """A photo that never reached the store: above the limit of bytes, or the service did not hand it out."""
+    """A photo that was not stored: too large, or the service failed to deliver it."""
 
     code: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class OtherMessage:
 
 @dataclass(frozen=True, slots=True)
 class SourceDrawing:
-    """The finished drawing under which a button was pressed, as its job row tells it."""
+    """The finished drawing under which a button was pressed, read from its job row."""
 
     job_id: str
     kind: DrawingKind
@@ -158,7 +158,7 @@ class SourceDrawing:
     dad: str
     wish: dict[str, Any]
     people: tuple[str, ...]
-    """Users who may press: the one who asked and those who sent the photos."""
+    """Users who may press: the requester and the senders of the photos."""
     genes: dict[str, str] = field(default_factory=dict)
     """Trait → mom, dad or both."""
     code: str = ""
@@ -234,7 +234,7 @@ class DrawingReady:
     """Trait → mom, dad or both."""
     code: str = ""
     estimated_age: float | None = None
-    """For how many years old the face on the picture is taken."""
+    """The apparent age of the drawn face, in years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,14 +293,14 @@ class DataDeleted:
 
 @dataclass(frozen=True, slots=True)
 class AdminStatsRead:
-    """How things stand, in counts."""
+    """System counts for operators."""
 
     counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessChanged:
-    """Somebody was let in or kept out: blocked, unblocked, allowed, disallowed; or unchanged, operator."""
+    """The outcome of an access change: blocked, unblocked, allowed, disallowed, unchanged or operator."""
 
     number: str
     outcome: str

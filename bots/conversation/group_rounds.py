@@ -1,4 +1,4 @@
-"""Whose round is it? In a group, mom's and dad's photo may come from different people, and several rounds may run.
+"""Decides which round a photo in a group belongs to: the parents' photos may come from different people.
 
 Each round belongs to the person who began it and stands in that person's conversation. The group itself keeps only
 this list of rounds that still wait for a photo.
@@ -14,7 +14,7 @@ from bots.conversation.state import State
 
 VERSION = 1
 OPEN_FOR = 30 * 60.0
-"""Seconds during which somebody else's photo may join a round without being a reply to it."""
+"""Seconds within which another person's photo may join a round without replying to it."""
 MAX_ROUNDS = 50
 MAX_MESSAGES = 12
 
@@ -65,7 +65,7 @@ class GroupRounds:
         return any(role in r.wants and now - r.touched <= OPEN_FOR for r in self.rounds)
 
     def noted(self, owner: str, state: State, *, now: float, message_id: str | None = None) -> GroupRounds:
-        """The desk after a turn of `owner`: the round is on it for as long as it lacks a parent."""
+        """The rounds after a turn of `owner`: a round is listed while it lacks a parent."""
         before = next((r for r in self.rounds if r.owner == owner), OpenRound(owner, (), now))
         others = tuple(r for r in self.rounds if r.owner != owner)
         wants = lacking(state)
@@ -81,7 +81,7 @@ class GroupRounds:
 
 
 def rounds_from_json(data: dict[str, Any] | None) -> GroupRounds:
-    """The reverse of `GroupRounds.to_json`; an unknown version is an empty desk."""
+    """The reverse of `GroupRounds.to_json`; an unknown version yields no rounds."""
     if data is None or data.get("version") != VERSION:
         return GroupRounds()
     return GroupRounds(
@@ -90,7 +90,7 @@ def rounds_from_json(data: dict[str, Any] | None) -> GroupRounds:
 
 
 def lacking(state: State) -> tuple[Role, ...]:
-    """The parents that a begun round still waits for; nothing for a round that is not begun or complete."""
+    """The parents that an open round still lacks; empty for a round that is complete or has no photo."""
     if len(state.photos) != 1:
         return ()
     if state.mom is not None:

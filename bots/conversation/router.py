@@ -1,11 +1,11 @@
-"""The conversation as a table: what happens → who answers. No network, no store, no clock, no chance.
+"""Routes each event to its handler. A pure function: no network, database, clock or randomness.
 
     EVENTS    kind of event  → handler      (this file)
     COMMANDS  /name          → handler      (this file)
     BUTTONS   action         → rule, handler (this file; the rules are in bots/conversation/button_rules.py)
     NEXT      what the photos of the round call for → handler   (bots/conversation/handlers/photos.py)
 
-The handlers stand in bots/conversation/handlers/photos.py (photos, faces, who is who),
+The handlers are in bots/conversation/handlers/photos.py (photos, faces, who is who),
 bots/conversation/handlers/requests.py (age, mix, sex, drawing again), bots/conversation/handlers/plain_words.py
 (wishes in somebody's own words), bots/conversation/handlers/genes.py (whose each trait is, the code),
 bots/conversation/handlers/appearance.py (smile, glasses …), bots/conversation/handlers/couples.py (two people who both
@@ -77,7 +77,7 @@ from bots.conversation.state import State
 from bots.conversation.turn import Context, Turn
 
 SILENCE = 6 * 3600.0
-"""Seconds after which photos that led to nothing are dropped: who comes back then means to begin anew."""
+"""Seconds after which photos of an abandoned round are dropped."""
 
 
 def step(state: State, event: Event, context: Context) -> tuple[State, list[Step]]:

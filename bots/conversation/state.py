@@ -1,4 +1,4 @@
-"""Where a conversation stands: frozen, JSON-able, versioned.
+"""The state of a conversation: immutable, JSON-serializable, versioned.
 
 photos without a role yet      State.unassigned
 photos with a role             State.mom, State.dad
@@ -46,7 +46,7 @@ class ParentPhoto:
     face: int | None = None
     """Which of several faces was chosen."""
     name: str | None = None
-    """What the person is called; only of a profile photo, and only until it was looked at."""
+    """The person's name; only for profile photos, and only until analysis is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ class Child:
     sex: str
     seed: int
     name_locale: str = ""
-    """The language of the child's name: a child is not renamed when somebody else asks for it."""
+    """The locale of the child's name, kept so that the name stays the same for other readers."""
     genes: dict[str, str] = field(default_factory=dict)
-    """Traits that shall come from mom, dad or both; the seed draws the others."""
+    """Traits fixed to mom, dad or both; the seed decides the others."""
     looks: dict[str, float] = field(default_factory=dict)
     """A smile, glasses … each -1 … 1; what is not named is as usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastPicture:
-    """What the last picture told of its child: whose each trait is, and the code that draws it again."""
+    """Facts shown with the last image: whose each trait is, and the code that reproduces the child."""
 
     genes: dict[str, str]
     code: str
@@ -121,7 +121,7 @@ class State:
     touched: float = 0.0
     proposal: Proposal | None = None
     names: tuple[str, ...] = ()
-    """What mom, dad and perhaps the child are called on the family card, if somebody said so."""
+    """Names of mom, dad and optionally the child for the family card."""
     genes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     shown: LastPicture | None = None
@@ -129,7 +129,7 @@ class State:
     reposts: tuple[PendingPhotos, ...] = ()
     """Other people's photos, until the one who reposted them has said that they agree."""
     wait_until: float = 0.0
-    """Until then this person's photos are not looked at, and they were told so."""
+    """Until then this person's photos are ignored; they have been notified."""
     last_notice: str = ""
     """Why this person is not answered, as it was said last."""
     last_notice_at: float = 0.0
@@ -165,7 +165,7 @@ class State:
         return next((photo for photo in self.photos if photo.photo_id == photo_id), None)
 
     def with_photo(self, changed: ParentPhoto) -> State:
-        """The same round with one photo's facts changed, wherever it stands."""
+        """The same round with one photo updated."""
 
         def renew(photo: ParentPhoto | None) -> ParentPhoto | None:
             return changed if photo is not None and photo.photo_id == changed.photo_id else photo
@@ -189,7 +189,7 @@ class State:
 
 
 def state_from_json(data: dict[str, Any] | None) -> State:
-    """The reverse of `State.to_json`. A state of an unknown version is not guessed at: the round begins anew."""
+    """The reverse of `State.to_json`. A state of an unknown version is discarded: a new round starts."""
     while data is not None and data.get("version") in UPGRADES:
         data = UPGRADES[data["version"]](data)
     if data is None or data.get("version") != VERSION:

@@ -1,4 +1,4 @@
-"""One turn of a conversation: the state as it changes and the steps as they come up.
+"""One turn of a conversation: the changing state and the effects so far.
 
 Handlers read better when they speak in sentences (`turn.say(...)`, `turn.ask(...)`); seen from outside,
 `conversation.step` is still a pure function of state, event and context.
@@ -28,7 +28,7 @@ from bots.i18n.languages import DEFAULT_LANGUAGE
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What somebody chose in /settings, filled up with our defaults."""
+    """The person's choices in /settings, completed with defaults."""
 
     age: float = 6.0
     mix: float = 50.0
@@ -38,7 +38,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long what is kept; what /privacy tells."""
+    """Retention times, as shown by /privacy."""
 
     photo_hours: float = 24.0
     latent_days: float = 30.0
@@ -100,7 +100,7 @@ class Turn:
         self.do(Say(key, params, reply_to=to or self.reply_to))
 
     def toast(self, key: str, **params: Any) -> None:
-        """A short note for whoever pressed a button."""
+        """A short notice for the person who pressed the button."""
         self.do(Toast(key, params))
 
     def ask(
@@ -114,7 +114,7 @@ class Turn:
         to: str | None = None,
         **params: Any,
     ) -> None:
-        """A question with buttons. It takes the place of an older one of the same kind about the same photo."""
+        """A question with buttons. It replaces an older one of the same kind about the same photo."""
         question_id = self.state.question_id + 1
         others = tuple(q for q in self.state.questions if (q.kind, q.photo_id) != (kind, photo_id))
         self.change(question_id=question_id, questions=(*others, Question(kind, question_id, photo_id)))
@@ -164,7 +164,7 @@ class Turn:
         self.context = replace(self.context, preferences=replace(self.context.preferences, **habits))
 
     def lines(self) -> list[OutgoingMessage]:
-        """The steps that somebody sees."""
+        """The effects that are visible to people."""
         return [step for step in self.steps if isinstance(step, OutgoingMessage)]
 
 

@@ -1,10 +1,10 @@
-"""The Discord bot: interactions in, the conversation asked, notes out. Translation only.
+"""The Discord bot: translates interactions into events and messages into API calls.
 
     INTERACTION_CREATE ─▶ discord_commands ─▶ lanes ─▶ discord_reading ─▶ Dialogue ─▶ Presenter ─▶ DiscordMessenger
     finished jobs ─▶ Courier ──────────────────────────────────────────────────────▶ Presenter ─▶ DiscordMessenger
 
 The gateway brings interactions only (guilds intent): nothing that people say to each other is ever seen. Each
-interaction is deferred at once, whatever else is going on; then one person's are heeded one after the other.
+interaction is deferred at once, whatever else is going on; then one person's are handled one after the other.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ log = get_logger(__name__)
 DOWNLOADS = 4
 """At once: a photo may have 20 MB, and a chat process is small."""
 LAST_WORDS = 3.0
-"""Seconds in which those are told to try again whose commands a bot that stops has not got to."""
+"""Seconds for telling people whose commands were not reached at shutdown to try again."""
 AVATAR_PIXELS = 1024
 MAX_AVATAR = 3 * AVATAR_PIXELS**2
 """Bytes for which room is made: a PNG of that side is smaller."""
@@ -82,7 +82,7 @@ class DiscordOptions:
     answerable: float = ANSWERABLE
     largest_photo: int = MAX_PHOTO
     grace: float = 8.0
-    """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
+    """Seconds for running work to finish at shutdown; after that it is abandoned."""
 
 
 class DiscordBot:
@@ -120,7 +120,7 @@ class DiscordBot:
         await run_bots([self])
 
     async def start(self) -> None:
-        """Log in, however long Discord is away; then listen. Raises TokenRefused."""
+        """Log in, however long Discord is unavailable; then listen. Raises TokenRefused."""
         await self._log_in()
         self._gateway = asyncio.create_task(self._client.connect(), name="gateway")
         self._background = [
@@ -140,7 +140,7 @@ class DiscordBot:
             raise
 
     async def stop(self) -> None:
-        """Take in nothing new, finish what was begun, disconnect."""
+        """Accept nothing new, finish running work, disconnect."""
         end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
         if self._gateway is not None:
             self._gateway.cancel()
@@ -258,7 +258,7 @@ class DiscordBot:
             await self._messenger.dismiss(key)
 
     async def _apologise(self, actor: Actor, key: str, fault: Exception) -> None:
-        """What nobody expected becomes an apology with a number that the log knows, too."""
+        """Unexpected errors become an apology with an id that is also logged."""
         number = uuid.uuid4().hex[:8]
         log.error("an unexpected fault", error=number, **fields_of(fault))
         BOT_ERRORS.labels(PLATFORM, type(fault).__name__).inc()
@@ -300,7 +300,7 @@ class DiscordBot:
             await self._on_agreed(actor, key, answer)
 
     async def _on_agreed(self, actor: Actor, key: str, agreed: Answer) -> None:
-        """Both of a couple agreed: fetch their avatars, hand them over."""
+        """Both people consented: fetch and submit their avatars."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
         async with self._service.downloads.hold(len(agreed.avatars) * MAX_AVATAR):
@@ -318,7 +318,7 @@ class DiscordBot:
     # Photos
 
     async def _take(self, actor: Actor, key: str, photos: tuple[PhotoRef, ...], wishes: dict[str, Any]) -> None:
-        """Look at size and kind; what fits is taken in."""
+        """Check size and type, and accept what fits."""
         fitting: list[OfferedPhoto] = []
         for one in photos:
             fault = self._unfit(one, key)
@@ -330,7 +330,7 @@ class DiscordBot:
             await self._take_in(actor, key, PendingPhotos(tuple(fitting), wishes=wishes))
 
     async def _take_in(self, actor: Actor, key: str, pending: PendingPhotos) -> None:
-        """Fetch photos and hand them over; ask first where somebody has not agreed."""
+        """Fetch and submit photos; ask for consent first where it is missing."""
         question = await self._service.run_in_thread(self._service.ask_first, actor, pending)
         if question is not None:
             await self._show(actor, key, question)
@@ -377,7 +377,7 @@ class DiscordBot:
         return SentPhoto(data, key, photo.role, photo.sender)
 
     async def _fetch_avatar(self, person: str) -> bytes | None:
-        """Somebody's avatar as it is now; None where there is none of their own."""
+        """A person's current avatar; None if they have not set one."""
         try:
             user = await self._patience.heard(lambda: self._client.fetch_user(int(person)))
             if user.avatar is None:

@@ -1,4 +1,4 @@
-"""What Discord offers people: slash commands, and what stands under "Apps" beside a message or a person.
+"""Discord's slash commands and context menu entries.
 
 Names are the same in all languages, as in the other chats; descriptions, choices and menus are localised.
 """

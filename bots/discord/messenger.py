@@ -1,4 +1,4 @@
-"""Sends notes to Discord: through the interaction they answer while it can be answered, else as a channel message.
+"""Sends messages to Discord: as interaction responses while possible, else as channel messages.
 
 A deferred command shows "thinking …". The first note turns that into itself: an edit, so doing it twice is doing it
 once. Further notes are follow-ups. After fifteen minutes, after a restart, or where there was no interaction, notes
@@ -103,7 +103,7 @@ class DiscordMessenger:
         return key
 
     async def dismiss(self, key: str) -> None:
-        """Nothing will come of "thinking …": take it away."""
+        """Remove a "thinking …" message that will not become anything."""
         answer = self._answers.get(key)
         if answer is not None and answer.thinking:
             with suppress(MessengerError):
@@ -127,7 +127,7 @@ class DiscordMessenger:
         self._sent = {number: answer for number, answer in self._sent.items() if answer.until > long_ago}
 
     async def close_question(self, interaction: Interaction, text: str) -> None:
-        """Put words in the place of the question whose button was pressed; its picture stays."""
+        """Replace the text of the question whose button was pressed; its image stays."""
         request = lambda: interaction.edit_original_response(content=text[:MAX_TEXT_LENGTH], view=None)  # noqa: E731
         try:
             await self._patience.heard(request)
@@ -175,7 +175,7 @@ class DiscordMessenger:
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
-        """Delete a message of ours; one that is gone is let be."""
+        """Delete one of the bot's messages; a missing one is ignored."""
         answer = self._sent.pop(message_id, None)
         with suppress(MessageRejected, MessageGone):
             if answer is not None and not answer.over:
@@ -262,7 +262,7 @@ class DiscordMessenger:
 
 
 class DiscordPress:
-    """A button that was pressed: the answer goes to the one who pressed, or takes the question's place."""
+    """A button press: the answer goes to the person who pressed, or replaces the question."""
 
     def __init__(self, messenger: DiscordMessenger, interaction: Interaction) -> None:
         self._messenger = messenger
@@ -323,7 +323,7 @@ class _Body:
         return (named + self._note.text)[:MAX_TEXT_LENGTH]
 
     def _mentions(self) -> discord.AllowedMentions:
-        """Whoever is named in a text is not disturbed, but for the one who waits."""
+        """Mentions notify nobody except the person waiting."""
         if self._mention is None:
             return discord.AllowedMentions.none()
         return discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(self._mention)])

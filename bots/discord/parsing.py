@@ -1,4 +1,4 @@
-"""Reads what Discord brings: one interaction in, the plain facts out that the conversation can use. Nothing is kept."""
+"""Parses Discord interactions into plain values for the conversation. Stores nothing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def files_of(message: discord.Message) -> list[discord.Attachment]:
 
 
 def kind_of(message: discord.Message) -> str:
-    """What somebody took for a photo."""
+    """An attachment that was sent as a photo."""
     is_video = any((file.content_type or "").startswith("video/") for file in files_of(message))
     return "video" if is_video else "message"
 

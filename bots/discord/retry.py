@@ -1,4 +1,4 @@
-"""Patience with Discord: the library waits for what 429s ask, this tries again when the network fails.
+"""Retries for Discord: the library handles 429s, this retries network errors.
 
 What is asked for must do no harm when it is done twice, because nobody can know whether a broken try was heard: edits
 and deletions are such, a new message is where it carries a nonce. A follow-up carries none: it may come twice, which
@@ -36,7 +36,7 @@ class InteractionExpired(MessengerError):
 
 
 class DiscordRetry:
-    """Tries again after broken connections. One for a bot, so that it can be told to hurry."""
+    """Retries after broken connections. One per bot, so that shutdown can interrupt it."""
 
     def __init__(self, *, tries: int = 6, first_wait: float = 0.5) -> None:
         """`tries` counts broken connections and tired servers; waits between them double from `first_wait`."""
@@ -81,7 +81,7 @@ def counting_refusals() -> aiohttp.TraceConfig:
 
 
 def meaning_of(error: discord.RateLimited | discord.HTTPException) -> MessengerError:
-    """Discord tells these cases apart by status and code."""
+    """Discord distinguishes these cases by status and code."""
     if isinstance(error, discord.RateLimited):
         return RetryLater(error.retry_after)
     if error.status == 429 or error.status >= 500:

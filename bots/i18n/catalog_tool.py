@@ -1,4 +1,4 @@
-"""Brings the catalogues up to date with the English texts: `make texts`, or `python -m bots.i18n.catalog_tool`.
+"""Syncs the catalogs with the English texts: `make texts`, or `python -m bots.i18n.catalog_tool`.
 
 New texts appear without a translation. A text whose English changed keeps its translation, marked as fuzzy: until
 somebody has looked at it, English is said. Texts that are gone leave the catalogue. A language that is new in
@@ -53,7 +53,7 @@ def brought_up_to_date(source: bytes, language: str) -> bytes:
 
 
 def _head(catalogue: Catalog) -> None:
-    """What stands at the top of the file, the same for everybody who runs this."""
+    """The header of the file, the same on every machine."""
     assert catalogue.locale is not None
     catalogue.fuzzy = False
     catalogue.header_comment = HEADER.format(language=catalogue.locale.english_name)

@@ -1,4 +1,4 @@
-"""A name for a child, in a language, drawn by the child's own seed: the same child has the same name at every age."""
+"""Picks a child's name in a language from its seed: the same child keeps its name at every age."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 
 
 def child_name(seed: int, sex: str, language: str | None) -> str:
-    """The name of the child of this seed; a language without a list of its own borrows the English one."""
+    """The child's name for this seed; a language without its own list uses the English one."""
     lists = NAMES.get((language or "").split("-")[0].lower(), NAMES["en"])
     names = lists["boy" if sex == "boy" else "girl"].split()
     digest = hashlib.sha256(f"{seed}/name".encode()).digest()

@@ -1,4 +1,4 @@
-"""Facts in words: an age, a share of mom and dad, a limit, how long something is kept.
+"""Formats values as text: ages, shares of mom and dad, limits, retention times.
 
 `FORMATTERS` tells by a parameter's name how it is spoken; the others are taken as they are.
 """
@@ -66,7 +66,7 @@ def _hours(translator: Translator, hours: Any) -> str:
 
 
 def _wait(translator: Translator, seconds: Any) -> str:
-    """How long until it goes on; rounded up, so that nobody comes too early."""
+    """The waiting time, rounded up so that nobody retries too early."""
     minutes = max(1, math.ceil(float(seconds) / 60))
     if minutes < 90:
         return translator.say("for_minutes", count=minutes)
@@ -95,7 +95,7 @@ def _warnings(translator: Translator, codes: Any) -> str:
 
 
 def _genes(translator: Translator, genes: Any) -> str:
-    """A line for each trait: whose it is, and whether it was chosen or came by chance."""
+    """A line per trait: whose it is, and whether it was chosen or random."""
     return "\n".join(
         translator.say(
             "gene_line_chosen" if chosen else "gene_line",
@@ -142,7 +142,7 @@ def _seen(translator: Translator, seen: Any) -> str:
 
 
 def _about(years: float) -> float:
-    """No finer than an estimator can tell: whole years, half ones for the smallest."""
+    """As precise as the estimator: whole years, half years for toddlers."""
     return float(round(years)) if years >= 3 else round(max(years, 0.0) * 2) / 2
 
 

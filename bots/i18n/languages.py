@@ -1,4 +1,4 @@
-"""The languages of the bot: which one somebody means, and its catalogue.
+"""The supported languages: language detection and catalogs.
 
 The catalogues are gettext sources (`bots/i18n/catalogs/de.po`), kept up by `make texts`. They are compiled in memory
 when a language is first spoken, which takes some milliseconds: there is no build step that could be forgotten.

@@ -1,4 +1,4 @@
-"""Every sentence the bot says, by key, in English; the other languages stand in `bots/i18n/catalogs/*.po`.
+"""Every text of the bot, by key, in English; translations are in `bots/i18n/catalogs/*.po`.
 
 To add a text: put its English into `EN` (or `EN_PLURAL`, where a number called `count` decides) and say it by its key.
 Give parameters as facts (an age, a share, a count): `bots/i18n/formatters.py` puts them into words, each language its

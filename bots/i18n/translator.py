@@ -1,4 +1,4 @@
-"""One language as it is spoken: sentences from its catalogue, numbers as it writes them, its direction."""
+"""A translator for one language: its catalog, number formats and text direction."""
 
 from __future__ import annotations
 

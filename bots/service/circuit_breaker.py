@@ -1,4 +1,4 @@
-"""A circuit breaker: whoever is away is not asked by everybody, again and again.
+"""A circuit breaker: calls to a failing service are stopped until one probe succeeds.
 
     closed ──some failures in a row──▶ open ──after a while one caller may try──▶ closed
                                         ▲                    │

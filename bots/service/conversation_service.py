@@ -1,4 +1,4 @@
-"""Runs the conversation against the store: load the state, take a step, do its deeds, save, commit, then queue.
+"""Runs the conversation: load the state, take a step, execute its effects, save, commit, then queue jobs.
 
 Everything of one turn is one unit of work: a photo, the state that knows it and the job that looks at it are there
 together or not at all. Two turns of one conversation at the same moment are told apart by the state's version; the
@@ -73,7 +73,7 @@ MAX_PHOTOS = 2
 """Of one message or album that are used: a couple's."""
 
 MAX_TRIES = 8
-"""How often a turn is taken again because somebody else's came between."""
+"""How often a turn is retried after a concurrent one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who runs the bot, who may use it (nobody named: everybody), who may not; each as "platform:number"."""
+    """Operators, allowed users (empty: everybody) and blocked users, each as "platform:id"."""
 
     operators: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
@@ -144,7 +144,7 @@ class Defaults:
 
 
 class _ToldBefore(Exception):
-    """The outcome of this job has been taken in already; these are its lines as JSON."""
+    """The outcome of this job was already processed; its messages as JSON."""
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class _ToldBefore(Exception):
 
 
 class _TakenBefore(Exception):
-    """This turn of an update was taken already, by a process that was killed or by another one."""
+    """This turn of an update was already taken, by another process or one that was killed."""
 
 
 def bounded(event: Event) -> Event:
@@ -165,7 +165,7 @@ def bounded(event: Event) -> Event:
 
 
 class ConversationService:
-    """The one door between chat adapters and conversation, store and queue."""
+    """The only interface between chat adapters and conversation, database and queue."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class ConversationService:
         """Shared by all adapters of this process."""
         self._flood = Flood(self._defaults.quotas.messages_minute)
         self._told_away: set[tuple[str, str]] = set()
-        """Chats that know that the broker is away."""
+        """Chats that were told that the broker is unavailable."""
         self._threads = ThreadPoolExecutor(1 if is_sqlite else 4, thread_name_prefix="dialogue")
 
     async def run_in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -226,7 +226,7 @@ class ConversationService:
     # What people do
 
     def hear(self, actor: Actor, event: Event) -> Answer:
-        """A command, words, a sticker … of somebody in their own conversation."""
+        """A command, text, sticker … of a person in their own conversation."""
         verdict = "admitted" if isinstance(event, PhotosOffered | PhotoNotTaken) else self._judge(actor)
         if verdict == "ignore":
             return Answer(language=actor.language)
@@ -596,7 +596,7 @@ class ConversationService:
         )
 
     def language_for(self, actor: Actor) -> str | None:
-        """The language in which to speak to somebody, where no turn says it."""
+        """The language for a person outside a turn."""
         return self._in_language(actor, self._find(actor)).language
 
     def _meet(self, actor: Actor) -> tuple[Actor, User]:

@@ -1,4 +1,4 @@
-"""Brings finished jobs to the chats, and shows on the way how far they are.
+"""Delivers finished jobs to the chats and shows their progress.
 
 A job is told in these steps, each of which can be done again after a crash without anybody noticing:
 
@@ -46,7 +46,7 @@ LOOK_AT = 100
 """Watched jobs in one look. Four looks a second show the progress of a thousand within their pace."""
 
 MAX_REFUSALS = 3
-"""How often a message that the service refuses, or that we stumble over, is tried."""
+"""How often a message that fails is retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class DeliveryTimings:
     """Seconds. Tests run faster, nothing else changes."""
 
     look: float = 0.25
-    """Between two looks at the store while something is under way here."""
+    """Between two polls of the database while jobs are running."""
     look_idle: float = 1.0
     edit: float = 3.0
     """Between two edits of a progress message; both services count edits."""
     patience: float = 4.0
-    """After which a photo that is still being looked at deserves a message."""
+    """After which a progress message appears for a photo still being analyzed."""
     act: float = 4.5
     """Between two chat actions; they fade after five."""
     long_wait: float = 60.0
@@ -70,7 +70,7 @@ class DeliveryTimings:
 
 @dataclass(slots=True)
 class Watch:
-    """A job under way whose progress is shown."""
+    """A running job whose progress is shown."""
 
     lane: Lane
     kind: str
@@ -80,7 +80,7 @@ class Watch:
     edited: float = 0.0
     shown: str = ""
     over: bool = False
-    """It is being told: no more progress, not even when telling has to be tried again."""
+    """It is being delivered: no more progress, not even if delivery is retried."""
 
 
 class DeliveryWorker:
@@ -123,11 +123,11 @@ class DeliveryWorker:
 
     @property
     def busy(self) -> bool:
-        """Whether something is being told, or was queued here and is not told yet."""
+        """Whether deliveries are running or pending."""
         return bool(self._watched or self._telling or self._tasks)
 
     async def run(self) -> None:
-        """Look, tell, show progress, until cancelled; then finish what is being told."""
+        """Poll, deliver and show progress until cancelled; then finish running deliveries."""
         try:
             while True:
                 with suppress(StorageUnavailable):
@@ -165,7 +165,7 @@ class DeliveryWorker:
     # Looking
 
     async def _look(self) -> None:
-        """One look at the store: what is finished is told, what runs is shown."""
+        """One poll of the database: deliver what is finished, show progress of the rest."""
         if self._service.behind:
             await self._service.run_in_thread(self._service.catch_up)
         # Which are watched is noted before the store is looked at: a job queued in between would seem deleted.
@@ -267,7 +267,7 @@ class DeliveryWorker:
         await self._service.run_in_thread(self._note, job_id, message=message_id)
 
     async def _clear(self, lane: Lane) -> None:
-        """A watched job was deleted, or told by another process: its progress message goes."""
+        """A watched job was deleted or delivered by another process: remove its progress message."""
         async with self._locks.hold(lane):
             if not any(watch.lane == lane for watch in self._watched.values()):
                 status = self._status.pop(lane, None)
@@ -307,7 +307,7 @@ class DeliveryWorker:
 
     @asynccontextmanager
     async def _claim_kept(self, job_id: str) -> AsyncIterator[None]:
-        """Renew the claim meanwhile: a service may ask for more patience than a claim lasts."""
+        """Renew the claim while waiting: a service may demand a longer wait than the claim lasts."""
 
         async def renew() -> None:
             while True:
@@ -334,7 +334,7 @@ class DeliveryWorker:
                 await self._messenger.send(place.chat_id, message)
 
     async def _try_later(self, job_id: str, *, give_up: bool = False, wait: float | None = None) -> None:
-        """Hand the telling back for a while: for as long as the service asked, where it did."""
+        """Release the delivery for a while: as long as the service asked, if it did."""
         with suppress(StorageUnavailable):
             if give_up:
                 await self._service.run_in_thread(self._mark_delivered, job_id)
@@ -424,7 +424,7 @@ class DeliveryWorker:
         return await self._messenger.edit(target.chat_id, status, message)
 
     def _measure(self, job: Job) -> None:
-        """How long it took until somebody saw it, from asking and from when it was done."""
+        """Delivery latency, measured from the request and from completion."""
         now = self._store.clock()
         waited = (now - job.created_at).total_seconds()
         DELIVERY_SECONDS.labels(self._platform, job.kind, job.quality).observe(max(waited, 0.0))
@@ -469,7 +469,9 @@ class DeliveryWorker:
             unit.commit()
 
     def _shared(self, job: Job, status: str) -> bool:
-        """Whether another job of this person is to be told in the same message, as a bot that was away finds them."""
+        """Whether another job of this person is to be told in the same message, as a bot that was unavailable finds
+        them.
+        """
         with self._store.read_only() as unit:
             others = [*unit.jobs.undelivered(self._platform), *unit.jobs.active_for(job.user_id)]
         return any(other.id != job.id and other.reply.get("message") == status for other in others)
@@ -487,7 +489,7 @@ def lane_of(job: Job, reply: dict[str, Any]) -> Lane:
 
 
 def place_of(job: Job, reply: dict[str, Any]) -> DeliveryTarget:
-    """Where and how a job is told."""
+    """Where and how a job is reported."""
     group = bool(reply.get("group"))
     return DeliveryTarget(job.chat_id, job.user_id, reply.get("language"), group, late=True, reply_to=reply.get("to"))
 

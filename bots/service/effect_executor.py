@@ -1,4 +1,4 @@
-"""Does what a conversation wants done, inside the unit of work of its turn."""
+"""Executes the effects of a turn inside its unit of work."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ CodeReader = Callable[[str], dict[str, Any] | None]
 """A child's code → age, sex, mix, seed, genes and looks; None for what is no code."""
 
 GROUP_USER = "group"
-"""What a group keeps for itself is kept under a made-up user of this name."""
+"""Group data is stored under a synthetic user of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Actor:
 
 
 def group_user_name(actor: Actor) -> str:
-    """The made-up user of a group: its conversation is the list of open rounds, its settings are the group's."""
+    """The synthetic user of a group: its conversation holds the open rounds, its settings are the group's."""
     return f"{GROUP_USER}:{actor.chat_id}"
 
 
@@ -158,7 +158,7 @@ class EffectExecutor:
         }
 
     def recall(self, unit: UnitOfWork, data: dict[str, Any]) -> None:
-        """The turn was taken before: take over what it answered."""
+        """The turn was taken before: restore its answer."""
         self.language = data["language"]
         self.lines = [message_from_json(line) for line in data["lines"]]
         self.avatars = tuple(data["avatars"])
@@ -170,7 +170,7 @@ class EffectExecutor:
                 self.jobs.append(unit.jobs.get(job_id))
 
     def _do(self, unit: UnitOfWork, effect: Effect) -> Event | None:
-        """Perform one deed; some bring about an event."""
+        """Execute one effect; some produce an event."""
         match effect:
             case QueueEncode(photo_id, reply_to, drawings):
                 self._quotas.looked_at(unit, self._actor.platform, self._actor.user)
@@ -255,7 +255,7 @@ class EffectExecutor:
         return DrawingQueued(self._add_job(unit, kind, deed.reply_to, wish=wish, **parents).id)
 
     def _split(self, unit: UnitOfWork, photo_id: str) -> Event:
-        """Store the same photo once more, for its other face."""
+        """Store the photo again for its other face."""
         try:
             photo = unit.photos.get(photo_id)
             copy = unit.photos.add(photo.owner_id, unit.photos.data(photo_id), self._photo_ttl)
@@ -264,7 +264,7 @@ class EffectExecutor:
         return PhotoSplit(photo_id, NewPhoto(copy.id, copy.sha256, copy.owner_id))
 
     def _choose_language(self, unit: UnitOfWork, language: str) -> None:
-        """A group speaks one language with everybody; a person keeps theirs in all private chats."""
+        """A group has one language; a person's language applies to all private chats."""
         owner = self._owner
         if self._actor.group:
             owner = unit.users.get_or_add(self._actor.platform, group_user_name(self._actor)).id
@@ -277,7 +277,7 @@ class EffectExecutor:
                 unit.jobs.request_cancel(job.id)
 
     def _add_job(self, unit: UnitOfWork, kind: JobKind, reply_to: str | None, **facts: Any) -> Job:
-        """A job row, with what the courier needs to answer in the right place and language."""
+        """A job row, with what delivery needs to answer in the right place and language."""
         reply = {
             "to": reply_to,
             "user": unit.users.get(self._owner).platform_user_id,
@@ -296,7 +296,7 @@ def _forget(unit: UnitOfWork, photo_ids: tuple[str, ...]) -> None:
 
 
 def _mended(unit: UnitOfWork, state: State) -> list[Event]:
-    """If what is "being drawn" was deleted or told long ago, say so: nobody must wait for ever."""
+    """Report a running drawing that was deleted or already delivered, so that nobody waits forever."""
     if state.drawing is None:
         return []
     try:

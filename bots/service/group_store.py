@@ -1,4 +1,4 @@
-"""What a group keeps for itself: the list of rounds that wait for a photo, kept under a made-up user of the group's.
+"""Loads and saves the open rounds of a group, stored under a synthetic user.
 
 The rules stand in `bots/conversation/group_rounds.py`; here the list is read and written.
 """
@@ -17,7 +17,7 @@ from storage.records import User
 from storage.unit_of_work import Store, UnitOfWork
 
 MAX_TRIES = 8
-"""How often the list is written again because somebody else's turn came between."""
+"""How often the list is rewritten after a concurrent turn."""
 
 
 class GroupStore:
@@ -74,7 +74,7 @@ class GroupStore:
                 return
 
     def renumber(self, platform: str, before: str, after: str) -> None:
-        """A group has got another number: what it chose, who is kept out, rounds and pictures go with it."""
+        """A group has got another number: what it chose, who is denied access, rounds and pictures go with it."""
         old, new = (group_user_name(Actor(platform, number, "")) for number in (before, after))
         with self._store.unit() as unit:
             unit.chats.rename(platform, old, new)

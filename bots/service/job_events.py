@@ -1,4 +1,4 @@
-"""Reads job rows for the conversation: what a finished job means, where to tell it, what hangs under a picture."""
+"""Turns finished job rows into events: the outcome, where to report it, which buttons to offer."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def drawing_kind(job: Job) -> DrawingKind:
 
 
 WALL_LOOKS_AT = 200
-"""Pictures among which the newest children of a group are looked for."""
+"""How many images to search for the newest children of a group."""
 MAX_ON_WALL = 12
 
 

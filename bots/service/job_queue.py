@@ -1,4 +1,4 @@
-"""Where a job goes after its row was committed. `childface` hands one in that sends Celery tasks by name."""
+"""The interface through which jobs are queued after commit; `childface` provides the Celery one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class JobQueue(Protocol):
     """The chat's end of the queue. A message that is lost loses nothing: the row is the truth and is found again."""
 
     def put(self, job: Job) -> None:
-        """Queue it. May raise anything when the broker is away."""
+        """Enqueue it. May raise anything if the broker is unavailable."""
         ...
 
     def take_back(self, jobs: Sequence[Job]) -> int:
-        """Take back what nobody has begun of these jobs; how much that was. May raise anything, too."""
+        """Revoke those jobs that have not started; returns how many. May raise anything."""
         ...

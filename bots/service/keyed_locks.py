@@ -1,4 +1,4 @@
-"""Order: what concerns one person in one chat happens one after the other, everybody else goes on meanwhile.
+"""Keyed locks: one person's updates in a chat run in order, everybody else's concurrently.
 
 The adapter answers updates in a lane, the courier delivers results in the same lane, so no picture overtakes the
 sentence that was to come before it.
@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 
 
 class KeyedLocks:
-    """Locks by key, first come, first served; a lane that nobody is in costs nothing."""
+    """Locks by key, first come, first served; an unused key costs nothing."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Wait for one's turn in the lane, and keep it for the block."""
+        """Acquire the lock of a key for the block."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:

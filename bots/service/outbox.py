@@ -1,4 +1,4 @@
-"""Jobs on their way to the broker. While it is away they wait here: their rows are committed, nobody has to ask again.
+"""Jobs on their way to the broker. They wait here during an outage; their rows are committed already.
 
 Should this process end first, the workers' search for lost jobs finds what is left.
 """
@@ -47,11 +47,11 @@ class Outbox:
         return False
 
     def catch_up(self) -> bool:
-        """Queue some of those that wait, the rest at the next call, so that nobody is run over. Whether that worked."""
+        """Enqueue some of the waiting jobs, the rest on later calls, to avoid a burst. Returns whether it worked."""
         return all(self.put(job) for job in list(self._unsent.values())[:CATCH_UP])
 
     def take_back(self, jobs: Sequence[Job]) -> None:
-        """Out of the broker with them. Where it is away, its messages will name jobs that do not exist: harmless."""
+        """Remove them from the broker. If it is down, its messages will name missing jobs, which is harmless."""
         for job in jobs:
             self._unsent.pop(job.id, None)
         if not jobs or not self.breaker.allows():

@@ -1,4 +1,4 @@
-"""Turns lines into notes: words of the reader's language, buttons with their data, pictures from the store."""
+"""Renders messages: text in the reader's language, button data, images from storage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKS_FOR_PHOTO = frozenset({
     "welcome", "welcome_group", "help", "send_two_photos", "send_other_parent", "send_mom", "send_dad", "named_mom",
     "named_dad", "waiting_for_mom", "waiting_for_dad", "other_message", "forgotten", "nothing_to_cancel",
 })  # fmt: skip
-"""Texts after which somebody will want to send one."""
+"""Texts after which people will want to send a photo."""
 
 
 NAMES = frozenset({"name", "other", "first", "second"})
@@ -32,7 +32,7 @@ ENDINGS = {"image/png": "png", "image/gif": "gif", "video/mp4": "mp4"}
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTarget:
-    """Where lines are shown, in which language, in whose round."""
+    """Where messages are shown, in which language, for whose round."""
 
     chat_id: str
     owner: str
@@ -142,7 +142,7 @@ class Presenter:
         return Picture(data, result.mime, f"child-{job_id[:8]}.{kind}")
 
     def _faces(self, faces: Faces) -> Picture | None:
-        """The photo with numbers; None when it cannot be shown, the words then stand alone."""
+        """The photo with numbered faces; None if it cannot be shown, leaving only the text."""
         from bots.cards.face_numbers import number_faces
 
         try:

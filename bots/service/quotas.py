@@ -1,4 +1,4 @@
-"""How much one person, and one chat, may ask for in an hour and in a day. Zero means: as much as they like.
+"""Rate limits per person and chat, per hour and day. Zero means unlimited.
 
 Uses are counted in the database, so every bot process counts the same, and a restart forgets nothing; nor does deleting
 one's data (`storage/repositories/quota_uses.py`).
@@ -42,7 +42,7 @@ class Quotas:
     """Commands, words and buttons of one person, counted by each bot process for itself."""
 
     def for_drawing(self, unit: UnitOfWork, platform: str, number: str, chat_id: str, now: datetime) -> Full | None:
-        """Whether somebody has to wait for the next drawing; the longest wait, if several quotas are used up.
+        """Whether the next drawing has to wait; the longest wait if several quotas are exhausted.
 
         `number` is the platform's number of the person.
         """

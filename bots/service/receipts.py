@@ -1,4 +1,4 @@
-"""The number under which an update was written down, and how far it has been answered."""
+"""Tracks how far a recorded update has been processed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is nobody else's business: answers that a service shows, where it can, to the one who asked and nobody else."""
+"""Which messages are private: shown only to the person who asked, where the service allows it."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ PRIVATE_COMMANDS = frozenset(
 
 
 def is_private(key: str) -> bool:
-    """Whether a text is for the one who asked only."""
+    """Whether a text is private to the requester."""
     return key in PRIVATE_KEYS or key.split("_")[0] in PRIVATE_KINDS

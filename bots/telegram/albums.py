@@ -1,4 +1,4 @@
-"""Albums arrive as separate messages without an end mark: gather them until none has come for a moment."""
+"""Albums arrive as separate messages without an end marker: collects them until no more arrive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Albums(Generic[T]):
         self._open: dict[Hashable, _Open[T]] = {}
 
     def join(self, key: Hashable, item: T) -> bool:
-        """Add to an album. True if somebody waits for it to be complete already, False if the caller must."""
+        """Add to an album. True if another caller is collecting it, False if this one must."""
         known = key in self._open
         album = self._open.setdefault(key, _Open())
         album.items.append(item)

@@ -1,4 +1,4 @@
-"""The Telegram bot: updates in, the conversation asked, notes out. Translation only.
+"""The Telegram bot: translates updates into events and messages into API calls.
 
     Update ─▶ Inbox ─▶ OrderedUpdateProcessor (lanes, albums) ─▶ HANDLERS ─▶ telegram_reading ─▶ Dialogue ─▶ Presenter
     finished jobs ─▶ Courier ────────────────────────────────────────────────────────────────▶ Presenter
@@ -93,7 +93,7 @@ class TelegramOptions:
     webhook: Webhook | None = None
     """Where Telegram brings updates to; without it they are fetched."""
     grace: float = 8.0
-    """Seconds for what was begun when the bot is told to stop; then nothing is waited for any more."""
+    """Seconds for running work to finish at shutdown; after that it is abandoned."""
 
 
 class TelegramBot:
@@ -144,11 +144,11 @@ class TelegramBot:
         await run_bots([self])
 
     async def ended(self) -> None:
-        """Wait for ever: polling goes on through whatever happens."""
+        """Wait forever: polling survives every error."""
         await asyncio.Event().wait()
 
     async def start(self) -> None:
-        """Connect, however long Telegram is away; then listen. Raises TokenRefused, CannotListen."""
+        """Connect, however long Telegram is unavailable; then listen. Raises TokenRefused, CannotListen."""
         await self._connect()
         await self._inbox.open(self._bot, polls=self._webhook is None)
         if self._webhook is None:
@@ -179,7 +179,7 @@ class TelegramBot:
             raise
 
     async def stop(self) -> None:
-        """Take in nothing new, finish what was begun, disconnect."""
+        """Accept nothing new, finish running work, disconnect."""
         assert self.application.updater is not None
         self._inbox.stop()
         end = asyncio.get_running_loop().call_later(self._options.grace, self._patience.hurry)
@@ -214,7 +214,7 @@ class TelegramBot:
             wait = min(wait * 2, 60.0)
 
     async def _set_commands(self) -> None:
-        """The menus, for each chat type and language; English where Telegram has no language of ours."""
+        """The menus per chat type and language; English for other languages."""
         menus = (
             (commands.PRIVATE, BotCommandScopeAllPrivateChats()),
             (commands.GROUP, BotCommandScopeAllGroupChats()),
@@ -293,7 +293,7 @@ class TelegramBot:
         await self._take_in(actor, offer_of(said))
 
     async def _take_in(self, actor: Actor, pending: PendingPhotos) -> None:
-        """Fetch photos and hand them over; ask first where somebody has not agreed."""
+        """Fetch and submit photos; ask for consent first where it is missing."""
         question = await self._service.run_in_thread(self._service.ask_first, actor, pending)
         if question is not None:
             await self._show(actor, question)
@@ -371,7 +371,7 @@ class TelegramBot:
             await self._on_agreed(actor, answer)
 
     async def _on_agreed(self, actor: Actor, agreed: Answer) -> None:
-        """Both of a couple agreed: fetch their profile photos, hand them over."""
+        """Both people consented: fetch and submit their profile photos."""
         photos: list[SentPhoto] = []
         missing: list[str] = []
         async with self._service.downloads.hold(len(agreed.avatars) * MAX_AVATAR):
@@ -385,7 +385,7 @@ class TelegramBot:
         await self._show(actor, answer)
 
     async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """The edge: what nobody expected becomes an apology with a number that the log knows, too."""
+        """Last resort: unexpected errors become an apology with an id that is also logged."""
         fault = context.error
         assert fault is not None
         number = uuid.uuid4().hex[:8]
@@ -414,7 +414,7 @@ class TelegramBot:
     # Fetching
 
     async def _fetch(self, photo: OfferedPhoto) -> SentPhoto | PhotoNotTaken:
-        """The bytes, or why not. The size is looked at before anything is fetched."""
+        """The bytes, or the reason for failure. The size is checked before fetching."""
         limit = self._options.largest_photo
         too_large = {"what": "bytes", "limit": limit}
         if photo.size is not None and photo.size > limit:
@@ -462,7 +462,7 @@ class TelegramBot:
 
 
 def event_of(message: IncomingMessage) -> Event | None:
-    """What the conversation hears of a message besides its photo."""
+    """The event of a message, apart from its photo."""
     if message.couple:
         return CoupleProposed(message.couple, message.message_id)
     if message.command is not None:
@@ -483,7 +483,7 @@ def edited(event: Event | None) -> Event | None:
 
 
 def offer_of(said: list[IncomingMessage]) -> PendingPhotos:
-    """The photos of a message or album, as they can be fetched, now or after somebody agreed."""
+    """The photos of a message or album, fetchable now or after consent."""
     refs = [one.photo for one in said if one.photo is not None]
     photos = tuple(
         OfferedPhoto(ref.file_id, ref.message_id, ref.role, ref.sender, ref.size, ref.reposted) for ref in refs

@@ -1,4 +1,4 @@
-"""Sends notes to Telegram, and turns its errors into ours."""
+"""Sends messages to Telegram and maps its errors to ours."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TelegramMessenger:
     def __init__(self, bot: ExtBot[str]) -> None:
         self._bot = bot
         self._moved: dict[str, int] = {}
-        """New numbers of groups that have become supergroups, for what was begun under the old one."""
+        """New ids of groups that became supergroups, for work started under the old id."""
 
     async def send(self, chat_id: str, message: OutboundMessage) -> str:
         """A new message; its number."""
@@ -82,7 +82,7 @@ class TelegramMessenger:
         return str(message.message_id)
 
     async def edit(self, chat_id: str, message_id: str, message: OutboundMessage, *, minor: bool = False) -> bool:
-        """Make a message of ours into this one, words into a picture too; False when it is gone."""
+        """Edit one of the bot's messages into this one, also from text to image; False if it no longer exists."""
         where: dict[str, Any] = {"chat_id": self._number(chat_id), "message_id": int(message_id)}
         where["reply_markup"] = keyboard(message)
         if minor:
@@ -109,7 +109,7 @@ class TelegramMessenger:
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
-        """Delete a message of ours; one that is gone, or too old to be deleted, is let be."""
+        """Delete one of the bot's messages; a missing one, or one too old to delete, is ignored."""
         with suppress(MessageRejected, _MessageGone, _Moved):
             await _heard(self._bot.delete_message(chat_id=self._number(chat_id), message_id=int(message_id)))
 
@@ -146,7 +146,7 @@ class TelegramPress:
 
     async def _answer(self, text: str | None) -> None:
         self._answered = True
-        # Too old to be answered, or Telegram is away: what the press asked for is done all the same.
+        # Too old to be answered, or Telegram is unavailable: what the press asked for is done all the same.
         with suppress(TelegramError):
             await self._query.answer(text)
 
@@ -208,7 +208,7 @@ async def _heard(request: Awaitable[T]) -> T:
 
 
 def _meaning_of(error: BadRequest) -> MessengerError:
-    """Telegram tells these cases apart by words only."""
+    """Telegram distinguishes these cases by message text only."""
     words = error.message.lower()
     if "not modified" in words:
         return _NotModified()

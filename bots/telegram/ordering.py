@@ -1,4 +1,4 @@
-"""In which order updates are heeded: everybody at the same time, each person in order, an album as one."""
+"""Update order: concurrent across people, in order per person, an album handled as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what Telegram brings: one update in, the plain facts out that the conversation can use. Nothing is kept."""
+"""Parses Telegram updates into plain values for the conversation. Stores nothing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def read_message(message: Message, me: User) -> IncomingMessage | None:
 
 
 def numbers_of_group(messages: Iterable[Message]) -> Iterator[tuple[str, str]]:
-    """Old and new number of a group that has become a supergroup; told in both, by messages that nobody wrote."""
+    """Old and new id of a group that became a supergroup; both chats get a service message."""
     for message in messages:
         if message.migrate_to_chat_id is not None:
             yield str(message.chat.id), str(message.migrate_to_chat_id)
@@ -124,7 +124,7 @@ def is_repost(message: Message) -> bool:
 
 
 def replied_to(message: Message) -> Message | None:
-    """What somebody answers. In a topic of a forum Telegram shows everything as an answer to the topic's beginning."""
+    """The message replied to. In forum topics, Telegram marks every message as a reply to the topic's first one."""
     reply = message.reply_to_message
     return None if reply is None or reply.forum_topic_created is not None else reply
 
@@ -222,7 +222,7 @@ def _photo_replied_to(
 
 
 def _besides_photo(photo: PhotoRef | None, command: Command | None) -> Command | None:
-    """The command that is still to be done once the photo is taken in: "/age 7" as caption, but not "/mom"."""
+    """The command left to handle after the photo is accepted: "/age 7" as caption, but not "/mom"."""
     if photo is not None and command is not None and command.name in ("mom", "dad"):
         return None
     return command
@@ -248,7 +248,7 @@ def _reply_to(reply: Message | None, me: User) -> ReplyTo | None:
 
 
 def _other_kind(message: Message) -> str | None:
-    """What else somebody sent; None for service messages (joined, pinned …)."""
+    """The kind of any other message; None for service messages (joined, pinned …)."""
     kinds = (
         "animation", "video", "live_photo", "video_note", "sticker", "voice", "audio", "location", "venue", "contact",
         "poll", "dice", "story", "game", "document", "paid_media", "checklist",

@@ -1,4 +1,4 @@
-"""How much of what anybody may send is let in: token buckets, at the edge, before anything is read."""
+"""Token buckets that limit incoming requests before anything is parsed."""
 
 from __future__ import annotations
 

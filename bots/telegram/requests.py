@@ -1,4 +1,4 @@
-"""Fetches updates so that one which cannot be read holds up nobody.
+"""Fetches updates so that one malformed update does not block the others.
 
 PTB reads all updates of an answer or none. One that it cannot read (a kind of message that a Bot API server of another
 version describes otherwise) would be fetched again and again, and all that come after it with it.

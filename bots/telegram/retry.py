@@ -1,4 +1,4 @@
-"""Patience with Telegram: waits as long as a 429 asks, and tries again when the network fails.
+"""Rate limiting and retries for Telegram: waits as long as a 429 demands, retries network errors.
 
 PTB's own rate limiter stops all chats when one of them gets a 429, does not try again after a broken connection, and
 needs another package; a bot like this one mostly answers, so reacting is enough.
@@ -83,7 +83,7 @@ class RateLimiter(BaseRateLimiter[str]):
                 await self._sleep(self._first_wait * 2 ** (broken - 1) * random.uniform(0.8, 1.2))
 
     async def _wait_for_chat(self, chat: Any, minor: bool, give_up: float) -> None:
-        """Keep away from a chat for as long as the service asked."""
+        """Pause a chat for as long as the service asked."""
         while (left := self._closed_until.get(chat, 0.0) - time.monotonic()) > 0:
             if minor or self._hurry.is_set() or time.monotonic() + left > give_up:
                 raise RetryAfter(timedelta(seconds=left))

@@ -1,10 +1,10 @@
-"""No update is lost: written down before Telegram forgets it, answered to its end, tried again where the store is away.
+"""A durable update queue: recorded before Telegram drops the update, retried while the database is down.
 
     getUpdates / webhook ─▶ DurableUpdateQueue.put: a row ─▶ (Telegram forgets) ─▶ heed: turns ─▶ shown ─▶ row settled
 
 Telegram hands an update out again until we ask for those after it. PTB asks after it has put the update on its queue,
-so that is where the row is written. While the store is away nothing is put, and Telegram keeps everything; people are
-told so once. A bot that was killed finds its rows when it starts, and goes on with them.
+so that is where the row is written. While the store is unavailable nothing is put, and Telegram keeps everything;
+people are told so once. A bot that was killed finds its rows when it starts, and goes on with them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_TRIES = 5
 ever. Those that wait behind it are not counted."""
 
 FIRST_WAIT, MAX_WAIT = 0.5, 5.0
-"""Seconds between two tries while the store is away."""
+"""Seconds between retries while the database is unavailable."""
 
 
 class OutageNotifier:
@@ -48,7 +48,7 @@ class OutageNotifier:
         self._told: set[int] = set()
 
     async def tell(self, update: Update) -> None:
-        """A sentence for the chat of an update, unless it was said, or nobody there spoke to us."""
+        """Notify the chat of an update once, if the update was addressed to the bot."""
         chat = update.effective_chat
         if chat is None or chat.id in self._told or not _is_for_us(update):
             return
@@ -83,7 +83,7 @@ class DurableUpdateQueue(asyncio.Queue[object]):
 
 
 class UpdateInbox:
-    """The rows of one bot, and patience with the store."""
+    """The recorded updates of one bot, with retries while the database is down."""
 
     def __init__(
         self, service: ConversationService, queue: DurableUpdateQueue, messenger: Messenger, platform: str
@@ -132,7 +132,7 @@ class UpdateInbox:
         return not self._stopping.is_set()
 
     async def handle(self, updates: Sequence[Update], work: Callable[[Receipt], Awaitable[None]]) -> None:
-        """Do the work of an update (or an album's), again whenever the store was away; then settle it."""
+        """Process an update (or an album), retrying while the database is down; then mark it complete."""
         receipt = Receipt(self._source, updates[0].update_id)
         receipt.numbers = [update.update_id for update in updates]
 
@@ -170,7 +170,7 @@ class UpdateInbox:
     async def _patiently(
         self, work: Callable[[], Awaitable[None]], update: Update | None = None, *, look_around: bool = False
     ) -> bool:
-        """Try until the store is there; False when told to stop first."""
+        """Retry until the database is available; False if stopped first."""
         wait = FIRST_WAIT
         while True:
             try:

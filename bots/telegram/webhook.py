@@ -1,4 +1,4 @@
-"""Telegram's updates as it sends them to us, instead of being asked for them: a small HTTP server at the edge.
+"""A small HTTP server that receives Telegram's webhook requests.
 
     POST ─▶ (genuine?) ─▶ (too often? 429) ─▶ JSON, not too large ─▶ Update ─▶ take ─▶ 200
 
@@ -47,7 +47,7 @@ TAKING_SECONDS = 20.0
 """Until an update is written down; Telegram waits a little longer for an answer."""
 
 STRANGERS_A_SECOND, STRANGERS_AT_ONCE = 0.2, 10
-"""Requests of one address without the right secret: somebody who mistyped may try again, nobody can search for it."""
+"""Allowed requests per address with a wrong secret: enough for a typo, too few to guess it."""
 
 Take = Callable[[Update], Awaitable[bool]]
 """Puts an update where no crash loses it. False: could not, send it again."""
@@ -62,7 +62,7 @@ class Webhook:
     host: str = "127.0.0.1"
     port: int = 8443
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    """Telegram says it with each update; by default one for each start, which nobody has to keep."""
+    """The secret that Telegram sends with each update; by default a new one per start."""
     rate: float = 100.0
     """Updates a second, all together; twice as many at once."""
     header_seconds: float = HEADER_SECONDS
@@ -111,7 +111,7 @@ class WebhookServer:
         return self._runner.server()
 
     async def announce(self, allowed: list[str]) -> None:
-        """Tell Telegram where we are, however long it is away. Raises CannotListen where it does not like it."""
+        """Tell Telegram where we are, however long it is unavailable. Raises CannotListen where it does not like it."""
         wait = 1.0
         while True:
             try:
@@ -127,7 +127,7 @@ class WebhookServer:
             wait = min(wait * 2, 60.0)
 
     async def withdraw(self) -> None:
-        """Tell Telegram to keep what comes, until somebody asks for it. It forgets nothing."""
+        """Remove the webhook, so that Telegram queues updates until polled."""
         with suppress(TelegramError):
             await self._bot.delete_webhook(drop_pending_updates=False)
 
@@ -174,7 +174,7 @@ class WebhookServer:
         return web.Response(status=200 if await self._taken(update) else 503)
 
     async def _taken(self, update: Update) -> bool:
-        """Whether it was taken in time. What is being written down is written to its end in any case."""
+        """Whether it was accepted in time. A started write is always completed."""
         task = asyncio.ensure_future(self._take(update))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)

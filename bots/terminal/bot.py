@@ -1,4 +1,4 @@
-"""The same conversation in a terminal: commands as in a chat, paths of files as photos, buttons as numbers.
+"""The terminal adapter: commands as in a chat, file paths as photos, buttons as numbers.
 
     you  ❯ mom.jpg                 a photo              you  ❯ 2        the second button
     you  ❯ mom.jpg dad.jpg         an album             you  ❯ /age 12
@@ -105,7 +105,7 @@ class TerminalMessenger:
         return True
 
     async def remove(self, chat_id: str, message_id: str) -> None:
-        """Take the progress bar away."""
+        """Remove the progress bar."""
         self.quiet()
 
     async def acting(self, chat_id: str) -> None:
@@ -322,7 +322,7 @@ class ConsoleChat:
             await self._answer(await self._service.run_in_thread(self._service.hear, self._who, event))
 
     async def _take_in(self, pending: PendingPhotos) -> None:
-        """Read photos and hand them over; ask first whoever has not agreed."""
+        """Read and submit photos; ask for consent first where it is missing."""
         question = await self._service.run_in_thread(self._service.ask_first, self._who, pending)
         if question is not None:
             await self._answer(question)
@@ -391,7 +391,7 @@ class ConsoleChat:
                 unit.commit()
 
     def _leave(self) -> None:
-        """Stop what nobody will see any more, such as a refinement."""
+        """Cancel jobs whose result will not be seen, such as a refinement."""
         with self._service.store.unit() as unit:
             user = unit.users.find(PLATFORM, self._who.user)
             for job in unit.jobs.active_for(user.id) if user is not None else []:

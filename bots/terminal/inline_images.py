@@ -1,4 +1,4 @@
-"""Pictures inside a terminal: kitty's, iTerm2's and sixel graphics where the terminal has them, else coloured blocks.
+"""Inline images in terminals: kitty, iTerm2 and sixel graphics, else colored blocks.
 
 What the terminal can is read from its environment variables. Asking the terminal itself would mean reading from the
 same keyboard that somebody is typing on.

@@ -1,4 +1,4 @@
-"""`childface weights | db | doctor | health | train`: what keeps the house in order."""
+"""`childface weights | db | doctor | health | train`: maintenance commands."""
 
 from __future__ import annotations
 

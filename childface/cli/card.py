@@ -1,4 +1,4 @@
-"""`childface card`: the family card of two photos, as people share it."""
+"""`childface card`: the family card of two photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command gets handed: how to read the settings and how to load the pipeline. Tests bring their own."""
+"""The context of every command: how to load settings and the pipeline. Tests inject their own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load_pipeline(settings: Settings) -> Pipeline:
 
 
 def photo_opener(settings: Settings) -> Callable[[bytes], Photo]:
-    """How photos are opened: in processes of their own, unless the settings say otherwise."""
+    """How photos are decoded: in separate processes, unless the settings say otherwise."""
     if settings.photo_processes == 0:
         from core.photo.decode import open_photo
 

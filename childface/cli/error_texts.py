@@ -1,4 +1,4 @@
-"""Sentences of the command line for the codes of `core.domain.errors`: what went wrong and what to do about it."""
+"""Command-line messages for the codes of `core.domain.errors`: what went wrong and how to fix it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _explain_disk(error: BaseException) -> CliExit | None:
 
 
 def _explain_missing(error: BaseException) -> CliExit | None:
-    """A server that is away, a disk or folder that cannot be used."""
+    """A server, disk or folder is unavailable."""
     from kombu.exceptions import OperationalError as BrokerAway
     from sqlalchemy.exc import OperationalError as DatabaseAway
 

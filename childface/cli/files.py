@@ -1,4 +1,4 @@
-"""The files of the command line: photos and latents read, pictures written, and what `--json` says about them.
+"""Input and output files of the command line, and the contents of `--json`.
 
 Wrong: `CliError` for a path or number that cannot be right; the pipeline's `InputError`s with the file's name as note.
 """
@@ -79,13 +79,13 @@ def read(path: Path) -> InputFile:
 
 
 def kind_of(out: Path) -> Kind:
-    """The format that a picture's name asks for. Called before the work, so that nobody waits for a refusal."""
+    """The format by file name. Called first, so that errors appear before the work starts."""
     check_target(out, tuple(KINDS), "pictures")
     return KINDS[out.suffix.lower()]
 
 
 def growth_kind_of(out: Path, kind: GrowthKind | None) -> GrowthKind:
-    """A strip or a film: as `kind` says, else as the file's name asks for."""
+    """A strip or a film: by `kind`, else by file name."""
     check_target(out, tuple(GROWTH_KINDS) if kind is None else (out.suffix.lower(),), "strips and films")
     return GROWTH_KINDS[out.suffix.lower()] if kind is None else kind
 
@@ -139,7 +139,7 @@ def both(
 
 
 def silent(_: str) -> AbstractContextManager[Callable[[float], None]]:
-    """Shows no progress: somebody else does."""
+    """Shows no progress; the caller does."""
     return nullcontext(lambda done: None)
 
 

@@ -1,4 +1,4 @@
-"""The command `childface`: a thin skin over the functions that the bots use.
+"""The `childface` command: a thin layer over the functions that the bots use.
 
 A contract that scripts rely on: results on stdout, notes and progress on stderr, `--json` for one object on one
 line; errors are one line on stderr and an exit code: 2 for bad input, settings and tokens, 3 for a missing service or

@@ -1,4 +1,4 @@
-"""The options of a wish that `make`, `grow` and `draw` share: a child's genes, looks and code on the command line."""
+"""Options shared by `make`, `grow` and `draw`: a child's genes, looks and code."""
 
 from __future__ import annotations
 

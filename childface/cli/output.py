@@ -1,4 +1,4 @@
-"""What the command line says and how it ends: results to stdout, notes to stderr, one line for each error."""
+"""Output of the command line: results to stdout, notes to stderr, one line per error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CliError(Exception):
 
 
 def notes() -> Console:
-    """The console on stderr. Made anew each time, so that a redirected stderr is respected."""
+    """The console on stderr. Created on each call, so that a redirected stderr is respected."""
     return Console(stderr=True, highlight=False)
 
 

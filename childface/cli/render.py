@@ -1,4 +1,4 @@
-"""`childface make | grow | encode | draw`: photos and latents in, pictures and latents out."""
+"""`childface make | grow | encode | draw`: photos and latents in, images and latents out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`childface chat | bot | worker`: what runs until it is stopped."""
+"""`childface chat | bot | worker`: long-running processes."""
 
 from __future__ import annotations
 

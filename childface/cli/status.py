@@ -1,4 +1,4 @@
-"""`childface status`: how the whole house stands, on one screen."""
+"""`childface status`: the state of the whole system on one screen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, as_json: Json = False) -> None:
-    """Queues, running jobs, workers, what ended, disk and next purge; exit 3 when database or broker is away."""
+    """Queues, running jobs, workers, what ended, disk and next purge; exit 3 when database or broker is unavailable."""
     from kombu.utils.url import maybe_sanitize_url
 
     from childface.ops.status import lines, look, report

@@ -1,4 +1,4 @@
-"""Looks into the broker: is it there, and what does it hold?"""
+"""Inspects the broker: whether it is reachable, and what it holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE = 3.0
 
 
 def messages(url: str) -> dict[str, int] | None:
-    """How many messages wait in each of our queues; None when the broker is away."""
+    """Waiting messages per queue; None if the broker is unavailable."""
     try:
         with Connection(url, connect_timeout=PATIENCE, transport_options=_impatient(url)) as connection:
             connection.ensure_connection(max_retries=1, timeout=PATIENCE)

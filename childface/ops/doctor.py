@@ -1,4 +1,4 @@
-"""Looks at everything the program needs and says what is missing and how to mend it. Changes nothing."""
+"""Checks everything the program needs and says what is missing and how to fix it. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED_MEMORY = 1_500 * 2**20
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One check."""
 
     name: str
     state: State
@@ -89,7 +89,7 @@ def _own_weights(settings: Settings) -> Iterator[Finding]:
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
-    """What will draw here, told without loading torch."""
+    """The engine that will be used, determined without loading torch."""
     from core.engines.benchmark_cache import recall
 
     if settings.engine != "auto":

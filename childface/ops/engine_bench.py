@@ -1,4 +1,4 @@
-"""`childface doctor --bench`: times the engines that run on this machine, side by side, and remembers the best.
+"""`childface doctor --bench`: times the available engines side by side and records the fastest.
 
 All are warmed up first and then take turns, so that whatever else the machine does slows all of them alike. The best is
 the one that is done soonest with what a child costs: one drawing at 1024 px and two looks at a face.
@@ -41,7 +41,7 @@ class Row:
 
 
 def bench(weights: Path, *, threads: int | None = None, note: Callable[[str], None]) -> dict[str, Any]:
-    """Measure all engines of this machine, remember the best, and tell. MissingWeights."""
+    """Benchmark the available engines, record the fastest, and report. Raises MissingWeights."""
     from core.engines import benchmark_cache, selection
     from core.modeling.registry import Models
 
@@ -97,7 +97,7 @@ def tasks_of(engine: Engine, latent: Tensor) -> dict[str, Callable[[], Any]]:
 
 
 def latent_of(models: Any, turn: int) -> Tensor:
-    """A face of its own for every round."""
+    """A different face for every round."""
     import torch
 
     found: Tensor = models.generator.sample(1, truncation=0.7, generator=torch.Generator().manual_seed(turn))

@@ -1,4 +1,4 @@
-"""Is a process of ours alive? Quick checks for whoever starts it again when it is not; `doctor` looks closer."""
+"""Quick liveness checks for supervisors; `doctor` checks more."""
 
 from __future__ import annotations
 

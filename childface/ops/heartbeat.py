@@ -1,4 +1,4 @@
-"""Tells whoever watches this process that it still turns: by the date of a file, and to systemd if that started it.
+"""Reports liveness to supervisors: by a file's modification time, and to systemd if it started us.
 
 The beat comes from where the work is done (the event loop of the bots, the consumer of a worker, the loop of the
 purge), so a process that hangs falls silent though it still exists. `childface health` reads the file; systemd's
@@ -21,10 +21,10 @@ SILENT_AFTER = 60.0
 
 
 class Heartbeat:
-    """Call it at every beat, `stop()` at an orderly end. Does nothing where nobody watches."""
+    """Call it on every beat, and `stop()` on a clean exit. Does nothing without a watcher."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """`file` is made anew at each beat, and gone after `stop`."""
+        """`file` is touched on each beat and removed by `stop`."""
         self._file = file
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         self._ready = False

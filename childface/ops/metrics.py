@@ -1,4 +1,4 @@
-"""The numbers that are looked up when somebody asks /metrics: queues, workers, sizes, memory.
+"""Metrics sampled on each scrape of /metrics: queues, workers, sizes, memory.
 
 Looked up at most every few seconds, whoever asks how often: rows are cheap to count, but not free.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from childface.settings import Settings
 
 KEPT_FOR = 5.0
-"""Seconds for which an answer serves everybody."""
+"""Seconds for which a sample is cached."""
 
 Values = list[tuple[Sampled, tuple[str, ...], float]]
 

@@ -1,4 +1,4 @@
-"""Lets Prometheus look into a bot or a worker, where the settings name a port."""
+"""Serves metrics of a bot or worker if the settings name a port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`childface db purge --every`: deletes what has outlived its time, again and again, until a signal ends it.
+"""`childface db purge --every`: deletes expired data periodically until a signal arrives.
 
 Workers and the embedded default do that as well (`tasks/workers/housekeeping.py`). This process keeps the promise
 where they are stopped, or stand on machines that come and go. It needs neither broker nor models.
@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 def purge_again_and_again(
     store: Store, every: float, heartbeat: Heartbeat, told: threading.Event, report: Callable[[PurgeReport], object]
 ) -> None:
-    """Purge at once and then every so many seconds until `told`. A store that is away is tried again at its time."""
+    """Purge at once and then every so many seconds until `told`.
+
+    A store that is unavailable is tried again at its time.
+    """
     while not told.is_set():
         heartbeat()
         try:

@@ -1,4 +1,4 @@
-"""How the whole house stands, on one screen: what waits, what runs, who works, what is kept, when it goes."""
+"""The state of the whole system: queued and running jobs, workers, stored data, next purge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Status:
-    """What was found. `messages` is None where the broker is away, and empty where none is needed."""
+    """What was found. `messages` is None where the broker is unavailable, and empty where none is needed."""
 
     now: datetime
     waiting: list[QueueDepth]
@@ -41,12 +41,12 @@ class Status:
 
     @property
     def broker_is_away(self) -> bool:
-        """Whether nobody answers there."""
+        """Whether the database is unreachable."""
         return self.messages is None
 
     @property
     def next_purge(self) -> datetime | None:
-        """When the next one is to begin; None when nobody is there to do it."""
+        """When the next one is due; None if nothing runs it."""
         rhythms = [float(sign.facts["purges_every"]) for sign in self.workers + self.purges]
         if not rhythms:
             return None

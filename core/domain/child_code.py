@@ -1,4 +1,4 @@
-"""A short code that repeats a child exactly, given the same parents: `T5N8-4KQ2`.
+"""A short code that reproduces a child exactly, given the same parents: `T5N8-4KQ2`.
 
 Everything a wish says but the picture's size is packed into one number, written with 31 digits and capital letters
 (none of I, L, O, U, Z) with a check character in front, in groups of four. What was left alone takes no room, so most

@@ -1,4 +1,4 @@
-"""What somebody wishes for: a child's age, sex, mix, genes, looks, seed and the picture's size, each checked.
+"""The specification of a child: age, sex, mix, genes, looks, seed and image size, validated.
 
 Loads no model library: a chat process reads codes (`core.domain.child_code`) with this.
 """

@@ -1,14 +1,14 @@
-"""Everything that can go wrong in the pipeline, as one small tree.
+"""Every error of the pipeline, as one small tree.
 
     ChildFaceError
-    ├── InputError                   what somebody sent cannot be used; they can mend it
+    ├── InputError                   what somebody sent cannot be used; they can fix it
     │   ├── PhotoError
     │   │   ├── EmptyPhoto           zero bytes
     │   │   ├── NotAPicture          text, an archive, noise …
     │   │   ├── UnsupportedPicture   a picture or film in a format we do not draw from (SVG, MP4 …)
     │   │   ├── DamagedPhoto         truncated or corrupt
     │   │   ├── PhotoTooLarge        too many bytes or pixels
-    │   │   ├── UnsafePhoto          most likely indecent
+    │   │   ├── UnsafePhoto          most likely NSFW
     │   │   └── NotAPhoto            most likely a drawing, a statue or a doll
     │   ├── FaceError
     │   │   ├── NoFace
@@ -58,7 +58,7 @@ class ChildFaceError(Exception):
 
 
 class InputError(ChildFaceError):
-    """What was sent cannot be used; the sender can mend it."""
+    """What was sent cannot be used; the sender can fix it."""
 
 
 class PhotoError(InputError):
@@ -66,33 +66,33 @@ class PhotoError(InputError):
 
 
 class EmptyPhoto(PhotoError):
-    """Zero bytes."""
+    """The file is empty."""
 
 
 class NotAPicture(PhotoError):
-    """Not a picture at all."""
+    """Not an image at all."""
 
 
 class UnsupportedPicture(PhotoError):
-    """A picture or film in a format that we do not take."""
+    """An image or video in an unsupported format."""
 
     def __init__(self, *, found: str) -> None:
         super().__init__(found=found)
 
 
 class DamagedPhoto(PhotoError):
-    """Begins like a picture but cannot be read to its end."""
+    """A truncated or damaged image."""
 
 
 class PhotoTooLarge(PhotoError):
-    """More bytes or pixels than we take."""
+    """Too many bytes or pixels."""
 
     def __init__(self, *, what: str, size: int, limit: int) -> None:
         super().__init__(what=what, size=size, limit=limit)
 
 
 class UnsafePhoto(PhotoError):
-    """Most likely indecent: we do not draw from it, and keep nothing of it."""
+    """Most likely NSFW: we do not draw from it, and keep nothing of it."""
 
     def __init__(self, *, score: float, limit: float) -> None:
         super().__init__(score=round(score, 3), limit=limit)
@@ -110,15 +110,15 @@ class NotAPhoto(PhotoError):
 
 
 class FaceError(InputError):
-    """A photo, but not one usable face."""
+    """A photo without exactly one usable face."""
 
 
 class NoFace(FaceError):
-    """No face was found, even by the more sensitive pass."""
+    """No face was detected, even by the more sensitive pass."""
 
 
 class SeveralFaces(FaceError):
-    """More than one face and nobody said which."""
+    """Several faces, and none was chosen."""
 
     def __init__(self, *, boxes: Sequence[Box]) -> None:
         super().__init__(boxes=[list(box) for box in boxes])
@@ -126,7 +126,7 @@ class SeveralFaces(FaceError):
 
 
 class FaceTooSmall(FaceError):
-    """The face has too few pixels to tell who it is."""
+    """The face has too few pixels to recognize a person."""
 
     def __init__(self, *, pixels: int, needed: int) -> None:
         super().__init__(pixels=pixels, needed=needed)
@@ -147,7 +147,7 @@ class UnderAge(FaceError):
 
 
 class SettingError(InputError):
-    """A wish outside its range."""
+    """A setting outside its range."""
 
     def __init__(self, *, name: str, value: Any, allowed: str) -> None:
         super().__init__(name=name, value=str(value), allowed=allowed)
@@ -168,11 +168,11 @@ class MissingWeights(ChildFaceError):
 
 
 class CredentialsFault(ChildFaceError):
-    """Pictures cannot be signed with what the settings name."""
+    """Images cannot be signed with the configured certificate."""
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(reason=reason)
 
 
 class Cancelled(ChildFaceError):
-    """Somebody asked us to stop."""
+    """The operation was cancelled."""

@@ -1,4 +1,4 @@
-"""The traits that a child takes from mom or dad, and how people write them down."""
+"""The traits that a child inherits from mom or dad, and their text format."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What draws and looks: one interface (`core.engines.protocol`) and an engine for every kind of machine."""
+"""Rendering and analysis engines: one protocol (`core.engines.protocol`), one engine per kind of hardware."""

@@ -1,4 +1,4 @@
-"""Draws what several threads ask for in one go: a GPU draws eight faces nearly as fast as one.
+"""Batches requests of several threads: a GPU renders eight faces nearly as fast as one.
 
 The first thread that finds nobody drawing waits a moment for others and draws for all who came meanwhile; they wait
 for it. Nobody waits for a batch to fill. On a processor a batch takes as long as its members: there it is not used.

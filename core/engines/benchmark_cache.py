@@ -1,4 +1,4 @@
-"""The engine that `childface doctor --bench` found best, kept beside the weights. Needs no torch.
+"""Remembers the fastest engine as measured by `childface doctor --bench`. Needs no torch.
 
 What it was measured on stands with it: on another processor, or with other versions, the measurement does not count.
 """

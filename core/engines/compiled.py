@@ -1,4 +1,4 @@
-"""The torch engine with the drawing compiled by torch's inductor: faster, but it needs a C++ compiler and a minute."""
+"""The torch engine compiled by torch's inductor: faster, but needs a C++ compiler and a minute to start."""
 
 from __future__ import annotations
 

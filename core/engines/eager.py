@@ -1,4 +1,4 @@
-"""The engine that needs nothing but torch: the modules as they are, on the processor or a GPU."""
+"""The engine that needs nothing but torch: eager modules, on a CPU or GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The torch modules that every engine is made from."""
+"""The torch modules that every engine is built from."""
 
 from __future__ import annotations
 

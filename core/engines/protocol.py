@@ -1,4 +1,4 @@
-"""The interface behind which faces are drawn and looked at.
+"""The protocol of rendering and analysis engines.
 
 Letters as in `core.modeling.generator`: B batch, L = 23 style inputs, D = 512 style width; faces are RGB in [-1, 1],
 float32. All engines draw the same faces: `tests/core/engines/test_engines.py` holds them to a few levels of 255 from
@@ -82,7 +82,7 @@ class Engine(Protocol):
         ...
 
     def nsfw_logits(self, pictures: Tensor) -> Tensor:
-        """What `core.photo.nsfw.network_input` made of photos (B, 3, 224, 224) → logits of harmless and indecent (B,
+        """What `core.photo.nsfw.network_input` made of photos (B, 3, 224, 224) → logits of harmless and NSFW (B,
         2).
         """
         ...

@@ -1,4 +1,4 @@
-"""Which engine runs on this machine: as the settings say, as a measurement decided, or else the likeliest."""
+"""Selects the engine for this machine: by setting, by benchmark, or by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How old does a face look, and is it a woman's or a man's? A small head on the face recognition network.
+"""Estimates age and sex: a small head on the face recognition network.
 
 The features of four depths are pooled, reduced to their principal directions, and read by a few small networks. Each
 tells how likely every year from 0 to 100 is (deep label distribution learning, Gao and others 2017): their mean is the

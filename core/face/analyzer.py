@@ -1,4 +1,4 @@
-"""What an engine sees in a face: whom it shows, how old it looks, and the colour of its skin."""
+"""Analyzes a face through an engine: identity, apparent age and skin tone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the one face in a photo and cut it out the way the generator knows faces.
+"""Detects the face in a photo and crops it the way the generator expects.
 
 In:  an upright photo, uint8 H×W×3 RGB (see `core.photo.decode`).
 Out: a `Face` (box, 68 landmarks, pose) and from it an `AlignedFace` (uint8 size×size×3, warnings).
@@ -42,7 +42,7 @@ SMALLEST_FACE = 36
 """Side of a face's box in pixels below which nobody can tell who it is: the encoder would see 3.6 times as many."""
 
 RIVAL_SIZE = 0.5
-"""A face less than this times as wide as the largest one is a passer-by: the photo is not about it."""
+"""A face less than this times as wide as the largest one is a bystander: the photo is not about it."""
 
 MAX_YAW = 40.0
 """Degrees. About here the tip of the nose reaches the outline of the face, and half of the face is out of sight."""

@@ -1,4 +1,4 @@
-"""Where the face is in an aligned picture, from its landmarks: background, hats and hands do not count as face."""
+"""Masks the face in an aligned image, from its landmarks: no background, hats or hands."""
 
 from __future__ import annotations
 

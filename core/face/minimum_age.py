@@ -1,7 +1,7 @@
-"""Does a parent look under age? What is refused, what is taken, and between them what a clear statement decides.
+"""Whether a parent clearly looks underage, given the uncertainty of the age estimate.
 
 Faces do not tell a youth of seventeen from an adult of nineteen, whatever network looks. So whoever looks clearly
-under age is refused, whoever looks clearly adult is taken, and between the two somebody has to state that the person on
+underage is refused, whoever looks clearly adult is taken, and between the two somebody has to state that the person on
 the photo is an adult. benchmarks/quality/minimum_age.py shows what these limits do, by faces that trained nothing:
 docs/safety.md has its table.
 """

@@ -1,4 +1,4 @@
-"""What might spoil the likeness: blur, bad light, something over the eyes or the mouth.
+"""Detects what may reduce the likeness: blur, poor lighting, occluded eyes or mouth.
 
 In:  an aligned face, uint8 256×256×3, and its 68 landmarks in that crop.
 Out: names of blemishes, worst last; they warn and do not refuse.

@@ -46,7 +46,7 @@ class Verdict:
 
 
 def tolerance_at(age: float) -> float:
-    """Years by which a drawing may miss an age: people see a year's difference in a toddler, not in a grown-up."""
+    """Years by which a drawing may miss an age: people see a year's difference in a toddler, not in an adult."""
     return max(1.5, 0.25 * age) if age < 20 else max(5.0, 0.15 * age)
 
 

@@ -1,4 +1,4 @@
-"""Who is it? dlib's face recognition network, rebuilt in torch so that it is differentiable.
+"""dlib's face recognition network, reimplemented in torch so that it is differentiable.
 
 The network is King's ResNet with 29 convolutions (dlib_face_recognition_resnet_model_v1, public domain, 2017): a
 150-px face → 128 numbers. Two pictures of one person are usually nearer than 0.6. The weights are read from the

@@ -1,8 +1,8 @@
-"""How much a child takes after a parent, as a percentage that means something: 50 is a stranger of that age and sex.
+"""Similarity of a child and a parent as a calibrated percentage: 50 is an unrelated person.
 
 Dlib distances say little to people, grow with the difference of ages, and are larger between the sexes. So what counts
 is by what the child's drawing differs from those of other children of its age and sex, and by what the parent's photo
-differs from those of other grown-ups (`core.latent.kinship`): how far these two point the same way, on the scale of
+differs from those of other adults (`core.latent.kinship`): how far these two point the same way, on the scale of
 strangers. The percentage is that of the strangers to whom the child is less alike.
 """
 

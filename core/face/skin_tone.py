@@ -1,4 +1,4 @@
-"""The colour of skin: measured on the cheeks of photos and drawings, and given to a child.
+"""Skin tone: measured on the cheeks of photos and drawings, and applied to a child.
 
 CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for paint,
 so a parent's drawing is off by some levels; the photo's own colour is kept beside the latent, and a child's skin is

@@ -1,4 +1,4 @@
-"""Moves a latent to the age and sex asked, keeping what makes the person that person.
+"""Moves a latent to the requested age and sex while preserving identity.
 
 Two things are learnt from labelled latents (`childface train ageing`): the mean style of every age, sex and skin tone,
 as a curve through W from which colours of skin, hair and background are taken out, and a reader that tells age, sex and
@@ -236,7 +236,7 @@ class Ager:
 
 
 def sure_at(age: float) -> float:
-    """The logit at which the sex is shown clearly enough: a child's sex shows less than a grown-up's."""
+    """The logit at which the sex is shown clearly enough: a child's sex shows less than an adult's."""
     return SEX_LOGIT_THRESHOLD * min(1.0, max(0.35, age / 18))
 
 

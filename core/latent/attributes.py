@@ -1,4 +1,4 @@
-"""What a latent says about a face, in numbers with names, and the smallest change of it that changes one of them.
+"""Named attributes of a latent, and the smallest edit that changes one of them.
 
 `childface train directions` measures drawn faces (landmarks, colours, labels) and fits two linear maps for every
 quantity: one reads it from a latent, the other writes it while all other quantities stay what they are, so a smile does

@@ -1,4 +1,4 @@
-"""A look at what was drawn, and what to change after it: nearer to whom it shall take after, to the age, sex and skin.
+"""Compares a drawing with its target (parents, age, sex, skin tone) and corrects the latent.
 
 A network is told what a drawing shows and what it shall show, with the latent, and answers with the step to take. It
 was not shown right steps: it learnt from what its own steps did to the drawing, by gradients through the preview

@@ -1,4 +1,4 @@
-"""A second look: draw what the encoder answered, see whom it shows, and move the latent towards the photo.
+"""Feedback: render the encoder's output, identify it, and move the latent towards the photo.
 
 A small network, the reader, knows how a face's descriptor and colours follow from its style. The drawing tells how far
 they are from the photo's; one Gauss–Newton step on the reader then asks for the smallest likely move that closes the

@@ -1,4 +1,4 @@
-"""Takes off what children wear on their heads: nobody inherits a hat.
+"""Removes headwear from drawn children: nobody inherits a hat.
 
 A hat is no quantity that landmarks or colours could measure, so drawn children were looked at, and a line through W was
 fitted that tells those with hats, hoods, scarfs and bands from the others (`childface train headwear`). Where it sees

@@ -35,7 +35,7 @@ class Resemblance(nn.Module):
         self.register_buffer("drawn", torch.zeros(2, len(KNOTS), DESCRIPTOR))
 
     def residual_on_a_photo(self, descriptor: Tensor, *, male: bool) -> Tensor:
-        """By what a grown-up's photo, descriptor (128,), differs from others of the sex: (128,)."""
+        """By what an adult's photo, descriptor (128,), differs from others of the sex: (128,)."""
         return descriptor - self.grown_ups[int(male)]
 
     def residual_when_drawn(self, descriptor: Tensor, weights: Tensor, *, male: bool) -> Tensor:
@@ -46,7 +46,7 @@ class Resemblance(nn.Module):
         return descriptor - weights @ self.drawn[int(male)]
 
     def identity_residual(self, descriptor: Tensor, *, male: bool) -> Tensor:
-        """What sets a grown-up's photo, descriptor (128,), apart from others of the sex: (128,).
+        """What sets an adult's photo, descriptor (128,), apart from others of the sex: (128,).
 
         Nothing of it tells age or sex: the child of old parents is not old.
         """

@@ -1,4 +1,4 @@
-"""A latent in W+ with the names of the models that made it: another model's latent is refused, never misread."""
+"""A latent in W+ with the versions of the models that made it; other models' latents are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a drawn face is from a photo: a registry of losses by their standard names.
+"""Distances between a rendered face and a photo: a registry of losses by their standard names.
 
 A loss is made once for a target (its features are computed once) and then called with a drawn picture of the same size.
 Pictures are (B, 3, H, H) in [-1, 1], FFHQ-aligned; `mask` is (1, 1, H, H) in [0, 1]; every loss gives (B,).

@@ -4,7 +4,7 @@ W is not Gaussian, but what enters its last leaky ReLU nearly is: undo that nonl
 standard normal in every coordinate. That space is P_N (Zhu et al. 2020, "Improved StyleGAN Embedding: Where are the
 Good Latents?"), and a latent of W+ has one point in it for every style input. Natural latents lie near the origin; a
 latent that an optimisation or a correction network pushed too far lies outside, most of all along the weak directions,
-where it buys likeness with burnt colours, torn backgrounds and grown-up features.
+where it buys likeness with burnt colours, torn backgrounds and adult features.
 """
 
 from __future__ import annotations

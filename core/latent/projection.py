@@ -1,4 +1,4 @@
-"""Refinement: a short optimisation in W+ that starts at the encoder's answer and ends nearer to the photo.
+"""Refinement: a short optimization in W+ that starts at the encoder's output and ends closer to the photo.
 
 Gradients go through the preview generator, which is ten times cheaper than the whole one. What the preview draws wrong
 is measured now and then (`full_every`) by drawing once with the whole generator, and added to its pictures as a

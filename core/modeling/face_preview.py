@@ -1,4 +1,4 @@
-"""The face alone, drawn by the preview generator at half its cost: enough to see who somebody is.
+"""Renders only the face with the preview generator, at half its cost: enough to recognize a person.
 
 From 64-px features on only the part that holds the face is computed.
 """

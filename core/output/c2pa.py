@@ -1,4 +1,4 @@
-"""Content Credentials (C2PA): a signed note inside a picture that says who made it and how, if a deployment wants that.
+"""Content Credentials (C2PA): an optional signed manifest that says how an image was made.
 
 In:  an encoded JPEG or PNG and a deployment's own certificate with its private key.
 Out: the same picture with a manifest: "created, by a trained model", hashed and signed. https://spec.c2pa.org

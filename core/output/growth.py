@@ -1,4 +1,4 @@
-"""The same child growing up as a film: a smooth morph through the latents of its ages.
+"""The same child growing up as a video: a smooth morph through the latents of its ages.
 
 The frames between the ages come from the preview head, which costs a tenth of a whole drawing. What it gets wrong is
 known where the whole generator drew (at each age); that error, blended, is added to every frame, so there is no jump.

@@ -1,4 +1,4 @@
-"""Pictures on their way out: encoded and marked as made by a machine, shrunk, laid side by side.
+"""Encodes output images, marks them as AI-generated, resizes them and joins them side by side.
 
 Pictures are uint8 H×W×3 RGB everywhere. What is wrong here is our own mistake, not a sender's: ValueError.
 """

@@ -1,4 +1,4 @@
-"""Count the parts of a picture file before a decoder sees it.
+"""Counts the parts of an image file before a decoder sees it.
 
 Pillow reads markers, chunks and blocks one by one in Python and keeps many of them: twenty megabytes of empty ones
 cost it 20 seconds and a gigabyte, and a GIF of many comments minutes. No camera writes more than a few hundred.

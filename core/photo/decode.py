@@ -1,4 +1,4 @@
-"""Open what somebody sent as a photo: any bytes in, upright RGB pixels out, in bounded time and memory.
+"""Decodes untrusted bytes as a photo: upright RGB pixels out, in bounded time and memory.
 
 In:  the bytes of a file, whatever its name says.
 Out: `Photo`: uint8 H×W×3 RGB, upright, sRGB; the format and the SHA-256 of the bytes.

@@ -1,7 +1,7 @@
-"""Is this a picture that we had better not look at? Yahoo's open_nsfw, as our own torch module.
+"""NSFW detection: Yahoo's open_nsfw as a torch module.
 
 In:  an upright photo, uint8 H×W×3.
-Out: `SafetyCheck.score`: how likely it is indecent, 0..1; `require` lets it pass or raises `UnsafePhoto`.
+Out: `SafetyCheck.score`: how likely it is NSFW, 0..1; `require` lets it pass or raises `UnsafePhoto`.
 
 A thin ResNet-50 (half the channels; He et al. 2016) with batch normalisation folded into its convolutions. It was
 taught with photos of 256×256 squeezed without regard to their shape, the middle 224×224 of them, in blue-green-red
@@ -26,7 +26,7 @@ from core.modeling.weights_io import load_weights
 SAFETY_FILE = "open-nsfw.safetensors"
 
 NSFW_LIMIT = 0.8
-"""Above it the network's authors call a picture "with high probability" indecent; below 0.2 it is harmless, and what
+"""Above it the network's authors call a picture "with high probability" NSFW; below 0.2 it is harmless, and what
 lies between depends on who looks. A bot that refuses a photo from the beach is no use, so we begin at the top."""
 
 MEAN_BGR = (104.0, 117.0, 123.0)
@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
 
 
 class SafetyNetwork(nn.Module):
-    """(B, 3, 224, 224), blue-green-red minus `MEAN_BGR` → logits of harmless and indecent, (B, 2)."""
+    """(B, 3, 224, 224), blue-green-red minus `MEAN_BGR` → logits of harmless and NSFW, (B, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class SafetyCheck:
 
     @torch.inference_mode()
     def score(self, rgb: Pixels) -> float:
-        """How likely a photo (uint8 H×W×3) is indecent, 0..1."""
+        """How likely a photo (uint8 H×W×3) is NSFW, 0..1."""
         logits = self.network(network_input(rgb))
         return float(torch.softmax(logits, dim=1)[0, 1])
 

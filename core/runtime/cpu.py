@@ -1,4 +1,4 @@
-"""What the processor can do."""
+"""CPU features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this process has of the machine. Needs no torch: some of it must be known before torch is loaded."""
+"""The CPUs and GPUs available to this process. Needs no torch: some of it is used before torch loads."""
 
 from __future__ import annotations
 

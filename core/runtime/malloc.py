@@ -1,4 +1,4 @@
-"""Gives memory that is not used any more back to the system.
+"""Returns unused memory to the operating system.
 
 glibc keeps what torch frees between steps, hundreds of megabytes of it, so that drawing on top of a refinement would
 need both at once. On other systems nothing happens.

@@ -1,4 +1,4 @@
-"""A stopwatch for the steps of the pipeline."""
+"""A stopwatch for the stages of the pipeline."""
 
 from __future__ import annotations
 

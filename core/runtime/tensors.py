@@ -1,4 +1,4 @@
-"""Pictures as the networks see them and as everybody else does."""
+"""Converts between images and the tensors of the networks."""
 
 from __future__ import annotations
 

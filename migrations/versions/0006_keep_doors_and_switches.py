@@ -1,4 +1,4 @@
-"""Keep who was let in or kept out by command, and whether there is maintenance.
+"""Keep who was allowed or blocked by command, and whether there is maintenance.
 
 Revision 0006.
 """

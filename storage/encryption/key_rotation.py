@@ -1,4 +1,4 @@
-"""Changes the key under which blobs and columns are encrypted, while bots and workers run.
+"""Rotates the key that encrypts blobs while bots and workers run.
 
     one key ──add──▶ new, old ──everything under the new one──▶ new, old ──forget──▶ new
 

@@ -1,4 +1,4 @@
-"""The encryption keys: a small text file that lives apart from the data, one base64 key a line, newest first.
+"""The encryption keys: a small text file kept apart from the data, one base64 key per line.
 
 The newest key encrypts; all of them decrypt. So a key is changed by adding one, encrypting everything again and only
 then dropping the old ones: see rotation.py.

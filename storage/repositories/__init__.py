@@ -1,1 +1,1 @@
-"""One repository per kind of thing. Each speaks our language and returns records; queries stay inside."""
+"""One repository per kind of row. Each returns records; queries stay inside."""

@@ -1,7 +1,7 @@
-"""Who may come in, who may not, and whether the house is closed for work; what whoever runs the bot decided by command.
+"""Access rules and maintenance mode, as set by the operators.
 
-Independent of `users`: somebody who is kept out stays out when they delete their data, and comes in only by the same
-command. A row holds the platform, the number and the decision, nothing else.
+Independent of `users`: somebody who is denied access stays out when they delete their data, and comes in only by the
+same command. A row holds the platform, the number and the decision, nothing else.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MAINTENANCE = "maintenance"
 
 @dataclass(frozen=True, slots=True)
 class AdminStats:
-    """What somebody who runs the bot wants to know at a glance."""
+    """What an operator wants to know at a glance."""
 
     people: int
     queued: int
     running: int
     undelivered: int
-    """Finished, and not told yet."""
+    """Finished, but not delivered yet."""
     failed: int
     """In the last 24 hours."""
     allowed: int
@@ -60,13 +60,13 @@ class AccessRules:
         return self._db.change(delete(DoorRow).where(DoorRow.platform == platform, DoorRow.number == number)) == 1
 
     def has_allow_list(self, platform: str) -> bool:
-        """Whether anybody was let in by command; then nobody else may."""
+        """Whether an allow list exists; then only its members may use the bot."""
         query = select(DoorRow.number).where(DoorRow.platform == platform, DoorRow.verdict == "allow").limit(1)
         return self._db.session.scalar(query) is not None
 
     @property
     def maintenance(self) -> bool:
-        """Whether nothing new is taken in."""
+        """Whether maintenance mode is on."""
         return self._db.session.scalar(select(SwitchRow.name).where(SwitchRow.name == MAINTENANCE)) is not None
 
     def set_maintenance(self, on: bool) -> None:
@@ -77,7 +77,7 @@ class AccessRules:
             self._db.change(delete(SwitchRow).where(SwitchRow.name == MAINTENANCE))
 
     def admin_stats(self) -> AdminStats:
-        """Counts; nobody in particular."""
+        """Aggregate counts."""
         states = self._counts(JobRow.state)
         verdicts = self._counts(DoorRow.verdict)
         finished = JobRow.finished_at.is_not(None)

@@ -1,4 +1,4 @@
-"""What all repositories share: the tools of their unit of work, and the step from row to record."""
+"""Shared by all repositories: the context of their unit of work, and row-to-record conversion."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RepositoryContext:
         return self.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
     def change(self, statement: UpdateBase) -> int:
-        """Run a conditional change; returns how many rows it hit, which tells who won a race."""
+        """Run a conditional update; returns the number of rows changed, which decides races."""
         # Without `preserve_rowcount` an INSERT on psycopg answers -1.
         options = {"synchronize_session": False, "preserve_rowcount": True}
         result = self.session.execute(statement, execution_options=options)

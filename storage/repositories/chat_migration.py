@@ -1,4 +1,4 @@
-"""A chat that has got another number, as a group on Telegram does when it becomes a supergroup."""
+"""Renumbers a chat, as when a Telegram group becomes a supergroup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each dialogue stands. Two updates of one person at the same time must not overwrite each other."""
+"""The state of each conversation. Two updates of one person at the same time must not overwrite each other."""
 
 from __future__ import annotations
 

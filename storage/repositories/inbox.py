@@ -75,7 +75,7 @@ class Inbox:
         return self._db.insert_sealed(InboxAnswerRow, update_name(source, number, turn), answer, **key)
 
     def answer(self, source: str, number: int, turn: int) -> bytes | None:
-        """What a turn answered when it was taken; None when it was not, or when all is settled."""
+        """The recorded answer of a turn; None if it was not taken, or if the update is complete."""
         here = InboxAnswerRow.source == source, InboxAnswerRow.number == number, InboxAnswerRow.turn == turn
         row = self._db.row(select(InboxAnswerRow).where(*here))
         return None if row is None else self._opened(update_name(source, number, turn), row.sealed)

@@ -1,4 +1,4 @@
-"""Work and its delivery. The row is the truth; a queue message is only a hint to look at it.
+"""Jobs and their delivery. The row is authoritative; a queue message is only a hint to look at it.
 
     queued ──start──▶ running ──finish / fail / cancel──▶ done / failed / cancelled ──claim, deliver──▶ delivered
        ▲                 │
@@ -93,7 +93,7 @@ class Jobs:
         return record_of(Job, self._row(job_id))
 
     def start(self, job_id: str, lease: timedelta) -> Job | None:
-        """Take the job for `lease`. None when somebody else has it, it is finished, or it was deleted."""
+        """Claim the job for `lease`. None if it is claimed by another worker, finished or deleted."""
         now = self._db.now()
         won = self._change(
             job_id,
@@ -168,13 +168,13 @@ class Jobs:
         return self._records(query.order_by(JobRow.created_at, JobRow.id))
 
     def with_messages(self, user_id: str) -> list[Job]:
-        """Jobs of one person of which a broker may still hold a message: those under way, and those never begun."""
+        """Jobs of one person that may still have a message in the broker: running and never started ones."""
         never_begun = and_(JobRow.state == "cancelled", JobRow.started_at.is_(None))
         mine = and_(JobRow.user_id == user_id, or_(JobRow.state.in_(ACTIVE), never_begun))
         return self._records(select(JobRow).where(mine).order_by(JobRow.created_at, JobRow.id))
 
     def drawn_in(self, platform: str, chat_id: str, limit: int) -> list[Job]:
-        """Children that were shown in a chat and whose picture is still there, the newest first."""
+        """Children shown in a chat whose image still exists, newest first."""
         query = select(JobRow).join(ResultRow, ResultRow.job_id == JobRow.id)
         here = query.where(JobRow.platform == platform, JobRow.chat_id == chat_id, JobRow.kind == "child")
         shown = here.where(
@@ -199,7 +199,7 @@ class Jobs:
         return place if place <= FAR else None
 
     def places(self) -> dict[str, int]:
-        """The places of all drawings that wait, without those that are so far back that nobody counts."""
+        """The queue positions of waiting drawings, up to a limit."""
         found: dict[str, int] = {}
         for quality in get_args(Quality):
             waits = and_(JobRow.state == "queued", JobRow.kind != "encode", JobRow.quality == quality)
@@ -234,7 +234,7 @@ class Jobs:
         return int(self._db.session.execute(query).scalar_one())
 
     def undelivered(self, platform: str, limit: int = 20) -> list[Job]:
-        """Finished jobs that nobody has told about and nobody is telling about, the oldest first."""
+        """Finished jobs that are neither delivered nor being delivered, oldest first."""
         # Of a job that is not finished the index holds no moment, and all of these may be ten thousand.
         over = and_(JobRow.finished_at.is_not(None), JobRow.state.in_(FINISHED))
         query = select(JobRow).where(JobRow.platform == platform, over, self._deliverable())
@@ -250,16 +250,16 @@ class Jobs:
         )
 
     def release_delivery(self, job_id: str, *, wait: timedelta = timedelta(0)) -> bool:
-        """Could not tell now; try again after `wait` (an hour at most). False when it was told meanwhile."""
+        """Delivery failed; retry after `wait` (at most an hour). False if it was delivered in the meantime."""
         wait = min(wait, MAX_CLAIM)
         return self._change(job_id, JobRow.delivered_at.is_(None), delivery_claimed_until=self._db.now() + wait)
 
     def renew_delivery(self, job_id: str, lease: timedelta) -> bool:
-        """Still telling: keep others away for `lease` from now. False when it was told meanwhile."""
+        """Extend the delivery claim by `lease` from now. False if it was delivered in the meantime."""
         return self.release_delivery(job_id, wait=lease)
 
     def mark_delivered(self, job_id: str) -> bool:
-        """Told. False when it was told before."""
+        """Mark as delivered. False if it was delivered before."""
         return self._change(
             job_id,
             and_(JobRow.state.in_(FINISHED), JobRow.delivered_at.is_(None)),
@@ -277,7 +277,7 @@ class Jobs:
         return self._records(select(JobRow).where(nobody).order_by(JobRow.queued_at, JobRow.id).limit(limit))
 
     def requeued(self, job_id: str, lease: timedelta | None = None) -> bool:
-        """Note that a new message for a stale job is on its way; False when somebody works on it after all."""
+        """Record that a stale job was requeued; False if a worker has it after all."""
         free = or_(JobRow.state == "queued", self._dropped(lease))
         return self._change(job_id, free, state="queued", claimed_until=None, queued_at=self._db.now())
 

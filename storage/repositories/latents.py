@@ -76,7 +76,7 @@ class Latents:
                 self._db.change(update(LatentRow).where(LatentRow.id == row.id).values(**values))
 
     def due_for_deletion(self, now: datetime, limit: int = 100) -> list[str]:
-        """Ids of latents whose time is over, the oldest first."""
+        """Ids of expired latents, oldest first."""
         query = select(LatentRow).where(LatentRow.expires_at <= now)
         return [row.id for row in self._db.rows(query.order_by(LatentRow.expires_at).limit(limit))]
 

@@ -1,4 +1,4 @@
-"""Photos that people sent. The picture leaves early, the row stays as the handle of a parent until it expires."""
+"""Photos sent by people. The image is deleted early; the row remains as a parent's handle."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Photos:
         return self._saved(row)
 
     def due_for_deletion(self, now: datetime, limit: int = 100) -> list[Photo]:
-        """Photos whose picture is still here though its time is over, the oldest first."""
+        """Expired photos whose image still exists, oldest first."""
         query = select(PhotoRow).where(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_not(None))
         rows = self._db.rows(query.order_by(PhotoRow.expires_at, PhotoRow.id).limit(limit))
         return [record_of(Photo, row) for row in rows]

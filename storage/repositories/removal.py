@@ -82,7 +82,7 @@ class Removal:
         self._db.session.flush()
 
     def remove_strangers(self, met_before: datetime, limit: int) -> int:
-        """People who never agreed, chose and sent nothing, and have not been heard of for a while."""
+        """Inactive people without consent, settings or photos."""
         chosen = (UserRow.language, UserRow.age, UserRow.mix, UserRow.sex, UserRow.refine, UserRow.wall)
         left = (
             exists().where(JobRow.user_id == UserRow.id),
@@ -96,7 +96,7 @@ class Removal:
         return self._delete(self._db.rows(some))
 
     def remove_photo_data(self, now: datetime, limit: int) -> int:
-        """Pictures whose time is over go; their rows stay as handles."""
+        """Delete expired images; their rows stay as handles."""
         due = select(PhotoRow).where(PhotoRow.expires_at <= now, PhotoRow.blob_key.is_not(None))
         rows = self._db.rows(due.order_by(PhotoRow.expires_at).limit(limit).with_for_update(skip_locked=True))
         for row in rows:
@@ -119,21 +119,21 @@ class Removal:
         )
 
     def remove_latents(self, now: datetime, limit: int) -> int:
-        """Latents whose time is over."""
+        """Delete expired latents."""
         return self._remove_some(LatentRow, LatentRow.expires_at <= now, limit)
 
     def remove_results(self, now: datetime, limit: int) -> int:
-        """Pictures we drew whose time is over."""
+        """Delete expired results."""
         return self._remove_some(ResultRow, ResultRow.expires_at <= now, limit)
 
     def remove_jobs(self, finished_before: datetime, limit: int) -> int:
-        """Jobs that finished long ago and whose picture is gone."""
+        """Delete old finished jobs without an image."""
         has_picture = exists().where(ResultRow.job_id == JobRow.id)
         over = and_(JobRow.state.in_(FINISHED), JobRow.finished_at <= finished_before, ~has_picture)
         return self._remove_some(JobRow, over, limit)
 
     def remove_conversations(self, idle_since: datetime, limit: int) -> int:
-        """Dialogues that nobody went on with."""
+        """Delete abandoned conversations."""
         idle = select(ConversationRow).where(ConversationRow.updated_at <= idle_since)
         return self._delete(self._db.rows(idle.limit(limit).with_for_update(skip_locked=True)))
 

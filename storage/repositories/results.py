@@ -1,4 +1,4 @@
-"""Pictures that jobs made, encrypted, for a limited time."""
+"""Images made by jobs, encrypted, kept for a limited time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Results:
         return binding.of_result(user_id, job_id)
 
     def due_for_deletion(self, now: datetime, limit: int = 100) -> list[Result]:
-        """Results whose time is over, the oldest first."""
+        """Expired results, oldest first."""
         query = select(ResultRow).where(ResultRow.expires_at <= now)
         rows = self._db.rows(query.order_by(ResultRow.expires_at).limit(limit))
         return [record_of(Result, row) for row in rows]

@@ -1,4 +1,4 @@
-"""How the house stands, in numbers: for `childface status` and for /metrics. Nobody in particular."""
+"""Aggregate counts for `childface status` and /metrics. No personal data."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Stats:
         return ended
 
     def undelivered(self) -> dict[str, int]:
-        """Finished jobs that nobody has been told about yet, by platform."""
+        """Finished jobs not delivered yet, by platform."""
         query = select(JobRow.platform, func.count()).where(
             JobRow.delivered_at.is_(None), JobRow.finished_at.is_not(None)
         )

@@ -91,7 +91,7 @@ def _refined(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]
 
 
 def _photos(context: TaskContext, job: Job) -> tuple[Photo, Photo]:
-    """Mom's and dad's handles. Raises PhotoGone or NotFound when somebody deleted theirs meanwhile."""
+    """Mom's and dad's handles. Raises PhotoGone or NotFound if they were deleted in the meantime."""
     if job.mom_photo_id is None or job.dad_photo_id is None:
         raise PhotoGone(photo_id="")  # the row of a photo takes its id out of the jobs with it
     return _photo(context, job.mom_photo_id), _photo(context, job.dad_photo_id)
@@ -104,7 +104,7 @@ def _photo(context: TaskContext, photo_id: str) -> Photo:
 
 @dataclass(frozen=True)
 class DrawnChildren:
-    """What became of a job: the children on it, the file and its kind and size."""
+    """The output of a job: its children, and the file with its type and size."""
 
     children: Sequence[Child]
     data: bytes
@@ -201,7 +201,7 @@ def _store(context: TaskContext, job: Job, drawn: DrawnChildren) -> bool:
 
 
 def _add_refinement(unit: UnitOfWork, job: Job) -> Job | None:
-    """A follow-up job, if a parent can still be refined and nobody is refining these two already."""
+    """A follow-up job, if a parent can still be refined and no job refines these two already."""
     if job.mom_photo_id is None or job.dad_photo_id is None:
         return None
     pair = {job.mom_photo_id, job.dad_photo_id}

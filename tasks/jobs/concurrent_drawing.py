@@ -1,4 +1,4 @@
-"""Drawings of several people at once, for a process with a GPU: eight faces take it hardly longer than one.
+"""Renders for several people at once on a GPU: eight faces take hardly longer than one.
 
 A process is handed one message at a time. Before it draws what that one asks for, it looks who else waits for a
 drawing (the row is the truth) and draws for them as well, each on a thread of its own, where the engine brings their
@@ -31,7 +31,7 @@ def make_children(context: TaskContext, job_id: str) -> RetryAfter | None:
 
 
 def _others(context: TaskContext, job_id: str) -> list[str]:
-    """Whom to take along: nobody with a refinement, for which nobody waits."""
+    """Jobs to render along; none for a refinement, which nobody waits for."""
     if context.config.together < 2:
         return []
     try:

@@ -1,4 +1,4 @@
-"""`encode_photo`: look at a photo as soon as it arrives, so that its sex, age and faults are known early."""
+"""`encode_photo`: analyze a photo as soon as it arrives, so that sex, age and problems are known early."""
 
 from __future__ import annotations
 

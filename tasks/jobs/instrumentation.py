@@ -1,4 +1,4 @@
-"""Counts what becomes of jobs. Kept apart from the work, which reads the same without it."""
+"""Job metrics, kept apart from the work itself."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ended(job: Job, end: End, code: str | None = None) -> None:
 
 
 def handed_back(job: Job, fault: BaseException) -> None:
-    """It waits again, because something was away."""
+    """It is queued again after a transient error."""
     metrics.JOB_RETRIES.labels(job.kind, type(fault).__name__).inc()
 
 

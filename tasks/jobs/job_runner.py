@@ -1,4 +1,4 @@
-"""The frame around every job: take it, do it, and write down how it ended. Safe to run twice, or in two places."""
+"""Runs a job: claim it, run it, record its outcome. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRANSIENT_ERRORS = (OSError,)
 """Faults that may be over in a minute: database or disk away, locked or full (`StorageUnavailable` is an OSError)."""
 
 ONE_AT_A_TIME = 1.0
-"""Seconds between two looks at whether a person's drawing before this one is done."""
+"""Seconds between checks whether the person's previous drawing is done."""
 
 Work = Callable[[Job, Reporter], bool]
 """Does a job and writes its result; False when it had ended before. Raises what `core` and `storage` raise."""
@@ -31,7 +31,7 @@ Work = Callable[[Job, Reporter], bool]
 
 @dataclass(frozen=True)
 class RetryAfter:
-    """The job is not finished and nobody works on it: look at it again after this many seconds."""
+    """The job is unfinished and unclaimed: retry after this many seconds."""
 
     seconds: float
 
@@ -114,7 +114,7 @@ def _look_again(context: TaskContext, job_id: str) -> RetryAfter | None:
 
 
 def _stop(context: TaskContext, job: Job) -> RetryAfter | None:
-    """Cancelled by its owner; or stopped because this process ends, and then it goes back to the queue."""
+    """Cancelled by its owner, or stopped by shutdown, in which case it is requeued."""
     with context.store.read_only() as unit:
         wanted = unit.jobs.is_cancel_requested(job.id)
     if wanted or not context.stopping.is_set():

@@ -1,4 +1,4 @@
-"""Tells the job row how far a job is, keeps its lease alive and looks for the wish to cancel. All of it throttled."""
+"""Reports a job's progress, renews its lease and checks for cancellation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Reporter:
         return progress
 
     def cancelled(self) -> bool:
-        """Whether to stop: somebody asked for it, or the process ends. Asks the database at most twice a second."""
+        """Whether to stop: cancelled or shutting down. Queries the database at most twice a second."""
         if self._context.stopping.is_set():
             return True
         now = self._context.monotonic()
@@ -59,7 +59,7 @@ class Reporter:
         return self._cancel
 
     def check_cancelled(self) -> None:
-        """Raise Cancelled if somebody asked for it; always asks the database."""
+        """Raise Cancelled if cancellation was requested; always queries the database."""
         self._cancel = self._cancel or self._look()
         if self._cancel:
             raise Cancelled()

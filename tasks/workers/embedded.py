@@ -1,5 +1,4 @@
-"""Workers on threads of this process: no broker, no server. Two of them, so that nobody who waits for a picture has to
-wait for somebody else's refinement.
+"""Worker threads inside this process: no broker, no server.
 
 Traps of Celery that this file steps around: its command-line worker wants signals and so the main thread; stopping by
 its module-wide flags would stop every worker of the process; workers of one process must share one app, and choosing

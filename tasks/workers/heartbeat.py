@@ -1,4 +1,4 @@
-"""What a worker's own loop does every so many seconds while it listens to the broker; it stops when that hangs."""
+"""A periodic callback in a worker's event loop; it stops when the loop hangs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Beat = Callable[[], object]
 
 
 class TimedStep(StartStopStep):  # type: ignore[misc]  # celery has no types
-    """A step of the consumer: begins whenever the connection to the broker stands, ends when it breaks."""
+    """A consumer step: starts when the broker connection is up, stops when it breaks."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     every: ClassVar[float]
@@ -41,7 +41,7 @@ def pulse(beat: Beat, every: float) -> type[TimedStep]:
     seconds = every
 
     class Pulse(TimedStep):
-        """Tells whoever watches that the loop turns."""
+        """Reports that the event loop is alive."""
 
         every = seconds
 

@@ -1,5 +1,4 @@
-"""What has to be done again and again where workers run: say that they live, queue lost jobs again, delete what has
-outlived its time, and empty SQLite's write-ahead file of what was deleted while somebody was reading."""
+"""Periodic work of every worker: heartbeat, recovery of lost jobs, purging expired data."""
 
 from __future__ import annotations
 
@@ -83,7 +82,7 @@ class Housekeeping:
                 except StorageUnavailable:
                     log.info("the store is away; the house is kept later")
                 except Exception as fault:
-                    # A broker that is away must not keep what is to be deleted, nor end this thread.
+                    # A broker that is unavailable must not keep what is to be deleted, nor end this thread.
                     log.warning("the house could not be kept", fault=type(fault).__name__)
             self._give_back()
             if self._done.wait(self._look_every):

@@ -1,4 +1,4 @@
-"""Things that are opened once per process, on first use: models (CUDA does not survive a fork) and connections."""
+"""Resources opened once per process, on first use: models (CUDA does not survive a fork), connections."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""How many processes a worker has, and what of the machine each of them gets. Loads no model library: CUDA must not be
-touched before the fork, and what OpenMP is told counts only before it is loaded."""
+"""Divides the machine among worker processes. Loads no model library."""
 
 from __future__ import annotations
 

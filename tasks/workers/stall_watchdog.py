@@ -1,4 +1,4 @@
-"""Frees a worker that has stopped to take messages.
+"""Recovers a worker that has stopped receiving messages.
 
 A worker takes as many messages as it has processes, and another one when one of these was acknowledged. If Redis is
 away in the moment in which a job ends, Celery logs that it could not acknowledge, and goes on; the message counts as
@@ -39,7 +39,7 @@ class Unstick(TimedStep):
     shutdown = TimedStep.stop
 
     def look(self, consumer: Any) -> None:
-        """Raises ConnectionResetError, which the worker's loop understands: it connects anew."""
+        """Raises ConnectionResetError, which makes the worker's loop reconnect."""
         forgotten = _taken(consumer) > len(state.reserved_requests)
         if forgotten and self._suspected:
             log.warning("a message was taken and is not worked on; connecting to the broker anew")

@@ -1,4 +1,4 @@
-"""A worker as a process of its own, for Redis and PostgreSQL: `childface worker` runs it until a signal stops it.
+"""A worker as a separate process, for Redis and PostgreSQL: `childface worker` runs it until a signal stops it.
 
 Prefork: the parent keeps the connection to the broker, its children run the jobs. So time limits hold, a killed child
 costs one job one attempt, and models are loaded in the child, after the fork, as CUDA needs it. The parent also keeps
@@ -26,7 +26,7 @@ from tasks.workers.resources import share_cores, take_card
 from tasks.workers.stall_watchdog import Unstick
 
 WAITED_TOO_LONG = timedelta(minutes=15)
-"""A queued job older than this lost its message: nobody could put it there, or the broker forgot it."""
+"""A queued job older than this has lost its message."""
 
 
 def run_worker(

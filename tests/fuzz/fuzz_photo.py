@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the photo door: whatever the bytes, `open_photo` answers with a photo or a PhotoError.
+"""Coverage-guided fuzzing of photo decoding: whatever the bytes, `open_photo` answers with a photo or a PhotoError.
 
     python tests/fuzz/fuzz_photo.py FOLDER -max_total_time=60
 

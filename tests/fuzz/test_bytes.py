@@ -1,4 +1,4 @@
-"""Everything that reads bytes which may have been changed, or were never ours: the photo door, blobs, latents."""
+"""Everything that reads bytes which may have been changed, or were never ours: photo decoding, blobs, latents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = good_files()
 MAX_PIXELS = 4_000_000
 patiently = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# --- the photo door -----------------------------------------------------------------------------------------
+# --- photo decoding -----------------------------------------------------------------------------------------
 
 
 def photo_or_refusal(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""From nothing to the newest tables and back, on both databases, and never apart from the models."""
+"""From nothing to the latest schema and back, on both databases, and never apart from the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases with the newest tables, one per test: a copy of an SQLite file or of a PostgreSQL template."""
+"""Databases with the latest schema, one per test: copies of an SQLite file or PostgreSQL template."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.servers import PostgresServer
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the newest tables, to be copied."""
+    """An SQLite file with the latest schema, to be copied."""
     path = tmp_path_factory.mktemp("template") / "template.sqlite3"
     migrate.upgrade(f"sqlite:///{path}")
     return path
@@ -22,7 +22,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: PostgresServer) -> str:
-    """Name of a PostgreSQL database with the newest tables, to be copied."""
+    """Name of a PostgreSQL database with the latest schema, to be copied."""
     name = postgres_server.create_database()
     migrate.upgrade(postgres_server.url(name))
     return name

@@ -1,4 +1,4 @@
-"""A small stand-in for the pipeline: the same words, no weights, and it counts what it was asked."""
+"""A fake pipeline: same protocol, no weights; it counts its calls."""
 
 from __future__ import annotations
 

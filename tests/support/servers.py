@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis for tests, from the Debian packages, in a temporary home of their own.
+"""Real PostgreSQL and Redis servers for tests, from the Debian packages, in a temporary directory.
 
     apt-get install postgresql redis-server
 

@@ -1,4 +1,4 @@
-"""Whoever on photos could be a parent."""
+"""Selects photos of adults who could be parents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What phones, chats and crops do to a portrait, done to training pictures: all on (3, H, W) in [-1, 1]."""
+"""Augmentations of training images: what phones, chats and crops do to a portrait, on (3, H, W)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which photos are hard, and why: the groups that the identity report gives a row each.
+"""Groups of difficult photos: the rows of the identity report.
 
 Some are measured (age, pose, skin), some are read from `labels.csv` beside the photos (glasses), some from a file of
 one's own (`file,group`: hats, beards, whatever the eye sees), and two are made from every photo: a black-and-white

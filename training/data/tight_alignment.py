@@ -1,4 +1,4 @@
-"""Aligns faces in pictures so tight or so small that a detector finds nothing in them."""
+"""Aligns faces in images too tight or too small for a face detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are they a family? Draws the children of many couples and measures what can be measured without asking anybody.
+"""The family report: draws the children of many couples and measures resemblance, age and sex.
 
 A folder holds `triplets.csv` (columns family, father, mother, child, child_role: S son, D daughter) and the photos it
 names. Children are drawn by the preview head at 256 px, from latents of one pass: figures of many couples in minutes.

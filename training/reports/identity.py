@@ -1,4 +1,4 @@
-"""Is it really them? Measures how faithful the latents of a folder of photos are, fast and refined.
+"""The identity report: how faithful the latents of a folder of photos are, fast and refined.
 
 For every photo: encode, draw, find the face in the drawing anew, and compare. The distance is dlib's own, with dlib's
 own alignment of both faces; colours and pixels are compared inside the soft oval of the face. Then the latent is aged

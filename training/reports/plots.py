@@ -1,4 +1,4 @@
-"""Plots for docs: how a run's scores fell, and the table of refinements as points."""
+"""Plots for the docs: loss curves of a run, and the table of refinements as points."""
 
 from __future__ import annotations
 

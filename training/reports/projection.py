@@ -1,4 +1,4 @@
-"""Which start, which optimiser, which losses? FamilyGAN's experiment, made again on our generator.
+"""Benchmarks refinement: starting points, optimizers and losses, after FamilyGAN's experiment.
 
 Every row changes one thing of the refinement that the program uses. All rows see the same portraits, have the same
 budget of steps and seconds, and are judged alike: by the default losses on a drawing of the whole generator, by dlib's

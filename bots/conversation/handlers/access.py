@@ -1,4 +1,5 @@
-"""Who is answered at all. Somebody who is kept out, or comes while the house is closed, hears one kind sentence.
+"""Who is answered at all. Somebody who is denied access, or comes while the bot is in maintenance mode, hears one kind
+sentence.
 
 What people have a right to is answered always: what is kept, and having it deleted.
 """
@@ -16,7 +17,7 @@ IMPERSONAL_COMMANDS = frozenset({"start", "help", "privacy", "wall", "language",
 OPEN_QUESTIONS = frozenset({"withdraw", "delete", "privacy"})
 
 AGAIN = 15 * 60.0
-"""Seconds after which somebody who comes back during maintenance is told again; who is kept out is told once."""
+"""Seconds after which the maintenance notice is repeated; the notice of a block is shown once."""
 
 
 def is_denied(turn: Turn, event: object) -> bool:

@@ -1,4 +1,4 @@
-"""/admin, for whoever runs the bot (CHILDFACE_ADMINS). For everybody else there is no such command.
+"""/admin, for the operators of the bot (CHILDFACE_ADMINS). Hidden from everybody else.
 
 /admin                       how things stand
 /admin block 123             keep a person or a chat out; also as an answer to their message in a group
@@ -55,7 +55,7 @@ def _change_access(turn: Turn, verdict: AccessVerdict, words: list[str], about: 
 
 
 def admin_stats_read(turn: Turn, event: AdminStatsRead) -> None:
-    """How things stand."""
+    """Show the system counts."""
     turn.do(Say("operator_status", dict(event.counts), reply_to=turn.reply_to))
     if event.counts["maintenance"]:
         turn.say("maintenance_on")

@@ -1,4 +1,4 @@
-"""How the child looks at us: /smile, /look glasses=1 hair=-0.5, and the buttons for both."""
+"""The child's appearance: /smile, /look glasses=1 hair=-0.5, and their buttons."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bots.i18n.parsing.traits import LOOKS, read_looks, read_strength, says_rese
 RESET = "reset"
 IN_A_ROW = 3
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-"""What buttons offer; 0 is as children look when nobody asks."""
+"""The strengths offered as buttons; 0 is the default look."""
 
 
 def look_command(turn: Turn, event: CommandGiven) -> None:
-    """/look glasses=1 hair=-0.5: so it shall look. /look reset: as usual. /look: what there is, as buttons."""
+    """/look glasses=1 hair=-0.5 sets looks, /look reset clears them, /look shows buttons."""
     if not event.argument:
         _ask_looks(turn)
     elif says_reset(event.argument):

@@ -1,4 +1,4 @@
-"""Agreement: asked before a person's first photo is fetched, kept with the version of what was read, withdrawn at will.
+"""Consent: asked before a person's first photo is fetched, stored with its version, revocable at any time.
 
 Photos that come before the answer stay with the chat service. The state remembers only how to fetch them
 (`State.pending_photos`); who agrees need not send them again, who declines or falls silent leaves nothing behind.
@@ -16,7 +16,7 @@ from bots.conversation.events import ButtonPressed, CommandGiven, PendingPhotos,
 from bots.conversation.turn import RetentionPolicy, Turn, button_row
 
 TEXT = 1
-"""Raise it when the text "consent" says something else: everybody is then asked again. A test compares."""
+"""Increment it when the text "consent" changes, so that everybody is asked again. A test checks this."""
 
 MAX_PHOTOS = 3
 """Of one message: two are used, the third lets us say so."""
@@ -79,7 +79,7 @@ def _permit(turn: Turn, permitted: bool) -> None:
 
 
 def consent_chosen(turn: Turn, event: ButtonPressed) -> None:
-    """The answer by button. Only the one who was asked may press."""
+    """The answer by button. Only the person asked may press it."""
     agreed = event.value == "yes"
     turn.do(CloseQuestion("consent_given" if agreed else "consent_declined"))
     _settle(turn, agreed)
@@ -114,7 +114,7 @@ def privacy(turn: Turn, event: CommandGiven) -> None:
 
 
 def withdraw(turn: Turn, event: CommandGiven) -> None:
-    """Withdrawing deletes, which cannot be undone: ask once more."""
+    """Withdrawing consent deletes data irreversibly: ask for confirmation."""
     if not turn.context.agreed_once:
         turn.say("nothing_to_withdraw")
         return

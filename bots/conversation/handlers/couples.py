@@ -1,4 +1,4 @@
-"""Two people of a group as mom and dad, by their profile photos. Nothing is fetched or drawn before both said yes.
+"""Two group members as parents, by their profile photos. Nothing is fetched before both agree.
 
     proposed ──one agrees──▶ waiting for the other ──the other agrees──▶ photos fetched ──▶ as if two photos had come
         └──────────────── one declines, the one who asked takes it back, or a day passes ────▶ nothing happens
@@ -22,12 +22,12 @@ AGREE_WITHIN = 24 * 3600.0
 
 
 def couple_command(turn: Turn, event: CommandGiven) -> None:
-    """/couple that named nobody, or in a place where there is nobody to ask."""
+    """/couple without names, or outside a group."""
     turn.say("couple_how" if turn.context.group else "couple_needs_group")
 
 
 def couple_proposed(turn: Turn, event: CoupleProposed) -> None:
-    """Ask the two. Named alone, somebody is asked together with the one who spoke."""
+    """Ask both people. If only one is named, the other is the sender."""
     people = event.people
     if not turn.context.group:
         turn.say("couple_needs_group")
@@ -49,7 +49,7 @@ def _same(one: Named, other: Named) -> bool:
 
 
 def couple_answered(turn: Turn, event: ButtonPressed) -> None:
-    """One of the two, the one who asked, or a stranger pressed."""
+    """Handle a press by either person, the requester, or anyone else."""
     proposal = turn.state.proposal
     if proposal is None:
         turn.toast("stale_button")
@@ -70,7 +70,7 @@ def couple_answered(turn: Turn, event: ButtonPressed) -> None:
 
 
 def _who_pressed(turn: Turn, proposal: Proposal) -> int | None:
-    """Which of the two it is. A number that has agreed as one of them is never taken for the other as well."""
+    """Which of the two it is. An id that consented as one of them never counts as the other."""
     number, username = turn.context.number, turn.context.username
     for index, person in enumerate(proposal.people):
         if person.number is not None:

@@ -1,4 +1,4 @@
-"""Everything said besides photos and wishes: greeting, help, settings, cancel, deleting, small talk."""
+"""Everything else: greeting, help, settings, cancel, deleting data, small talk."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def cancel(turn: Turn, event: CommandGiven) -> None:
 
 
 def delete_my_data(turn: Turn, event: CommandGiven) -> None:
-    """Ask once more; deleting cannot be undone."""
+    """Ask for confirmation; deletion is irreversible."""
     rows = (button_row("delete", ("delete_yes", "yes"), ("delete_no", "no")),)
     turn.ask("delete", "delete_sure", rows)
 

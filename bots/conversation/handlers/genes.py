@@ -1,4 +1,4 @@
-"""Whose each trait is: the gene card and its buttons, /genes, and the short code that draws a child again."""
+"""Trait inheritance: the gene card and its buttons, /genes, and the code that reproduces a child."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _rows(chosen: dict[str, str]) -> Rows:
 
 
 def trait_chosen(turn: Turn, event: ButtonPressed) -> None:
-    """One of the traits: ask whose it shall be. Or: all of them by chance again."""
+    """Ask which parent a trait should come from, or reset all traits to chance."""
     if event.value == RESET:
         turn.close_question("genes")
         turn.do(CloseQuestion("genes_reset"))
@@ -83,7 +83,7 @@ def trait_chosen(turn: Turn, event: ButtonPressed) -> None:
 
 
 def source_chosen(turn: Turn, event: ButtonPressed) -> None:
-    """Whose a trait shall be, by button."""
+    """Choose a trait's parent by button."""
     trait, _, source = event.value.partition("_")
     if trait not in TRAITS or source not in (*SOURCES, CHANCE):
         turn.toast("stale_button")

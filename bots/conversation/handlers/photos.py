@@ -1,4 +1,4 @@
-"""Photos of a round: taking them in, choosing a face, finding out who is who.
+"""Photos of a round: accepting them, choosing a face, assigning mom and dad.
 
 Each photo is encoded at once, so its sex, age and troubles are known before anybody asks for a child.
 `follow_up` then looks what the photos call for: the table NEXT, first row that holds.
@@ -73,7 +73,7 @@ def photos_received(turn: Turn, event: PhotosReceived) -> None:
 
 
 def _take(turn: Turn, photo: NewPhoto) -> None:
-    """Put one photo where it belongs and have it looked at."""
+    """Assign one photo and queue its analysis."""
     _leave_drawing(turn)
     # A couple that was drawn may begin again with the same photos.
     compared = turn.state.unassigned if turn.state.couple_drawn and photo.role is None else turn.state.photos
@@ -101,7 +101,7 @@ def _take(turn: Turn, photo: NewPhoto) -> None:
 
 
 def _add_loose(turn: Turn, fresh: ParentPhoto) -> None:
-    """A photo nobody named. The second one after a finished couple begins a new couple."""
+    """A photo without a role. The second one after a complete couple starts a new couple."""
     state = turn.state
     if state.mom and state.dad and state.unassigned:
         first = state.unassigned[0]
@@ -208,7 +208,7 @@ def photo_not_taken(turn: Turn, event: PhotoNotTaken) -> None:
 
 
 def photo_encoded(turn: Turn, event: PhotoEncoded) -> None:
-    """One face, and what the estimators say about it. Photos that nobody waits for any more are ignored."""
+    """One face and its estimates. Photos no longer awaited are ignored."""
     photo = turn.state.photo(event.photo_id)
     if photo is None:
         return
@@ -286,7 +286,7 @@ def _leave_drawing(turn: Turn) -> None:
 
 
 def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
-    """A grown-up who was taken for younger: nobody is argued with, another photo may tell better."""
+    """An adult was judged underage: offer another photo instead of arguing."""
     turn.change(questions=tuple(q for q in turn.state.questions if q.question_id != event.question_id))
     turn.do(CloseQuestion("another_photo_please"))
     if event.value in ("mom", "dad") and getattr(turn.state, event.value) is None:
@@ -384,7 +384,7 @@ def photo_split(turn: Turn, event: PhotoSplit) -> None:
 
 
 def _ask_who_is_who(turn: Turn) -> None:
-    """Two photos and no way to tell."""
+    """Two photos whose roles cannot be inferred."""
     if turn.open_question("who") is not None:
         return
     one_picture = turn.state.unassigned[0].sha256 == turn.state.unassigned[1].sha256
@@ -411,7 +411,7 @@ def choose_mom(turn: Turn, index: int) -> None:
 
 
 def _ask_whose_photo(turn: Turn) -> None:
-    """A third photo: a better one of mom, of dad, or somebody new? The likelier parent comes first."""
+    """A third photo: a replacement for mom or dad, or a new person? The more likely parent is listed first."""
     spare = turn.state.unassigned[0]
     if turn.open_question("whose") is not None:
         return
@@ -432,7 +432,7 @@ def whose_chosen(turn: Turn, event: ButtonPressed) -> None:
 
 
 def choose_whose(turn: Turn, value: str) -> None:
-    """Put the spare photo in a parent's place, or begin a new couple with it."""
+    """Replace a parent's photo with the spare one, or start a new couple with it."""
     spare = turn.state.unassigned[0]
     turn.close_question("whose")
     turn.change(unassigned=())

@@ -1,4 +1,4 @@
-"""Wishes: age, mix, girl or boy; drawing the child, the same child otherwise, a sibling, a growth strip."""
+"""Requests: age, mix and sex; drawing the child, variations, siblings and growth strips."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def apply_wish(turn: Turn, name: str, value: float | str, *, quietly: bool = Fal
 
 
 def current_child(turn: Turn) -> Child | None:
-    """The child that wishes are about: the one to be drawn next, else the one drawn last."""
+    """The child that requests refer to: the one drawn next, else the one drawn last."""
     return turn.state.waiting.child if turn.state.waiting else turn.state.child
 
 
@@ -307,7 +307,7 @@ def drawing_queued(turn: Turn, event: DrawingQueued) -> None:
 
 
 def drawing_ready(turn: Turn, event: DrawingReady) -> None:
-    """Show the picture, then draw what was wished meanwhile."""
+    """Show the image, then draw what was requested in the meantime."""
     turn.do(_shown(turn, event))
     if event.genes:
         turn.change(shown=LastPicture(event.genes, event.code))
@@ -335,7 +335,7 @@ def _shown(turn: Turn, event: DrawingReady) -> Say:
 
 
 def _seen(event: DrawingReady) -> dict[str, Any]:
-    """What the estimators see on the picture. A strip has many ages, so none is told."""
+    """The estimates for the image. A strip has many ages, so none is shown."""
     seen: dict[str, Any] = {"likeness": event.likeness}
     if event.kind == "child" and event.estimated_age is not None:
         seen["age"] = event.estimated_age

@@ -1,4 +1,4 @@
-"""What costs nothing and is shared gladly: names, the question whom the child takes after, the wall."""
+"""Sharing: names, the resemblance poll and the group wall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what people type about traits and looks: "eyes from mom, nose=dad", "glasses 1, hair: -0.5", a child's code.
+"""Parses traits and looks: "eyes from mom, nose=dad", "glasses 1, hair: -0.5", child codes.
 
 In any of our languages, in any order, with or without commas. A text with a word in it that nobody knows is not
 guessed at: half a wish would be drawn, and nobody would know which half.
@@ -52,7 +52,7 @@ TRAIT_WORDS: dict[str, frozenset[str]] = {
 TRAITS = tuple(TRAIT_WORDS)
 SOURCES = ("mom", "dad", "both")
 CHANCE = "chance"
-"""Said of a trait that the seed shall draw again."""
+"""Words for a trait that should be random again."""
 
 GENE_SOURCES: dict[str, frozenset[str]] = {
     "mom": MOM_WORDS | words_of("mamas mommys мамин мамина мамины मम्मीजी أمها أمه"),
@@ -111,7 +111,7 @@ MAX_PASTED_LENGTH = 6
 
 
 def says_reset(text: str) -> bool:
-    """Whether a text only asks to begin anew."""
+    """Whether a text only asks to start over."""
     words = plain_words(text)
     return bool(words) and set(words) <= RESET_WORDS | FILLERS and bool(set(words) & RESET_WORDS)
 

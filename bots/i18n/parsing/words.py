@@ -1,4 +1,4 @@
-"""Reading what people type: who is on a photo, how old, girl or boy, how much of each parent.
+"""Parses free text: who is in a photo, ages, sex, shares of each parent.
 
 Captions come in any language, so these lists do too, whatever language the bot itself answers in.
 """
@@ -65,7 +65,7 @@ SEXES = {"girl": GIRL_WORDS, "boy": BOY_WORDS, "surprise": SURPRISE_WORDS}
 ROLES: dict[Role, frozenset[str]] = {"mom": MOM_WORDS, "dad": DAD_WORDS}
 
 OLDEST = 90
-"""Years. Older than that nobody is drawn."""
+"""Maximum age of a drawn child, in years."""
 
 MAX_CAPTION_LENGTH_WITH_ROLE = 6
 """Words. "mom" or "this is my dad" names a person; a whole story that mentions dad does not."""

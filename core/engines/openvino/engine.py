@@ -1,4 +1,4 @@
-"""The fast engine for processors: our own graphs (`core.engines.openvino.generator_graph`) in OpenVINO.
+"""The fast CPU engine: OpenVINO graphs built by `core.engines.openvino.generator_graph`.
 
 The graphs are written once into a folder beside the weights, and anew when a weight, the recipe or OpenVINO changes
 (the folder's name says which). Everything is computed in float32, with one exception: where the processor has bfloat16,

@@ -1,4 +1,4 @@
-"""Small pieces of OpenVINO graphs, as torch would call them. B batch, C channels, H, W pixels; float32."""
+"""Building blocks of OpenVINO graphs, named as in torch. B batch, C channels, H, W pixels."""
 
 from __future__ import annotations
 

@@ -798,7 +798,7 @@ def test_a_state_of_an_unknown_version_begins_anew() -> None:
     assert state_from_json(None) == State()
 
 
-# Parents who look under age
+# Parents who look underage
 
 
 UNDER_AGE = {"age": 1.3, "margin": 4.0, "youngest": 18.0}

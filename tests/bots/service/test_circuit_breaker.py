@@ -1,4 +1,4 @@
-"""Who is away is left alone, and looked after by one at a time."""
+"""Who is unavailable is left alone, and looked after by one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No message is lost and none is heeded twice: a killed bot, a store or a broker that is away for a while."""
+"""No message is lost and none is handled twice: a killed bot, a store or a broker that is unavailable for a while."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ async def test_what_no_bot_came_to_is_answered_after_any_number_of_starts(
 class TestBrokerAway:
     @pytest.fixture
     def broken(self, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-        """Whether the broker is away, and how often it was asked."""
+        """Whether the broker is unavailable, and how often it was asked."""
         away = [True]
         put = worker.put
 

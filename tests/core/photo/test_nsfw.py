@@ -30,7 +30,7 @@ def check(safety_dir: Path) -> SafetyCheck:
 
 @pytest.fixture
 def blind() -> SafetyCheck:
-    """A network that knows nothing: everything is as likely indecent as not."""
+    """A network that knows nothing: everything is as likely NSFW as not."""
     network = SafetyNetwork()
     for numbers in network.parameters():
         torch.nn.init.zeros_(numbers)

@@ -1,4 +1,4 @@
-"""Photos opened in a process of their own: the same pixels, and whatever a file does to its decoder stays there."""
+"""Photos opened in a separate process: the same pixels, and whatever a file does to its decoder stays there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialogues that every adapter must lead in the same way: what somebody does, and what they then see.
+"""Conversations that every adapter must support in the same way.
 
 photo mom 1 as mom | Got mom        a photo with what the fake worker makes of it, said to be mom
 /age 12 | Girl, 12 years            a command; "(seen)" in it stands for the first code of a child that was told

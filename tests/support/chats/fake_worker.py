@@ -1,9 +1,9 @@
-"""A worker without a pipeline: reads a photo's bytes as a stage direction, and draws the wish as JSON.
+"""A worker without a pipeline: reads a photo's bytes as a script and fakes the drawing.
 
 b"mom …"      a woman              b"text …"        not a picture
 b"dad …"      a man                b"nobody …"      no face
 b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
-b"baby …"     under age            b"unsafe …"      indecent            b""      empty
+b"baby …"     underage            b"unsafe …"      NSFW            b""      empty
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells a conversation to the pure machine and keeps what it answered."""
+"""Drives the pure state machine through a conversation and records its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run by test_worker.py as a process of its own: a real Celery worker with the fake pipeline.
+"""Run by test_worker.py as a separate process: a real Celery worker with the fake pipeline.
 
 While the file `hold` exists, drawing waits; every drawing that begins writes its process number into `drawing`, and
 every one that ends adds a line to `drawn`.
