@@ -84,7 +84,7 @@ def photo_check(
     from core.face.photo_check import PHOTO_CHECK_FILE, PHOTO_LIMIT
     from core.face.recognition import load_identity
     from core.modeling.weights_io import save_weights
-    from training.photo_check import examples, photo_files, score, train
+    from training.trainers.photo_check import examples, photo_files, score, train
 
     use_threads(threads)
     known = examples(load_identity(weights), photo_files(photos, most=most, seed=seed), seed=seed)

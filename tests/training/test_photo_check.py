@@ -10,8 +10,8 @@ import torch
 
 from core.face.photo_check import CHANNELS, TEXTURES
 from tests.support.photos.drawn_faces import DATA, drawn
-from training.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
-from training.photo_check import Examples, photo_files, pictures, score, train
+from training.data.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
+from training.trainers.photo_check import Examples, photo_files, pictures, score, train
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -15,7 +15,7 @@ from core.face.recognition import IdentityNetwork, load_identity
 from core.modeling.weights_io import SHIPPED
 from core.runtime.tensors import to_tensor
 from tests.support.photos.drawn_faces import NAMES, Pixels, drawn
-from training.drawings import STYLES, drawing_of, made_up_face
+from training.data.drawings import STYLES, drawing_of, made_up_face
 
 
 @pytest.fixture(scope="module")

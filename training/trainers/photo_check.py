@@ -22,7 +22,7 @@ from core.face.age_estimator import pooled_features
 from core.face.photo_check import CHANNELS, TEXTURES, PhotoCheckNetwork, features_of
 from core.face.recognition import IdentityNetwork
 from core.runtime.tensors import to_tensor
-from training.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
+from training.data.drawings import SIZE, STYLES, as_sent, drawing_of, made_up_face
 
 Pixels = npt.NDArray[np.uint8]
 
