@@ -257,6 +257,7 @@ def test_a_backup_opens_elsewhere_and_not_without_its_key(house: ComposeServices
     with pytest.raises(KeyLost), opened(there):
         pass  # no fresh key is made where something was encrypted with another
     (tmp_path / "key").write_bytes(key)
+    (tmp_path / "key").chmod(0o600)
     with opened(there) as store, store.read_only() as unit:
         assert unit.photos.data(photo.id) == b"a photo"
 
