@@ -233,9 +233,9 @@ def stand_in(settings: Settings) -> Pipeline:
         drawn = np.asarray(example.convert("RGB").resize((1024, 1024)))
 
     class Sleeper(FakePipeline):
-        def encode(self, photo: bytes, *, face: int | None = None) -> Any:
+        def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Any:
             time.sleep(STAGES["encode"] / speed)
-            return super().encode(photo, face=face)
+            return super().encode(photo, face=face, drawings=drawings)
 
         def make(self, mom: Any, dad: Any, wish: Any, **more: Any) -> Any:
             from dataclasses import replace

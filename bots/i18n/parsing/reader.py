@@ -22,12 +22,15 @@ from bots.i18n.parsing.intents import (
     ShiftAge,
     ShiftMix,
 )
+from bots.i18n.parsing.tokens import EMOJI
 from bots.i18n.parsing.vocabulary import Token, vocabulary
 
 MAX_LENGTH = 300
 """Characters. Whoever writes more tells a story."""
 UNKNOWN_SHARE = 0.34
 """Of a message's words, in clauses of their own. With more, we do not know what it is about."""
+
+REACTIONS = ("laugh", "thanks", "praise")
 
 SCRIPTS = (
     ("\u0400", "\u04ff", ("ru",)),
@@ -43,7 +46,7 @@ def read_intents(text: str, language: str | None, *, child_on_screen: bool = Tru
     """What a message asks for, in the order in which it was said; empty where nothing in it is meant for us.
 
     With a wish in it, friendly words around it are left out. `language` is tried first, then the others that are
-    written with these letters. Without a child on screen relative wishes and bare numbers mean nothing.
+    written with these letters. Without a child on screen relative wishes, bare numbers and lone hearts mean nothing.
 
     >>> read_intents("a boy, 12, more like mom", "en")
     [SetSex(sex='boy'), SetAge(years=12.0), ShiftMix(toward='mom', amount='usual')]
@@ -99,7 +102,7 @@ def _read_clauses(tokens: Sequence[Token], between: tuple[str, ...], child_on_sc
         intents = read_clause(clause)
         if intents is None:
             return []
-        if child_on_screen or not _is_bare_number(clause):
+        if child_on_screen or not (_is_bare_number(clause) or _is_only_a_reaction(clause)):
             found += intents
     if not said or lost / said > UNKNOWN_SHARE:
         return []
@@ -114,6 +117,11 @@ def _clauses(tokens: Sequence[Token], between: tuple[str, ...]) -> Iterator[list
 
 def _is_bare_number(clause: Sequence[Token]) -> bool:
     return {token.concept for token in clause} <= {"number", "filler"}
+
+
+def _is_only_a_reaction(clause: Sequence[Token]) -> bool:
+    """Whether it is emoji without a word, such as a heart: they react to a picture."""
+    return all(token.text in EMOJI and token.concept in REACTIONS for token in clause)
 
 
 def _settled(found: Sequence[Intent], child_on_screen: bool) -> list[Intent]:

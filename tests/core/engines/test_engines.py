@@ -232,10 +232,11 @@ def test_what_is_compiled_beforehand_draws_the_same(networks: Networks, latents:
 
 def test_a_process_that_ends_does_not_wait_for_graphs(models: Models) -> None:
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
+        "import sys, time\nfrom pathlib import Path\nfrom core.engines import selection\n"
+        "from core.engines.openvino import engine as openvino_engine\n"
         "from core.modeling.registry import Models\n"
         "openvino_engine.OpenVinoEngine._compiled = lambda *_: print('compiled', flush=True) or time.sleep(1)\n"
-        "choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
+        "selection.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
     )
     command = [sys.executable, "-c", script, str(models.weights)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -245,10 +246,11 @@ def test_a_process_that_ends_does_not_wait_for_graphs(models: Models) -> None:
 def test_a_process_that_ends_waits_for_the_graph_at_hand_whoever_asked_for_it(models: Models) -> None:
     """A thread that comes back from OpenVINO into a Python that is being taken down aborts the process."""
     script = (
-        "import sys, threading, time\nfrom pathlib import Path\nfrom core.engines import choice, openvino_engine\n"
+        "import sys, threading, time\nfrom pathlib import Path\nfrom core.engines import selection\n"
+        "from core.engines.openvino import engine as openvino_engine\n"
         "from core.modeling.registry import Models\n"
         "openvino_engine.OpenVinoEngine._compiled = lambda *_: time.sleep(1) or print('compiled', flush=True)\n"
-        "load = lambda: choice.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
+        "load = lambda: selection.load_engine(Models(Path(sys.argv[1])), 'openvino')\n"
         "threading.Thread(target=load, daemon=True).start()\n"
         "while 'graphs' not in [thread.name for thread in threading.enumerate()]:\n    time.sleep(0.01)\n"
     )
@@ -262,9 +264,9 @@ def test_a_signal_is_survived_wherever_the_last_engine_ended(models: Models, whe
     """Python's handlers run on the stack for signals, which OpenVINO replaces. Time limits of tasks are signals."""
     script = (
         "import gc, os, signal, sys, threading\nfrom pathlib import Path\nfrom threading import Thread\n"
-        "from core.engines import choice\nfrom core.modeling.registry import Models\n"
+        "from core.engines import selection\nfrom core.modeling.registry import Models\n"
         "signal.signal(signal.SIGALRM, lambda *_: print('heard', flush=True))\n"
-        "engines = [choice.load_engine(Models(Path(sys.argv[1])), 'openvino')]\n"
+        "engines = [selection.load_engine(Models(Path(sys.argv[1])), 'openvino')]\n"
         "def drop():\n    engines.clear()\n    gc.collect()\n"
         f"{where or 'drop()'}\n"
         "for thread in threading.enumerate()[1:]:\n    thread.join()\n"

@@ -38,6 +38,7 @@ BAD_MIX = "The mix is a number from 0 (all mom) to 100 (all dad). Try /mix 30."
 BAD_GROUP = "An age group is two ages from 0 to 90, the younger one first. Try /group 11-20."
 BAD_GENES = "Say whose each trait shall be, mom, dad, both or chance"
 BAD_SMILE = "A smile is a number from -1 (grave) to 1 (all smiles), 0 is as usual."
+BAD_WISH = "Tell me what to change in your own words"
 BAD_LOOK = "Each look is a number from -1 to 1, 0 is as usual"
 BAD_CODE = "That is not the code of a child"
 BAD_SEX = "You can choose girl, boy or surprise. Try /sex girl."
@@ -186,6 +187,14 @@ COMMANDS = (
         (says("/look"), sees("How shall"), presses("Beard"), sees("grows a beard"), says("3")),
         BAD_LOOK,
     ),
+    Row("/wish without words", (says("/wish"),), BAD_WISH),
+    Row("/wish about something else", (says("/wish the cat is asleep"),), BAD_WISH),
+    Row("/wish, emoji", (says("/wish 👶❤️"),), BAD_WISH),
+    Row("/wish, right to left", (says("/wish قطة"),), BAD_WISH),
+    Row("/wish, 400 years", (says("/wish 400 years old"),), BAD_AGE),
+    Row("/wish for a girl and a boy", (says("/wish a girl, a boy"),), BAD_WISH),
+    Row("/card without a child", (says("/card"),), SEND_TWO),
+    Row("/card with words", (says("/card 👶 please"),), SEND_TWO),
     Row("/code before any child", (says("/code"),), "There is no child yet whose code I could tell."),
     Row("/code, a wrong letter", (says("/code 71H1-31G"),), BAD_CODE),
     Row("/code, two letters changed places", (says("/code 17H1-31F"),), BAD_CODE),
@@ -200,7 +209,7 @@ COMMANDS = (
     Row("/mix 400", (says("/mix 400"),), BAD_MIX),
     Row("/mix, both parents", (says("/mix mom dad"),), BAD_MIX),
     Row("/mix, emoji", (says("/mix 🎲"),), BAD_MIX),
-    Row("/mix, right to left", (says("/mix نصف"),), BAD_MIX),
+    Row("/mix, right to left", (says("/mix قطة"),), BAD_MIX),
     Row("/sex dragon", (says("/sex dragon"),), BAD_SEX),
     Row("/sex, both", (says("/sex girl boy"),), BAD_SEX),
     Row("/sex, emoji", (says("/sex 🐉"),), BAD_SEX),

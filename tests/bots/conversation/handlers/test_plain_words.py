@@ -166,6 +166,15 @@ def test_a_greeting_is_answered_by_what_comes_next() -> None:
     assert story.keys == ["send_other_parent"]
 
 
+def test_a_heart_thanks_for_a_picture_and_means_nothing_before_one() -> None:
+    story = Story()
+    story.say("👶❤️")
+    assert story.keys == ["send_two_photos"]
+    story = with_child()
+    story.say("👶❤️")
+    assert story.keys == ["reply_thanks"]
+
+
 def test_nobody_is_drawn_older_than_can_be() -> None:
     story = with_child(age=90.0)
     story.say("older")
