@@ -17,13 +17,13 @@ PINS     := pyproject.toml requirements/constraints.txt
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: help setup setup-dev weights demo bot test lint audit fuzz types unit format texts clean distclean
+.PHONY: help setup setup-dev weights demo bot test lint audit fuzz types docs unit format texts clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-setup: weights  ## make the environment, fetch the weights, check their hashes
+setup: weights  ## create the environment, fetch the weights, check their hashes
 
 setup-dev: $(VENV)/.dev weights  ## the same, with the tools that tests and checks need
 
@@ -33,31 +33,34 @@ demo: weights  ## photos in, child out: the whole conversation in the terminal w
 bot: weights  ## start the bot, all in one process: TELEGRAM_TOKEN=... make bot, DISCORD_TOKEN=... or both
 	@$(CHILD) bot all
 
-weights: $(VENV)/.installed  ## fetch the weights of others; takes a second when they are there and undamaged
+weights: $(VENV)/.installed  ## fetch the published weights; takes a second when they are there and undamaged
 	@$(CHILD) weights fetch >/dev/null
 
-test: lint types unit  ## lint, types and tests
+test: lint types docs unit  ## lint, types, documentation and tests
 
-lint: $(VENV)/.dev  ## ruff and bandit: style, likely mistakes, likely holes
+lint: $(VENV)/.dev  ## ruff and bandit: style, likely mistakes, likely vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 
-audit: $(VENV)/.dev  ## pip-audit: is anything known against the pinned versions? Needs the network
+audit: $(VENV)/.dev  ## pip-audit: known vulnerabilities of the pinned versions; needs the network
 	$(BIN)/python requirements/audit.py
 
-fuzz: $(VENV)/.fuzz  ## a minute of fuzzing at the photo door; FUZZ_SECONDS=... for more
+fuzz: $(VENV)/.fuzz  ## fuzz photo decoding for a minute; FUZZ_SECONDS=... for more
 	mkdir -p build/fuzz && cd build/fuzz && $(abspath $(BIN))/python ../../tests/fuzz/fuzz_photo.py corpus \
 		-max_total_time=$(FUZZ_SECONDS) -close_fd_mask=3
 
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev  ## the documentation as a site in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 unit: $(VENV)/.dev weights  ## pytest with coverage
 	@$(CHILD) weights fetch --originals --research >/dev/null
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-format: $(VENV)/.dev  ## let ruff mend what it can
+format: $(VENV)/.dev  ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

