@@ -29,6 +29,7 @@ from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
 from core.loading import SHIPPED, load_weights
 from core.naturalness import NaturalPrior, load_naturalness
+from core.pigment import PigmentEstimator, load_pigment
 from core.preview import PreviewGenerator, load_preview
 from core.resemblance import TakesAfter, load_resemblance
 from core.safety import SAFETY_FILE, SafetyNetwork, load_safety
@@ -112,6 +113,11 @@ class Models:
     def whole_head(self) -> WholeHeadEstimator:
         """The second opinion on age."""
         return WholeHeadEstimator.load(self.shipped)
+
+    @loaded
+    def pigment(self) -> PigmentEstimator:
+        """What tells skin from light."""
+        return load_pigment(self.shipped)
 
     @loaded
     def ageing(self) -> AgeModel:

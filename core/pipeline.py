@@ -48,7 +48,7 @@ from core.projection import ProjectionSettings, Projector
 from core.quality_gate import Verdict, judge_child
 from core.safety import SafetyCheck
 from core.second_look import DESCRIPTOR, SECOND_LOOK_FILE
-from core.skin import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
+from core.skin import Pigment, SkinRange, mean_pigment, skin_of_drawing
 from core.tensors import shrink, to_tensor
 from core.timing import Stopwatch
 from core.under_age import combine
@@ -209,8 +209,10 @@ class ChildPipeline:
         watch.lap("second_look")
         seen = combine(self.estimator.estimate(picture), self.models.whole_head.estimate(picture))
         watch.lap("estimate")
+        descriptor = wanted[:, :DESCRIPTOR]
+        pigment = self.models.pigment.estimate(aligned.rgb, aligned.landmarks, descriptor)
         return Parent(
-            latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
+            latent=self._latent(w, descriptor, pigment),
             sex="male" if seen.male >= 0.5 else "female",
             sex_confidence=max(seen.male, 1 - seen.male),
             age=seen.age,
@@ -247,7 +249,7 @@ class ChildPipeline:
         male = sum(one.sex_confidence if one.sex == "male" else 1 - one.sex_confidence for one in photos) / len(photos)
         return replace(
             typical,
-            latent=self._latent(w, wanted[:, :DESCRIPTOR], mean_skin([one.latent.skin for one in photos])),
+            latent=self._latent(w, wanted[:, :DESCRIPTOR], mean_pigment([one.latent.pigment for one in photos])),
             sex="male" if male >= 0.5 else "female",
             sex_confidence=max(male, 1 - male),
             age=sum(one.age for one in photos) / len(photos),
@@ -383,13 +385,13 @@ class ChildPipeline:
             takes_after.own(torch.from_numpy(dad.descriptor), male=True),
             wish.mix / 100,
         )
-        skin = SkinRange.of_child(mom.skin, dad.skin, mix=wish.mix, gene=wish.genes.get("skin"))
+        skin = SkinRange.of_child(mom.pigment, dad.pigment, mix=wish.mix, gene=wish.genes.get("skin"))
         return Born(latent, genes.card(), own, skin)
 
     def oneself(self, latent: Latent, *, male: bool) -> Born:
         """A person as a child who has everything of one parent."""
         own = self.models.takes_after.model.own(torch.from_numpy(latent.descriptor), male=male)
-        return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
+        return Born(latent.tensor(), {}, own, SkinRange.of_child(latent.pigment, latent.pigment, mix=50))
 
     def mix(self, mom: Latent, dad: Latent, wish: Wish) -> tuple[Tensor, Genes]:
         """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
@@ -486,7 +488,7 @@ class ChildPipeline:
         descriptor, seen = self.estimator.look(drawn.faces)
         estimated = seen.age
         alike = self.likeness(descriptor[0], *parents, age=wish.age, male=sex == "boy")
-        latent = self._latent(w, descriptor, skin_of_drawing(drawn.faces))
+        latent = self._latent(w, descriptor, Pigment(skin_of_drawing(drawn.faces), np.zeros(3, np.float32)))
         watch.lap("finish")
         tell(1.0)
         return Child(
@@ -506,13 +508,14 @@ class ChildPipeline:
             warnings=["age_missed"] * verdict.misses_age + list(verdict.faults),
         )
 
-    def _latent(self, w: Tensor, descriptor: Tensor, skin: Colour) -> Latent:
+    def _latent(self, w: Tensor, descriptor: Tensor, pigment: Pigment) -> Latent:
         return Latent(
             w=w[0].numpy(),
             descriptor=descriptor[0].numpy(),
             generator=self.generator_version,
             encoder=self.encoder_version,
-            skin=skin,
+            skin=pigment.colour,
+            skin_error=pigment.error,
         )
 
 

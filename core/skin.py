@@ -1,8 +1,8 @@
 """The colour of skin: measured on the cheeks of photos and drawings, and given to a child.
 
 CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for paint,
-so a parent's drawing is off by some levels; the photo's own colour is kept beside the latent, and a child's skin is
-kept between mom's and dad's.
+so a parent's drawing is off by some levels; what the photo says of the skin's pigment (`core.pigment`) is kept beside the
+latent, and a child's skin is kept between mom's and dad's.
 """
 
 from __future__ import annotations
@@ -49,6 +49,18 @@ SLACK = 1.0
 
 FURTHEST = 3.0
 """Steps that a child's skin may be moved by: a photo in the dark does not make a dark child."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pigment:
+    """A skin colour, Lab (3,), and the standard error of each of its numbers (3,)."""
+
+    colour: Colour
+    error: Colour
+
+
+PHOTO_ERROR: Colour = np.array([10, 5.5, 7], np.float32)
+"""By how much, in Lab, a photo's own cheeks miss the mean of the person's other photos (docs/families.md)."""
 
 
 def lab_of(rgb: npt.NDArray[np.floating]) -> Colour:
@@ -101,10 +113,20 @@ def cheek_squares(side: int, middles: Points | None = None) -> list[tuple[int, i
     return [(int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach) for x, y in around]
 
 
-def mean_skin(colours: Sequence[Colour]) -> Colour:
-    """The mean of the colours that are known; UNKNOWN where none is."""
-    known = [colour for colour in colours if np.isfinite(colour).all()]
-    return np.asarray(np.mean(known, axis=0), np.float32) if known else UNKNOWN
+def mean_pigment(pigments: Sequence[Pigment]) -> Pigment:
+    """What several photos of one person say: the surest count most; UNKNOWN where none says anything.
+
+    Photos of one person err alike, so several are no surer than the sure among them.
+    """
+    known = [pigment for pigment in pigments if np.isfinite(pigment.colour).all()]
+    if not known:
+        return Pigment(UNKNOWN, np.zeros(3, np.float32))
+    colours, errors = (np.stack(part) for part in zip(*((one.colour, one.error) for one in known), strict=True))
+    weights = 1 / np.maximum(errors, SLACK) ** 2
+    weights /= weights.sum(axis=0)
+    return Pigment(
+        np.asarray((weights * colours).sum(axis=0), np.float32), np.asarray((weights * errors).sum(axis=0), np.float32)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +137,18 @@ class SkinRange:
     high: Colour
 
     @classmethod
-    def of_child(cls, mom: Colour, dad: Colour, *, mix: float, gene: Source | None = None) -> SkinRange:
-        """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so."""
+    def of_child(cls, mom: Pigment, dad: Pigment, *, mix: float, gene: Source | None = None) -> SkinRange:
+        """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so.
+
+        Each counts with its standard error: of a parent of whom little is known little is asked.
+        """
         if mix == 0 or gene == "mom":
             dad = mom
         elif mix == 100 or gene == "dad":
             mom = dad
-        low, high = np.minimum(mom, dad) - SLACK, np.maximum(mom, dad) + SLACK
+        slack = [np.maximum(parent.error, SLACK) for parent in (mom, dad)]
+        low = np.minimum(mom.colour - slack[0], dad.colour - slack[1])
+        high = np.maximum(mom.colour + slack[0], dad.colour + slack[1])
         return cls(np.asarray(low, np.float32), np.asarray(high, np.float32))
 
     def nearest(self, seen: Colour) -> Colour:
