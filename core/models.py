@@ -27,6 +27,7 @@ from core.generator import MobileStyleGAN
 from core.generator_weights import GENERATOR_FILE, GENERATOR_NAME, load_generator, load_w_mean
 from core.headwear import Headwear, load_headwear
 from core.identity import IDENTITY_FILE, IdentityNetwork, load_identity
+from core.likeness import LikenessScale, load_likeness
 from core.loading import SHIPPED, load_weights
 from core.naturalness import NaturalPrior, load_naturalness
 from core.pigment import PigmentEstimator, load_pigment
@@ -143,6 +144,11 @@ class Models:
     def takes_after(self) -> TakesAfter:
         """That children look like their parents."""
         return TakesAfter(load_resemblance(self.shipped), self.ageing, self.directions)
+
+    @loaded
+    def likeness(self) -> LikenessScale:
+        """What a likeness is measured on."""
+        return load_likeness(self.shipped)
 
     @loaded
     def corrector(self) -> Corrector:

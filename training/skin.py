@@ -52,8 +52,8 @@ class SkinSettings:
 class SkinPhotos:
     """Photos and what they say: clues (N, 41), descriptors (N, 128), and the part that each belongs to.
 
-    `target` (N, 3): what the skin is taken to be, Lab, and `scatter` (N, 3), the variance around it. `light` (N,): 0 for
-    the photo as it is, then the number of its version.
+    `target` (N, 3): what the skin is taken to be, Lab, and `scatter` (N, 3), the variance around it. `light` (N,): 0
+    for the photo as it is, else the number of its version.
     """
 
     clues: Tensor
@@ -172,7 +172,7 @@ def gather_skins(families: Mapping[str, Mapping[str, np.ndarray]]) -> SkinPhotos
 
 @torch.inference_mode()
 def read_peoples(pipeline: ChildPipeline, weights: Path, folder: Path, cache: Path, seed: int = 5) -> SkinPhotos:
-    """Look at the faces of a folder of people (`training.age_faces`) whose people is known; kept in the file `cache`."""
+    """Look at the faces of a folder of people (`training.age_faces`) whose people is known, once; `cache` is a file."""
     if not cache.is_file():
         faces = [face for face in people_faces(folder) if face.frame == "points" and face.race]
         reader, rng = FaceReader(weights), np.random.default_rng(seed)
@@ -257,7 +257,9 @@ def train_skin(
     # Of a people the mean is what was asked for: nothing of the error against it is scatter.
     asked = replace(peoples, scatter=torch.zeros_like(peoples.scatter))
     for name, held in (("families", families), ("peoples", asked)):
-        log.note(settings.epochs, **{f"{name}_{key}": value for key, value in report_skin(model, held, typical).items()})
+        log.note(
+            settings.epochs, **{f"{name}_{key}": value for key, value in report_skin(model, held, typical).items()}
+        )
     save_weights(model, out / PIGMENT_FILE)
     return model
 
@@ -294,9 +296,7 @@ def report_skin(model: PigmentEstimator, photos: SkinPhotos, typical: Tensor) ->
                 found[f"{name}_{way}_{channel}"] = round(value, 2)
             found[f"{name}_{way}"] = round(squared.sum().sqrt().item(), 2)
         stated = ((2 * log_error).exp() + held.scatter).sqrt()
-        found[f"{name}_within_stated_error"] = round(
-            ((colour - held.target).abs() <= stated).float().mean().item(), 3
-        )
+        found[f"{name}_within_stated_error"] = round(((colour - held.target).abs() <= stated).float().mean().item(), 3)
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import LatentMismatch
 from core.latents import Latent
+from core.skin import PHOTO_ERROR
 
 
 def make_latent(*, generator: str = "g@1", value: float = 0.25) -> Latent:
@@ -44,6 +45,7 @@ def test_a_latent_that_was_kept_before_colours_were_is_read() -> None:
     file = io.BytesIO()
     np.savez(file, w=latent.w, descriptor=latent.descriptor, generator=np.array("g"), encoder=np.array("e"))
     assert np.isnan(Latent.from_bytes(file.getvalue()).skin).all()
+    assert np.array_equal(Latent.from_bytes(file.getvalue()).skin_error, PHOTO_ERROR)
 
 
 def test_another_generator_s_latent_is_refused() -> None:
