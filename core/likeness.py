@@ -48,8 +48,8 @@ class LikenessScale(nn.Module):
 
     def cosine(self, one: Vector, other: Vector) -> float:
         """How far two differences of descriptors (128,) point the same way, beside what tells a people; -1 to 1."""
-        people = self.people.numpy()
-        return cosine(one - people.T @ (people @ one), other - people.T @ (people @ other))
+        people = np.asarray(self.people.numpy(), np.float32)
+        return cosine(*(np.asarray(each - people.T @ (people @ each), np.float32) for each in (one, other)))
 
     def percent(self, child: Vector, parent: Vector, *, child_male: bool, parent_male: bool) -> float:
         """1 to 99, of by what child and parent (128,) each differ from others of their age and sex."""

@@ -400,7 +400,7 @@ def directions(
     typer.echo(out)
 
 
-@app.command(epilog="Example: childface train skin KIN --people PEOPLE --out runs/skin")
+@app.command(epilog="Example: childface train skin KIN --people PEOPLE --portraits FFHQ")
 def skin(
     kin: Annotated[
         Path, typer.Argument(help="Folder of people photographed several times, laid out as Families in the Wild.")
@@ -408,14 +408,19 @@ def skin(
     people: Annotated[
         Path, typer.Option(help="Folder with labels.csv (file, source, age, race) and FairFace's faces.", exists=True)
     ],
+    portraits: Annotated[
+        Path, typer.Option(help="Folder of FFHQ-aligned portraits, over which estimates shall be right in the mean.")
+    ],
     seed: Annotated[int, typer.Option(help="Of the first weights and of the lights that pictures are put into.")] = 3,
     out: Out = Path("runs/skin"),
     weights: Weights = DEFAULT_WEIGHTS,
     threads: Threads = 0,
 ) -> None:
     """Train what tells skin from light; logs its errors on families and peoples held apart, beside plain baselines."""
+    from core.loading import save_weights
+    from core.pigment import PIGMENT_FILE
     from core.pipeline import ChildPipeline
-    from training.skin import SkinSettings, read_peoples, read_skins, train_skin
+    from training.skin import SkinSettings, anchor, read_peoples, read_portraits, read_skins, train_skin
 
     use_threads(threads)
     pipeline, settings = ChildPipeline.load(weights), SkinSettings(seed=seed)
@@ -424,7 +429,10 @@ def skin(
         families = read_skins(
             pipeline, kin, out / "families", settings, progress=lambda done: bars.update(bar, completed=done)
         )
-    train_skin(families, read_peoples(pipeline, weights, people, out / "peoples.npz"), out, settings)
+    model = train_skin(families, read_peoples(pipeline, weights, people, out / "peoples.npz"), out, settings)
+    move = anchor(model, *read_portraits(pipeline, portraits))
+    save_weights(model, out / PIGMENT_FILE)
+    typer.echo(f"moved by {move.tolist()}", err=True)
     typer.echo(out)
 
 

@@ -79,7 +79,7 @@ def drawn_family(pipeline: ChildPipeline, triplet: Triplet, cache: Path) -> dict
         except (FaceError, PhotoError):
             found = {}
         fresh = kept.with_suffix(".new.npz")
-        np.savez(fresh, **found)
+        np.savez(fresh, allow_pickle=False, **found)
         os.replace(fresh, kept)
     with np.load(kept, allow_pickle=False) as arrays:
         return dict(arrays) if len(arrays.files) else None
@@ -109,8 +109,8 @@ def draw_family(pipeline: ChildPipeline, triplet: Triplet) -> dict[str, np.ndarr
         "at_8": drawing(born, COMPARED_AT),
         "sibling": drawing(sibling, COMPARED_AT),
         "again": _another_photo(pipeline, triplet),
-        "age": np.float32(real.age),
-        "male": np.bool_(male),
+        "age": np.array(real.age, np.float32),
+        "male": np.array(male),
     }
 
 
@@ -188,5 +188,5 @@ def _between_couples(children: Floats, male: npt.NDArray[np.bool_]) -> float:
 
 def colour_of(face: Pixels) -> Floats:
     """Six numbers without any face: mean and spread of the colours of a picture's middle, Lab."""
-    middle = lab_of(resize_area(face, 32)[6:26, 6:26]).reshape(-1, 3)
+    middle = lab_of(resize_area(face, 32)[6:26, 6:26].astype(np.float32)).reshape(-1, 3)
     return np.asarray(np.concatenate([middle.mean(axis=0), middle.std(axis=0)]), np.float32)
