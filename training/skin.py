@@ -285,7 +285,7 @@ def anchor(model: PigmentEstimator, clues: Tensor, descriptors: Tensor) -> Tenso
     latter. Over hundreds of portraits light averages out.
     """
     tells = clues[:, 1:3].norm(dim=1) >= PALEST
-    move = (clues[:, :3] - model(clues, descriptors)[0])[tells].mean(dim=0)
+    move: Tensor = (clues[:, :3] - model(clues, descriptors)[0])[tells].mean(dim=0)
     model.linear.bias[:3] += move / 10
     return move
 
