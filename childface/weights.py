@@ -96,7 +96,7 @@ def _convert_safety(folder: Path) -> dict[str, Any]:
 
 def _convert_vgg(folder: Path) -> dict[str, Any]:
     """Needs torch and the extra `train`, hence the late import."""
-    from training.trainers.perceptual import convert_vgg
+    from training.losses.perceptual import convert_vgg
 
     (file,) = folder.glob("*.h5")
     return convert_vgg(file)

@@ -38,8 +38,8 @@ def _judge(weights: Path, threads: int) -> Judge:
     """The pipeline with its judge; LPIPS where VGG16 was fetched."""
     from core.domain.errors import MissingWeights
     from core.pipeline import ChildPipeline
+    from training.losses.perceptual import PerceptualNetwork
     from training.reports.identity import Judge
-    from training.trainers.perceptual import PerceptualNetwork
 
     use_threads(threads)
     try:

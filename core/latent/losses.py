@@ -7,7 +7,7 @@ Pictures are (B, 3, H, H) in [-1, 1], FFHQ-aligned; `mask` is (1, 1, H, H) in [0
     face-features, identity             by the face recognition network
     latent-l1                           not by the picture: the latent's own size, see `core.latent.projection`
 
-`training.trainers.perceptual` brings vgg, vgg-l1, lpips and ms-ssim for those who compare.
+`training.losses.perceptual` brings vgg, vgg-l1, lpips and ms-ssim for those who compare.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +51,7 @@ class NaturalPrior(nn.Module):
         """W or W+ (..., D) → P_N (..., D); draws of W are standard normal there."""
         before = latent / math.sqrt(2)
         before = torch.where(before >= 0, before, before / NEGATIVE_SLOPE)
-        return cast(Tensor, (before - self.mean) @ self.directions / self.scale)
+        return (before - self.mean) @ self.directions / self.scale
 
     def colour(self, white: Tensor) -> Tensor:
         """The inverse of `whiten`."""

@@ -219,7 +219,7 @@ def test_of_an_exception_only_kind_and_place_are_written() -> None:
     except ValueError:
         logger.exception("something happened")
     logger.removeHandler(handler)
-    assert "ValueError" in stream.getvalue() and "test_logs.py" in stream.getvalue()
+    assert "ValueError" in stream.getvalue() and "test_logging_setup.py" in stream.getvalue()
     assert "words of mine" not in stream.getvalue()
 
 

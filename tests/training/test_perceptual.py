@@ -13,7 +13,7 @@ from core.domain.errors import MissingWeights
 from core.face.recognition import IdentityNetwork
 from core.latent.losses import face_mask, weighted_loss
 from tests.support.photos.drawn_faces import drawn
-from training.trainers.perceptual import PerceptualNetwork, research_losses, similarity
+from training.losses.perceptual import PerceptualNetwork, research_losses, similarity
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,11 @@ from training.data.draw import draw_pairs
 from training.data.drawn_pairs import DrawnPairs
 from training.data.photos import AlignedPhotos, PhotoFolder
 from training.data.tight_alignment import TightAligner
+from training.losses.photo_gradients import PhotoGradients
 from training.trainers.age_editing import AgeingSettings, check_moves, label_pairs, train_ageing
 from training.trainers.age_estimator import AgeSettings, age_loss, balance, read_faces, train_age_head
 from training.trainers.encoder import LatentStage, PictureStage, train_on_latents, train_on_pictures
 from training.trainers.feedback import LookSettings, draw_looks, train_second_look
-from training.trainers.photo_gradients import PhotoGradients
 from training.trainers.preview_head import PreviewSettings, picture_loss, train_preview, warm_cosine
 
 COUNT = 6

@@ -50,12 +50,10 @@ def encode_photos(pipeline: ChildPipeline, folder: Path, cache: Path) -> Encoded
         cache.parent.mkdir(parents=True, exist_ok=True)
         age = np.array([float(row["age"]) for row in rows], np.float32)
         male = np.array([row["sex"] == "male" for row in rows], np.float32)
-        np.savez(cache, age=age, male=male, **{name: np.stack(values) for name, values in found.items()})
+        np.savez(cache, age=age, male=male, latent=np.stack(found["latent"]), measures=np.stack(found["measures"]))
     with np.load(cache, allow_pickle=False) as kept:
-        latent, age, male, measures = (
-            torch.from_numpy(kept[name].astype(np.float32)) for name in ("latent", "age", "male", "measures")
-        )
-    return EncodedPhotos(latent, age, male, measures)
+        parts = [torch.from_numpy(kept[name].astype(np.float32)) for name in ("latent", "age", "male", "measures")]
+    return EncodedPhotos(*parts)
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ from core.pipeline import ChildPipeline
 from core.runtime.tensors import to_pixels, to_tensor
 from training.data.photo_groups import PhotoSource, hard_copies, measured_groups, read_groups
 from training.data.photos import SUFFIXES
-from training.trainers.perceptual import PerceptualNetwork, similarity
+from training.losses.perceptual import PerceptualNetwork, similarity
 
 CHILDHOOD = 6.0
 """The age that latents are moved to, to see whether they can be aged."""

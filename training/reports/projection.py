@@ -25,8 +25,8 @@ from core.pipeline import OUTSIDE_THE_FACE, ChildPipeline, Parent
 from core.runtime.cpu import has_bfloat16
 from core.runtime.tensors import to_tensor
 from training.data.photos import SUFFIXES
+from training.losses.perceptual import research_losses
 from training.reports.identity import CHILDHOOD, Judge, Measured
-from training.trainers.perceptual import research_losses
 
 StartName = Literal["mean", "encoder", "second look", "oracle"]
 DEFAULT = ProjectionSettings()

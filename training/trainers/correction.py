@@ -28,9 +28,9 @@ from core.latent.latent import Latent
 from core.modeling.weights_io import save_weights
 from core.pipeline import ChildPipeline
 from core.runtime.cpu import has_bfloat16
+from training.losses.photo_gradients import PhotoGradients
 from training.trainers.encoder import ahead
 from training.trainers.log import TrainingLog, load_checkpoint, save_checkpoint
-from training.trainers.photo_gradients import PhotoGradients
 from training.trainers.preview_head import warm_cosine
 
 B = TypeVar("B", Observation, Target, "Children")

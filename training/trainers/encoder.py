@@ -29,8 +29,8 @@ from core.modeling.weights_io import save_weights
 from training.data.augment import spoil
 from training.data.drawn_pairs import DrawnPairs, endless
 from training.data.photos import AlignedPhotos
+from training.losses.photo_gradients import PhotoGradients, PictureLoss
 from training.trainers.log import TrainingLog, load_checkpoint, save_checkpoint
-from training.trainers.photo_gradients import PhotoGradients, PictureLoss
 from training.trainers.preview_head import warm_cosine
 
 T = TypeVar("T")

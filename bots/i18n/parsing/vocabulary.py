@@ -101,10 +101,10 @@ class Vocabulary:
             for phrase, concept in self._folded.items()
             if len(phrase) == 1 and len(phrase[0]) >= SHORTEST_TYPO and concept not in NEVER_A_TYPO
         ]
-        words = {
+        han_words = {
             phrase[0] for phrase in (*self._exact, *self._numbers) if len(phrase) == 1 and _HAN.fullmatch(phrase[0])
         }
-        self._han = re.compile("|".join([*sorted(map(re.escape, words), key=len, reverse=True), "."]))
+        self._han = re.compile("|".join([*sorted(map(re.escape, han_words), key=len, reverse=True), "."]))
 
     def _add(self, phrase: tuple[str, ...], concept: str) -> None:
         self._exact.setdefault(phrase, concept)

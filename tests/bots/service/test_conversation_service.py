@@ -272,7 +272,7 @@ def test_deleting_leaves_no_row_and_no_byte(desk: Desk) -> None:
     assert list(desk.store.blobs.keys()) == []
     with desk.store.read_only() as unit:
         assert unit.users.find("telegram", "1") is None
-    assert keys(desk.dialogue.hear(ANNA, TextSaid("hello")).lines) == ["send_two_photos"]
+    assert keys(desk.dialogue.hear(ANNA, TextSaid("hello")).lines) == ["welcome"]
 
 
 def test_a_job_whose_row_vanished_does_not_block_the_next_one(desk: Desk) -> None:

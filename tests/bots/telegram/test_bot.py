@@ -213,7 +213,7 @@ class TestOnePerson:
                          "is_video": False, "type": "regular"}},
             {"voice": {"file_id": "v", "file_unique_id": "v", "duration": 1}},
             {"location": {"longitude": 1.0, "latitude": 2.0}},
-            {"document": {"file_id": "d", "file_unique_id": "d", "file_name": "a.pdf", "mime_type": "application/pdf"}},
+            {"document": {"file_id": "d", "file_unique_id": "d", "file_name": "a.txt", "mime_type": "text/plain"}},
         ],
         ids=lambda content: next(iter(content)),
     )  # fmt: skip

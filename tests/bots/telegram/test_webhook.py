@@ -387,7 +387,7 @@ async def test_headers_that_never_end_are_not_waited_for(
 async def test_more_connections_than_telegram_needs_are_closed_at_once(
     api: BotApi, dialogue: ConversationService, webhook: Webhook, client: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telegram_webhook, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(telegram_webhook, "MAX_CONNECTIONS", 5)
     async with running_bot(api, dialogue, webhook=webhook):
         opened = [await asyncio.open_connection("127.0.0.1", webhook.port) for _ in range(6)]
         # The last one is closed long before the 10 s after which the others would be.
