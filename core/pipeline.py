@@ -34,8 +34,8 @@ from core.face.mask import landmark_mask
 from core.face.minimum_age import combine
 from core.face.photo_check import PhotoCheck
 from core.face.quality_gate import Verdict, judge_child
-from core.face.similarity import distance, likeness
-from core.face.skin_tone import Colour, SkinRange, mean_skin, skin_of_drawing, skin_of_photo
+from core.face.similarity import distance
+from core.face.skin_tone import Pigment, SkinRange, mean_pigment, skin_of_drawing
 from core.face.whole_face import require_whole_face
 from core.latent.age_editing import OLDEST, Ager
 from core.latent.feedback import DESCRIPTOR, SECOND_LOOK_FILE
@@ -223,8 +223,10 @@ class ChildPipeline:
         wanted = self.second_look.looks(picture)
         w = self.second_look.correct(w, wanted)
         watch.lap("second_look")
+        descriptor = wanted[:, :DESCRIPTOR]
+        pigment = self.models.pigment.estimate(aligned.rgb, aligned.landmarks, descriptor)
         return Parent(
-            latent=self._latent(w, wanted[:, :DESCRIPTOR], skin_of_photo(aligned.rgb, aligned.landmarks)),
+            latent=self._latent(w, descriptor, pigment),
             sex="male" if seen.male >= 0.5 else "female",
             sex_confidence=max(seen.male, 1 - seen.male),
             age=seen.age,
@@ -267,7 +269,7 @@ class ChildPipeline:
         male = sum(one.sex_confidence if one.sex == "male" else 1 - one.sex_confidence for one in photos) / len(photos)
         return replace(
             typical,
-            latent=self._latent(w, wanted[:, :DESCRIPTOR], mean_skin([one.latent.skin for one in photos])),
+            latent=self._latent(w, wanted[:, :DESCRIPTOR], mean_pigment([one.latent.pigment for one in photos])),
             sex="male" if male >= 0.5 else "female",
             sex_confidence=max(male, 1 - male),
             age=sum(one.age for one in photos) / len(photos),
@@ -403,13 +405,13 @@ class ChildPipeline:
             resemblance.identity_residual(torch.from_numpy(dad.descriptor), male=True),
             spec.mix / 100,
         )
-        skin = SkinRange.of_child(mom.skin, dad.skin, mix=spec.mix, gene=spec.genes.get("skin"))
+        skin = SkinRange.of_child(mom.pigment, dad.pigment, mix=spec.mix, gene=spec.genes.get("skin"))
         return InheritedFace(latent, genes.card(), own, skin)
 
     def oneself(self, latent: Latent, *, male: bool) -> InheritedFace:
         """A person as a child who has everything of one parent."""
         own = self.models.resemblance.identity_residual(torch.from_numpy(latent.descriptor), male=male)
-        return InheritedFace(latent.tensor(), {}, own, SkinRange.of_child(latent.skin, latent.skin, mix=50))
+        return InheritedFace(latent.tensor(), {}, own, SkinRange.of_child(latent.pigment, latent.pigment, mix=50))
 
     def mix(self, mom: Latent, dad: Latent, spec: ChildSpec) -> tuple[Tensor, Genes]:
         """What the genes alone make of two parents: a latent (1, L, D), and the genes."""
@@ -491,7 +493,9 @@ class ChildPipeline:
         alike = {}
         for who, parent, parent_male in (("mom", mom, False), ("dad", dad, True)):
             apart = resemblance.residual_on_a_photo(torch.from_numpy(parent.descriptor), male=parent_male)
-            alike[who] = likeness(child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male)
+            alike[who] = self.models.likeness.percent(
+                child.numpy(), apart.numpy(), child_male=male, parent_male=parent_male
+            )
         return alike
 
     def _draw_child(
@@ -509,7 +513,7 @@ class ChildPipeline:
         descriptor, seen = self.estimator.look(drawn.faces)
         estimated = seen.age
         alike = self.likeness(descriptor[0], *parents, age=spec.age, male=sex == "boy")
-        latent = self._latent(w, descriptor, skin_of_drawing(drawn.faces))
+        latent = self._latent(w, descriptor, Pigment(skin_of_drawing(drawn.faces), np.zeros(3, np.float32)))
         watch.lap("finish")
         tell(1.0)
         return Child(
@@ -529,13 +533,14 @@ class ChildPipeline:
             warnings=["age_missed"] * verdict.misses_age + list(verdict.faults),
         )
 
-    def _latent(self, w: Tensor, descriptor: Tensor, skin: Colour) -> Latent:
+    def _latent(self, w: Tensor, descriptor: Tensor, pigment: Pigment) -> Latent:
         return Latent(
             w=w[0].numpy(),
             descriptor=descriptor[0].numpy(),
             generator=self.generator_version,
             encoder=self.encoder_version,
-            skin=skin,
+            skin=pigment.colour,
+            skin_error=pigment.error,
         )
 
 

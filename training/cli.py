@@ -1,6 +1,7 @@
 """`childface train …`: every shipped weight can be made again.
 
-The order: draw, preview, encoder, second-look, age-estimator, ageing, directions, resemblance, headwear, correction.
+The order: draw, preview, encoder, second-look, age-estimator, ageing, directions, resemblance, headwear, skin,
+correction.
 
 Each command writes checkpoints, `log.jsonl` and the weights into `--out`; what is accepted is copied to core/weights by
 hand, with its model card.
@@ -444,6 +445,42 @@ def directions(
             progress=lambda done: bars.update(bar, completed=1 + done),
         )
     train_directions(load_generator(weights), pairs, looks, Labelled(photos, smile, glasses), out)
+    typer.echo(out)
+
+
+@app.command(epilog="Example: childface train skin KIN --people PEOPLE --portraits FFHQ")
+def skin(
+    kin: Annotated[
+        Path, typer.Argument(help="Folder of people photographed several times, laid out as Families in the Wild.")
+    ],
+    people: Annotated[
+        Path, typer.Option(help="Folder with labels.csv (file, source, age, race) and FairFace's faces.", exists=True)
+    ],
+    portraits: Annotated[
+        Path, typer.Option(help="Folder of FFHQ-aligned portraits, over which estimates shall be right in the mean.")
+    ],
+    seed: Annotated[int, typer.Option(help="Of the first weights and of the lights that pictures are put into.")] = 3,
+    out: Out = Path("runs/skin"),
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Train what tells skin from light; logs its errors on families and peoples held apart, beside plain baselines."""
+    from core.face.pigment import PIGMENT_FILE
+    from core.modeling.weights_io import save_weights
+    from core.pipeline import ChildPipeline
+    from training.trainers.pigment import SkinSettings, anchor, read_peoples, read_portraits, read_skins, train_skin
+
+    use_threads(threads)
+    pipeline, settings = ChildPipeline.load(weights), SkinSettings(seed=seed)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("looking", total=1.0)
+        families = read_skins(
+            pipeline, kin, out / "families", settings, progress=lambda done: bars.update(bar, completed=done)
+        )
+    model = train_skin(families, read_peoples(pipeline, weights, people, out / "peoples.npz"), out, settings)
+    move = anchor(model, *read_portraits(pipeline, portraits))
+    save_weights(model, out / PIGMENT_FILE)
+    typer.echo(f"moved by {move.tolist()}", err=True)
     typer.echo(out)
 
 

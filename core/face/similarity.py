@@ -1,57 +1,76 @@
-"""Similarity of a child and a parent as a calibrated percentage: 50 is an unrelated person.
+"""Similarity of a child and a parent as a calibrated percentage.
 
-Dlib distances say little to people, grow with the difference of ages, and are larger between the sexes. So what counts
-is by what the child's drawing differs from those of other children of its age and sex, and by what the parent's photo
-differs from those of other adults (`core.latent.kinship`): how far these two point the same way, on the scale of
-strangers. The percentage is that of the strangers to whom the child is less alike.
+50 is an unrelated person of the parent's sex and people, 100 is another photo of the parent. What counts is by what the
+child differs from others of its age and sex, and the parent's photo from other adults (`core.latent.kinship`), and
+how far these two point the same way. What husband and wife have in common, who are no kin, is left out first: it
+tells a people, not a family. The scale is measured on real families (`benchmarks/quality/likeness.py`); where their
+own children lie is in docs/families.md.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from core.modeling.weights_io import load_weights
+
+LIKENESS_FILE = "likeness.safetensors"
+
+PEOPLE = 3
+"""Directions of descriptors along which couples are alike."""
+
+LEAST, MOST = 1.0, 99.0
+"""Nobody is quite unlike anybody, nor the same as their parent."""
+
+Vector = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ImpostorStats:
-    """Cosines between what sets drawn children apart and what sets unrelated people apart: mean, standard deviation."""
+class LikenessScale(nn.Module):
+    """What strangers and other photos of one person reach, as cosines.
 
-    mean: float
-    spread: float
+    `people` (3, 128): orthonormal directions that are left out; `strangers` (2, 2): by whether the child, and whether
+    the stranger, is male; `oneself` (): two photos of one person.
+    """
+
+    people: Tensor
+    strangers: Tensor
+    oneself: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("people", torch.eye(PEOPLE, 128))
+        self.register_buffer("strangers", torch.zeros(2, 2))
+        self.register_buffer("oneself", torch.ones(()))
+
+    def cosine(self, one: Vector, other: Vector) -> float:
+        """How far two differences of descriptors (128,) point the same way, beside what tells a people; -1 to 1."""
+        people = np.asarray(self.people.numpy(), np.float32)
+        return cosine(*(np.asarray(each - people.T @ (people @ each), np.float32) for each in (one, other)))
+
+    def percent(self, child: Vector, parent: Vector, *, child_male: bool, parent_male: bool) -> float:
+        """1 to 99, of by what child and parent (128,) each differ from others of their age and sex."""
+        stranger = self.strangers[int(child_male), int(parent_male)].item()
+        share = (self.cosine(child, parent) - stranger) / (self.oneself.item() - stranger)
+        return round(min(max(50 + 50 * share, LEAST), MOST), 1)
 
 
-IMPOSTOR_STATS: Mapping[tuple[bool, bool], ImpostorStats] = {
-    (False, False): ImpostorStats(-0.001, 0.177),
-    (False, True): ImpostorStats(-0.001, 0.164),
-    (True, False): ImpostorStats(-0.006, 0.166),
-    (True, True): ImpostorStats(0.001, 0.169),
-}
-"""By whether the child, and whether the stranger, is male. Measured by `benchmarks/quality/likeness.py` from two years
-to sixty: they hardly change with the age."""
+def load_likeness(weights: Path) -> LikenessScale:
+    """Read the shipped scale; MissingWeights when it is absent or damaged."""
+    scale = LikenessScale()
+    load_weights(scale, weights / LIKENESS_FILE)
+    return scale.eval()
 
 
-def distance(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+def distance(one: Vector, other: Vector) -> float:
     """Euclidean distance of two descriptors (128,)."""
     return float(np.linalg.norm(one - other))
 
 
-def cosine(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+def cosine(one: Vector, other: Vector) -> float:
     """How far two differences of descriptors (128,) point the same way, -1 … 1; 0 where there is no difference."""
     lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other) / lengths if lengths else 0.0
-
-
-def likeness(
-    child: npt.NDArray[np.float32], parent: npt.NDArray[np.float32], *, child_male: bool, parent_male: bool
-) -> float:
-    """Percent of strangers of the parent's sex to whom the child is less alike.
-
-    `child`, `parent` (128,): by what they differ from others of their age and sex.
-    """
-    strangers = IMPOSTOR_STATS[child_male, parent_male]
-    nearer = (cosine(child, parent) - strangers.mean) / strangers.spread
-    return round(50 * (1 + math.erf(nearer / math.sqrt(2))), 1)

@@ -1,8 +1,8 @@
-"""Skin tone: measured on the cheeks of photos and drawings, and applied to a child.
+"""Skin tone: measured on the cheeks of drawings, estimated for photos, and applied to a child.
 
-CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for paint,
-so a parent's drawing is off by some levels; the photo's own colour is kept beside the latent, and a child's skin is
-kept between mom's and dad's.
+CIE Lab (D65): lightness 0 to 100, red and yellow about -128 to 127. A latent takes shade for skin and light for
+paint, so a parent's drawing is off by some levels; the pigment estimated from the photo (`core.face.pigment`)
+is kept beside the latent, and a child's skin is kept between mom's and dad's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from torch import Tensor
 
 from core.domain.genes import TraitSource
 from core.latent.attributes import TRAIT_QUANTITIES, Directions
-from core.output.images import Pixels
 
 Colour = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 
 UNKNOWN: Colour = np.full(3, np.nan, np.float32)
-"""Where a photo does not tell: in black and white, for instance."""
+"""The colour of skin that nobody has measured."""
 
 CHEEKS = ((2, 31, 36), (14, 35, 45))
 """Landmarks around the middle of each cheek: the edge of the jaw, the nostril, the outer corner of the eye."""
@@ -33,9 +32,6 @@ DRAWN_CHEEKS = ((0.333, 0.575), (0.668, 0.575))
 
 REACH = 6
 """Pixels of 256 from the middle of a cheek that count."""
-
-PLAUSIBLE = np.array([[32, 85], [7, 26], [8, 32]], np.float32)
-"""Lightness, red and yellow of skin in ordinary light. Beyond it a photo shows its lamps."""
 
 PALEST = 4.0
 """Least colour of a photo that is not black and white."""
@@ -51,6 +47,18 @@ MAX_SHIFT = 3.0
 """Steps that a child's skin may be moved by: a photo in the dark does not make a dark child."""
 
 
+@dataclass(frozen=True, eq=False)
+class Pigment:
+    """A skin colour, Lab (3,), and the standard error of each of its numbers (3,)."""
+
+    colour: Colour
+    error: Colour
+
+
+PHOTO_ERROR: Colour = np.array([10, 5.5, 7], np.float32)
+"""By how much, in Lab, a photo's own cheeks miss the mean of the person's other photos (docs/families.md)."""
+
+
 def lab_of(rgb: npt.NDArray[np.floating]) -> Colour:
     """sRGB (..., 3) in 0 … 255 → CIE Lab (..., 3)."""
     share = np.asarray(rgb, np.float64) / 255
@@ -60,20 +68,6 @@ def lab_of(rgb: npt.NDArray[np.floating]) -> Colour:
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), axis=-1).astype(np.float32)
-
-
-def skin_of_photo(aligned: Pixels, landmarks: Points) -> Colour:
-    """An aligned face (H, H, 3) with its landmarks (68, 2) in its own pixels → Lab (3,), or UNKNOWN."""
-    side = aligned.shape[0]
-    middles = np.array([landmarks[list(around)].mean(axis=0) for around in CHEEKS]) / side
-    squares = [
-        aligned[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
-        for left, top, right, bottom in cheek_squares(side, middles)
-    ]
-    found = np.asarray(lab_of(np.array(squares)).mean(axis=0))
-    if np.hypot(found[1], found[2]) < PALEST:
-        return UNKNOWN
-    return np.asarray(found.clip(PLAUSIBLE[:, 0], PLAUSIBLE[:, 1]))
 
 
 def skin_of_drawing(face: Tensor) -> Colour:
@@ -93,18 +87,27 @@ def skin_of_cheeks(cheeks: Tensor) -> Colour:
     return np.asarray(lab_of((cheeks.numpy() + 1) * 127.5).mean(axis=0), np.float32)
 
 
-def cheek_squares(side: int, middles: Points | None = None) -> list[tuple[int, int, int, int]]:
-    """What of a picture counts as cheeks: left, top, right, bottom of two squares in pixels."""
-    middles = np.array(DRAWN_CHEEKS) if middles is None else middles
+def cheek_squares(side: int) -> list[tuple[int, int, int, int]]:
+    """What of a drawing counts as cheeks: left, top, right, bottom of two squares in pixels."""
     reach = round(REACH * side / 256)
-    around = np.rint(middles * side).astype(int).clip(reach, side - reach)
+    around = np.rint(np.array(DRAWN_CHEEKS) * side).astype(int).clip(reach, side - reach)
     return [(int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach) for x, y in around]
 
 
-def mean_skin(colours: Sequence[Colour]) -> Colour:
-    """The mean of the colours that are known; UNKNOWN where none is."""
-    known = [colour for colour in colours if np.isfinite(colour).all()]
-    return np.asarray(np.mean(known, axis=0), np.float32) if known else UNKNOWN
+def mean_pigment(pigments: Sequence[Pigment]) -> Pigment:
+    """What several photos of one person say: the surest count most; UNKNOWN where none says anything.
+
+    Photos of one person err alike, so several are no surer than the sure among them.
+    """
+    known = [pigment for pigment in pigments if np.isfinite(pigment.colour).all()]
+    if not known:
+        return Pigment(UNKNOWN, np.zeros(3, np.float32))
+    colours, errors = (np.stack(part) for part in zip(*((one.colour, one.error) for one in known), strict=True))
+    weights = 1 / np.maximum(errors, SLACK) ** 2
+    weights /= weights.sum(axis=0)
+    return Pigment(
+        np.asarray((weights * colours).sum(axis=0), np.float32), np.asarray((weights * errors).sum(axis=0), np.float32)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +118,18 @@ class SkinRange:
     high: Colour
 
     @classmethod
-    def of_child(cls, mom: Colour, dad: Colour, *, mix: float, gene: TraitSource | None = None) -> SkinRange:
-        """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so."""
+    def of_child(cls, mom: Pigment, dad: Pigment, *, mix: float, gene: TraitSource | None = None) -> SkinRange:
+        """Between the parents' colours; that of one where the `mix` (0 … 100) or a fixed gene says so.
+
+        Each counts with its standard error: of a parent of whom little is known little is asked.
+        """
         if mix == 0 or gene == "mom":
             dad = mom
         elif mix == 100 or gene == "dad":
             mom = dad
-        low, high = np.minimum(mom, dad) - SLACK, np.maximum(mom, dad) + SLACK
+        slack = [np.maximum(parent.error, SLACK) for parent in (mom, dad)]
+        low = np.minimum(mom.colour - slack[0], dad.colour - slack[1])
+        high = np.maximum(mom.colour + slack[0], dad.colour + slack[1])
         return cls(np.asarray(low, np.float32), np.asarray(high, np.float32))
 
     def nearest(self, seen: Colour) -> Colour:

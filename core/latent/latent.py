@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import LatentMismatch
-from core.face.skin_tone import UNKNOWN
+from core.face.skin_tone import PHOTO_ERROR, UNKNOWN, Pigment
 from core.modeling.generator import STYLES, WIDTH
 
 LARGEST = 2**20
@@ -24,8 +24,8 @@ LARGEST = 2**20
 class Latent:
     """`w` float32 (L, D) in W+; `descriptor` float32 (128): who the photo showed (see `core.face.recognition`).
 
-    `generator` and `encoder` are names with the first digits of the weights' hash. `skin` float32 (3): the colour that
-    the photo showed (see `core.face.skin_tone`); numbers that are not known are NaN.
+    `generator` and `encoder` are names with the first digits of the weights' hash. `skin` float32 (3): the
+    skin's colour (see `core.face.pigment`), NaN where it is not known; `skin_error` float32 (3): its standard error.
     """
 
     w: npt.NDArray[np.float32]
@@ -33,9 +33,10 @@ class Latent:
     generator: str
     encoder: str
     skin: npt.NDArray[np.float32] = field(default_factory=lambda: UNKNOWN)
+    skin_error: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(3, np.float32))
 
     def __post_init__(self) -> None:
-        for name, shape in (("w", (STYLES, WIDTH)), ("descriptor", (128,)), ("skin", (3,))):
+        for name, shape in (("w", (STYLES, WIDTH)), ("descriptor", (128,)), ("skin", (3,)), ("skin_error", (3,))):
             numbers = getattr(self, name)
             known = numbers[~np.isnan(numbers)] if name == "skin" else numbers
             if numbers.shape != shape or not np.isfinite(known).all():
@@ -48,6 +49,11 @@ class Latent:
         """W+ as a batch of one, (1, L, D)."""
         return torch.from_numpy(self.w)[None]
 
+    @property
+    def pigment(self) -> Pigment:
+        """The skin's colour with its standard error."""
+        return Pigment(self.skin, self.skin_error)
+
     def require(self, generator: str) -> Latent:
         """This latent, or LatentMismatch when another generator is to draw it."""
         if self.generator != generator:
@@ -55,7 +61,7 @@ class Latent:
         return self
 
     def to_bytes(self) -> bytes:
-        """The npz form: arrays `w`, `descriptor`, `generator`, `encoder`, `skin`."""
+        """The npz form: arrays `w`, `descriptor`, `generator`, `encoder`, `skin`, `skin_error`."""
         file = io.BytesIO()
         np.savez_compressed(
             file,
@@ -64,6 +70,7 @@ class Latent:
             generator=np.array(self.generator),
             encoder=np.array(self.encoder),
             skin=self.skin,
+            skin_error=self.skin_error,
         )
         return file.getvalue()
 
@@ -80,8 +87,9 @@ class Latent:
                     descriptor=np.asarray(arrays["descriptor"], np.float32),
                     generator=str(arrays["generator"]),
                     encoder=str(arrays["encoder"]),
-                    # Latents that were kept before colours were measured have none.
+                    # Older latents have no colour, or that of the cheeks on the photo, light included.
                     skin=np.asarray(arrays["skin"], np.float32) if "skin" in arrays else UNKNOWN,
+                    skin_error=np.asarray(arrays["skin_error"], np.float32) if "skin_error" in arrays else PHOTO_ERROR,
                 )
         except Exception as cause:  # numpy, zipfile and zlib raise a dozen kinds on damaged input: this is the border
             raise LatentMismatch(

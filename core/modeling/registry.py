@@ -19,7 +19,9 @@ from core.engines.networks import Networks
 from core.engines.protocol import Engine
 from core.face.age_estimator import AGE_FILE, AgeHead
 from core.face.detection import LANDMARKS_FILE, FaceFinder
+from core.face.pigment import PigmentEstimator, load_pigment
 from core.face.recognition import IDENTITY_FILE, IdentityNetwork, load_identity
+from core.face.similarity import LikenessScale, load_likeness
 from core.face.whole_head import WholeHeadEstimator
 from core.latent.age_editing import AgeModel, load_ageing
 from core.latent.attributes import Directions, load_directions
@@ -118,6 +120,11 @@ class Models:
         return WholeHeadEstimator.load(self.shipped)
 
     @loaded
+    def pigment(self) -> PigmentEstimator:
+        """What tells skin from light."""
+        return load_pigment(self.shipped)
+
+    @loaded
     def ageing(self) -> AgeModel:
         """The ageing model."""
         return load_ageing(self.shipped)
@@ -141,6 +148,11 @@ class Models:
     def resemblance(self) -> Resemblance:
         """What sets people apart from others."""
         return load_resemblance(self.shipped)
+
+    @loaded
+    def likeness(self) -> LikenessScale:
+        """What a likeness is measured on."""
+        return load_likeness(self.shipped)
 
     @loaded
     def corrector(self) -> Corrector:

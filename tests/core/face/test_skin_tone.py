@@ -10,17 +10,16 @@ import torch
 from skimage.color import rgb2lab
 
 from core.face.skin_tone import (
-    CHEEKS,
     DRAWN_CHEEKS,
     SLACK,
     UNKNOWN,
     Colour,
+    Pigment,
     SkinRange,
     lab_of,
-    mean_skin,
+    mean_pigment,
     recolour,
     skin_of_drawing,
-    skin_of_photo,
 )
 from core.latent.attributes import load_directions
 from core.modeling.weights_io import SHIPPED
@@ -30,12 +29,9 @@ FAIR: Colour = np.array([75, 14, 18], np.float32)
 DARK: Colour = np.array([45, 12, 16], np.float32)
 
 
-def landmarks(side: int) -> np.ndarray:
-    """All around the cheeks at the cheeks' middles, which is all that is looked at."""
-    points = np.zeros((68, 2))
-    for around, middle in zip(CHEEKS, DRAWN_CHEEKS, strict=True):
-        points[list(around)] = np.array(middle) * side
-    return points
+def pigment(colour: Colour, error: float = 0.0) -> Pigment:
+    """A colour that is known so well."""
+    return Pigment(colour, np.full(3, error, np.float32))
 
 
 def painted(colour: tuple[int, int, int], side: int = 256) -> np.ndarray:
@@ -55,30 +51,31 @@ def test_lab_is_what_the_textbook_says() -> None:
 
 
 @pytest.mark.parametrize("side", [256, 512])
-def test_the_cheeks_are_what_counts_in_photos_and_in_drawings(side: int) -> None:
+def test_the_cheeks_are_what_counts_in_a_drawing(side: int) -> None:
     face = painted((205, 160, 135), side)
     expected = rgb2lab(np.array([[[205, 160, 135]]], np.uint8))[0, 0]
     drawn = torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1
-    assert np.allclose(skin_of_photo(face, landmarks(side)), expected, atol=0.1)
     assert np.allclose(skin_of_drawing(drawn), expected, atol=0.1)
 
 
-def test_a_black_and_white_photo_tells_no_colour() -> None:
-    assert np.isnan(skin_of_photo(painted((150, 150, 150)), landmarks(256))).all()
+def test_of_several_photos_the_surest_counts_most() -> None:
+    agreed = mean_pigment([pigment(FAIR, 2), pigment(UNKNOWN), pigment(DARK, 2)])
+    assert np.allclose(agreed.colour, (FAIR + DARK) / 2) and np.allclose(agreed.error, 2)
+    in_the_shade = mean_pigment([pigment(FAIR, 2), pigment(DARK, 10)])
+    assert np.linalg.norm(in_the_shade.colour - FAIR) < np.linalg.norm(FAIR - DARK) / 10
+    assert np.isnan(mean_pigment([pigment(UNKNOWN)]).colour).all()
 
 
-def test_what_is_no_skin_in_daylight_is_taken_for_the_nearest_that_is() -> None:
-    blue_light = skin_of_photo(painted((60, 60, 200)), landmarks(256))
-    assert 7 <= blue_light[1] <= 26 and 8 <= blue_light[2] <= 32
-
-
-def test_photos_of_one_parent_agree_on_what_they_show() -> None:
-    assert np.allclose(mean_skin([FAIR, UNKNOWN, DARK]), (FAIR + DARK) / 2)
-    assert np.isnan(mean_skin([UNKNOWN])).all()
+def test_of_an_uncertain_parent_little_is_asked() -> None:
+    sure = SkinRange.of_child(pigment(FAIR, 2), pigment(FAIR, 2), mix=50)
+    unsure = SkinRange.of_child(pigment(FAIR, 2), pigment(FAIR, 12), mix=50)
+    brown = FAIR - np.array([10, 0, 0], np.float32)
+    assert np.array_equal(unsure.nearest(brown), brown)
+    assert sure.nearest(brown)[0] == FAIR[0] - 2
 
 
 def test_a_child_may_have_any_colour_between_its_parents() -> None:
-    skin = SkinRange.of_child(FAIR, DARK, mix=50)
+    skin = SkinRange.of_child(pigment(FAIR), pigment(DARK), mix=50)
     between = (FAIR + DARK) / 2
     assert np.array_equal(skin.nearest(between), between)
     assert np.allclose(skin.nearest(np.array([90, 14, 18], np.float32)), [75 + SLACK, 14, 18])
@@ -88,15 +85,15 @@ def test_a_child_may_have_any_colour_between_its_parents() -> None:
     ("mix", "gene", "whose"), [(0, None, FAIR), (100, None, DARK), (50, "mom", FAIR), (20, "dad", DARK)]
 )
 def test_a_child_of_one_parent_or_with_that_gene_has_that_colour(mix: float, gene: str | None, whose: Colour) -> None:
-    skin = SkinRange.of_child(FAIR, DARK, mix=mix, gene=gene)  # type: ignore[arg-type]
+    skin = SkinRange.of_child(pigment(FAIR), pigment(DARK), mix=mix, gene=gene)  # type: ignore[arg-type]
     assert np.allclose(skin.low, whose - SLACK) and np.allclose(skin.high, whose + SLACK)
 
 
 def test_of_a_colour_that_nobody_knows_nothing_is_asked() -> None:
-    unknown = SkinRange.of_child(FAIR, UNKNOWN, mix=50)
+    unknown = SkinRange.of_child(pigment(FAIR), pigment(UNKNOWN), mix=50)
     assert not unknown.known
     assert np.array_equal(unknown.nearest(DARK), DARK)
-    assert SkinRange.of_child(FAIR, UNKNOWN, mix=0).known
+    assert SkinRange.of_child(pigment(FAIR), pigment(UNKNOWN), mix=0).known
 
 
 def test_a_drawing_is_brought_to_the_colour_asked(weights_dir: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.domain.child_spec import ChildSpec
 from core.domain.errors import MissingWeights
 from core.face.analyzer import FaceAnalysis
-from core.face.skin_tone import SLACK, UNKNOWN, SkinRange
+from core.face.skin_tone import SLACK, UNKNOWN, Pigment, SkinRange
 from core.latent.correction import (
     ANALYSIS_ROUNDS,
     HELD,
@@ -29,6 +29,12 @@ from core.pipeline import ChildPipeline, InheritedFace
 
 ANY = SkinRange(UNKNOWN, UNKNOWN)
 LIGHT, DARK = np.array([70, 12, 18], np.float32), np.array([45, 14, 20], np.float32)
+
+
+def between_parents(mom: np.ndarray, dad: np.ndarray) -> SkinRange:
+    """Of parents whose colours are known for sure."""
+    sure = np.zeros(3, np.float32)
+    return SkinRange.of_child(Pigment(mom, sure), Pigment(dad, sure), mix=50)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,7 @@ def test_a_baby_need_not_show_its_sex() -> None:
 
 
 def test_skin_is_off_by_what_lies_outside_its_colours() -> None:
-    between = SkinRange.of_child(LIGHT, DARK, mix=50)
+    between = between_parents(LIGHT, DARK)
     colours = torch.tensor([[90.0, 13.0, 19.0], [60.0, 13.0, 19.0], [30.0, 13.0, 19.0]])
     skins = goal_at(8, skin=between).skin.expand(3, -1, -1)
     assert off_colour(colours, skins)[:, 0].tolist() == pytest.approx([-20 + SLACK, 0.0, 15 - SLACK])
@@ -83,7 +89,7 @@ def test_skin_is_off_by_what_lies_outside_its_colours() -> None:
 
 
 def test_skin_that_nobody_knows_is_never_off() -> None:
-    for skin in (ANY, SkinRange.of_child(UNKNOWN, LIGHT, mix=50)):
+    for skin in (ANY, between_parents(UNKNOWN, LIGHT)):
         assert not off_colour(torch.tensor([[90.0, 0.0, 0.0]]), goal_at(8, skin=skin).skin).any()
 
 
@@ -123,7 +129,7 @@ def test_the_step_depends_on_what_was_seen_and_on_what_is_asked(pipeline: ChildP
     assert torch.equal(usual, step(shown(20), goal_at(8)))
     others = [step(shown(9), goal_at(8)), step(shown(20, male=0.9), goal_at(8)), step(shown(20), goal_at(30))]
     others.append(step(shown(20), goal_at(8, own=0.3 * torch.eye(128)[3])))
-    others.append(step(shown(20), goal_at(8, skin=SkinRange.of_child(DARK, DARK, mix=50))))
+    others.append(step(shown(20), goal_at(8, skin=between_parents(DARK, DARK))))
     assert not any(torch.allclose(usual, other, atol=1e-4) for other in others)
 
 
@@ -155,7 +161,7 @@ def test_a_child_s_skin_comes_between_its_parents(pipeline: ChildPipeline, child
     child, see = children[0], pipeline.estimator.see
     drawn = pipeline.aged(child.latent, age=8, male=False)
     for wanted in (LIGHT, DARK):
-        skin = SkinRange.of_child(wanted, wanted, mix=50)
+        skin = between_parents(wanted, wanted)
         last = pipeline.models.corrector.correct(
             drawn, own=child.identity_residual, age=8, male=False, skin=skin, see=see
         )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.domain.errors import LatentMismatch
+from core.face.skin_tone import PHOTO_ERROR
 from core.latent.latent import Latent
 
 
@@ -44,6 +45,7 @@ def test_a_latent_that_was_kept_before_colours_were_is_read() -> None:
     file = io.BytesIO()
     np.savez(file, w=latent.w, descriptor=latent.descriptor, generator=np.array("g"), encoder=np.array("e"))
     assert np.isnan(Latent.from_bytes(file.getvalue()).skin).all()
+    assert np.array_equal(Latent.from_bytes(file.getvalue()).skin_error, PHOTO_ERROR)
 
 
 def test_another_generator_s_latent_is_refused() -> None:
