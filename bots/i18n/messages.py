@@ -300,7 +300,7 @@ EN: dict[str, str] = {
     ),
     "adult_me": "I am an adult",
     "adult_other": "The person in this photo is an adult",
-    "adult_no": "No",
+    "adult_no": "No, not an adult",
     "adult_noted": "Thank you. I will use this photo.",
     "adult_denied": "All right, I have deleted this photo. A photo of an adult is welcome.",
     "age_is_wrong": "That is wrong",

@@ -3,8 +3,8 @@
 b"mom …"      a woman              b"text …"        not a picture
 b"dad …"      a man                b"nobody …"      no face
 b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
-b"baby …"     underage            b"youth …"      perhaps not an adult, until that is stated
-b"unsafe …"      NSFW            b""      empty
+b"baby …"     underage             b"youth …"      perhaps not an adult, until that is stated
+b"unsafe …"   NSFW                 b""             empty
 """
 
 from __future__ import annotations
