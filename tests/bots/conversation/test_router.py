@@ -18,7 +18,15 @@ from bots.conversation.effects import (
     Say,
     SplitPhoto,
 )
-from bots.conversation.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
+from bots.conversation.events import (
+    ButtonPressed,
+    DataDeleted,
+    DrawingFailed,
+    NewPhoto,
+    OtherMessage,
+    PhotosReceived,
+    TextSaid,
+)
 from bots.conversation.state import State, state_from_json
 from bots.conversation.turn import Preferences
 from tests.support.chats.story import OWNER, Story
