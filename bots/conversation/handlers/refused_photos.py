@@ -72,8 +72,8 @@ def _ask_for_statement(turn: Turn, photo: ParentPhoto) -> None:
     """The face does not tell whether this is an adult. The photo stays until somebody says so, or says no."""
     turn.state = turn.state.with_photo(replace(photo, status="choosing"))
     if photo.name is not None:  # the profile photo of one of a couple, who answers for themselves
-        rows = (button_row("adult", ("adult_me", "me"), ("adult_no", "no")),)
-        turn.ask("adult", "ask_adult_named", rows, photo_id=photo.photo_id, name=photo.name)
+        row = button_row("adult", ("adult_me", "me"), ("adult_no", "no"))
+        turn.ask("adult", "ask_adult_named", (row,), photo_id=photo.photo_id, name=photo.name)
         return
     rows = tuple((Button(f"adult_{value}", "adult", value),) for value in ("me", "other", "no"))
     if photo.face is None:
