@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         18.0,
         ge=0,
         le=60,
-        description="Parents who look clearly younger, even if the estimate errs, are refused. `0`: nobody is.",
+        description="Who looks clearly younger cannot be a parent; who may be younger is asked about. `0`: nobody is.",
     )
     require_fence: bool = Field(
         False,

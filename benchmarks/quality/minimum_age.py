@@ -4,8 +4,8 @@
     python -m benchmarks.quality.minimum_age --people PEOPLE --most 100        at most so many of each band
     python -m benchmarks.quality.minimum_age --adults DIR                      photos of adults only, of whatever age
 
-Only faces that trained nothing are looked at (`training.data.age_faces`: the part that reports). Each is judged as it
-is, grey, dark, and grainy. Reads pictures, writes nothing.
+Only faces that trained nothing are looked at (`training.data.age_faces`): the part that reports, or with `--part stop`
+the one that only chose checkpoints. Each is judged as it is, grey, dark, and grainy. Reads pictures, writes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.face.whole_head import WholeHeadEstimator
 from core.modeling.weights_io import SHIPPED
 from core.photo.decode import open_photo
 from core.runtime.tensors import to_tensor
-from training.data.age_faces import AgedFace, FaceReader, gather_faces
+from training.data.age_faces import AgedFace, FaceReader, Part, gather_faces
 
 BANDS = ((1, 8), (9, 12), (13, 15), (16, 17), (18, 19), (20, 24), (25, 34), (35, 100))
 YOUNGEST = 18.0
@@ -58,6 +58,7 @@ def main() -> None:
     asked.add_argument("--weights", type=Path, default=Path.home() / ".cache" / "childface")
     asked.add_argument("--most", type=int, default=120, help="faces of each band")
     asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--part", choices=("report", "stop"), default="report")
     told = asked.parse_args()
     opinion = both_opinions(told.weights)
     if told.adults:
@@ -66,7 +67,7 @@ def main() -> None:
         return
     reader = FaceReader(told.weights)
     seen: list[Seen] = []
-    for face in choose(gather_faces(told.faces, told.people, None), told.most, told.seed):
+    for face in choose(gather_faces(told.faces, told.people, None), told.most, told.seed, told.part):
         picture = to_tensor(reader.read(face))
         seen += [(face.low, kind, opinion(spoil(picture))) for kind, spoil in SPOILT.items()]
     print(json.dumps([band(ages, kind, seen) for kind in SPOILT for ages in BANDS], indent=1))
@@ -95,9 +96,9 @@ def of_adults(opinion: Opinion, weights: Path, folder: Path, most: int) -> dict[
     return {"adults": verdicts.total(), **verdicts, "youngest_estimate": round(youngest, 1)}
 
 
-def choose(faces: Sequence[AgedFace], most: int, seed: int) -> list[AgedFace]:
-    """At most so many faces of each band, drawn by chance from those that trained nothing."""
-    known = [face for face in faces if face.part == "report" and face.is_exact and face.source != "ffhq"]
+def choose(faces: Sequence[AgedFace], most: int, seed: int, part: Part = "report") -> list[AgedFace]:
+    """At most `most` faces of each band, drawn at random from one part of those that trained nothing."""
+    known = [face for face in faces if face.part == part and face.is_exact and face.source != "ffhq"]
     random.Random(seed).shuffle(known)
     return [face for low, high in BANDS for face in [one for one in known if low <= one.low <= high][:most]]
 

@@ -38,6 +38,14 @@ def owner_or_sender(turn: Turn, question: Question | None, event: ButtonPressed)
     return frozenset({turn.context.owner} if photo is None else {turn.context.owner, photo.sender})
 
 
+def who_may_state(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
+    """The sender of the photo; of somebody else the one whose round it is may speak as well, and delete the photo."""
+    photo = turn.state.photo(question.photo_id) if question is not None and question.photo_id else None
+    if event.value == "me" and photo is not None:
+        return frozenset({photo.sender})
+    return owner_or_sender(turn, question, event)
+
+
 def everybody_drawn(turn: Turn, question: Question | None, event: ButtonPressed) -> frozenset[str]:
     """The one who asked for a picture, and those whose photos it was drawn from."""
     return frozenset({turn.context.owner, *(event.source.people if event.source is not None else ())})
@@ -81,6 +89,14 @@ def is_face(turn: Turn, question: Question, value: str) -> bool:
     if value == "both":
         return photo.faces == 2 and len(turn.state.photos) == 1
     return value in map(str, range(photo.faces))
+
+
+def is_statement(turn: Turn, question: Question, value: str) -> bool:
+    """Whether the person on the photo is an adult; those of a couple, by name, answer for themselves."""
+    photo = turn.state.photo(question.photo_id or "")
+    if photo is None or question.kind != "adult":
+        return False
+    return value in (("me", "no") if photo.name is not None else ("me", "other", "no"))
 
 
 def is_wish(name: str) -> Answers:

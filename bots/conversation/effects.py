@@ -102,11 +102,15 @@ OutgoingMessage = Say | Toast | CloseQuestion
 
 @dataclass(frozen=True, slots=True)
 class QueueEncode:
-    """Look for the face of a stored photo; with `drawings` also if it is no photograph's."""
+    """Look for the face of a stored photo; with `drawings` also if it is no photograph's.
+
+    `adult`: somebody has stated that the person on it is an adult.
+    """
 
     photo_id: str
     reply_to: str | None = None
     drawings: bool = False
+    adult: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
     NEXT      what the photos of the round call for → handler   (bots/conversation/handlers/photos.py)
 
 The handlers are in bots/conversation/handlers/photos.py (photos, faces, who is who),
+bots/conversation/handlers/refused_photos.py (photos that cannot be used as they are),
 bots/conversation/handlers/requests.py (age, mix, sex, drawing again), bots/conversation/handlers/plain_words.py
 (wishes in somebody's own words), bots/conversation/handlers/genes.py (whose each trait is, the code),
 bots/conversation/handlers/appearance.py (smile, glasses …), bots/conversation/handlers/couples.py (two people who both
@@ -27,12 +28,14 @@ from bots.conversation.button_rules import (
     is_language,
     is_look,
     is_source,
+    is_statement,
     is_strength,
     is_trait,
     is_wish,
     is_withdrawal,
     one_of,
     owner_or_sender,
+    who_may_state,
 )
 from bots.conversation.effects import Step
 from bots.conversation.events import (
@@ -69,6 +72,7 @@ from bots.conversation.handlers import (
     genes,
     photos,
     plain_words,
+    refused_photos,
     requests,
     social,
 )
@@ -132,7 +136,7 @@ EVENTS: dict[type, Handler] = {
     AvatarsReceived: couples.avatars_received,
     PhotoNotTaken: photos.photo_not_taken,
     PhotoEncoded: photos.photo_encoded,
-    PhotoRefused: photos.photo_refused,
+    PhotoRefused: refused_photos.photo_refused,
     PhotoSplit: photos.photo_split,
     DrawingQueued: requests.drawing_queued,
     DrawingReady: requests.drawing_ready,
@@ -192,8 +196,9 @@ BUTTONS: dict[str, ButtonRule] = {
     "face": ButtonRule(photos.face_chosen, is_face, pressers=owner_or_sender),
     "whose": ButtonRule(photos.whose_chosen, one_of("whose", "mom", "dad", "new")),
     "couple": ButtonRule(couples.couple_answered, one_of("couple", *YES_NO), pressers=anybody),
-    "grown_up": ButtonRule(photos.age_is_wrong, one_of("grown_up", "", "mom", "dad")),
-    "drawing": ButtonRule(photos.drawing_wanted, one_of("drawing", "use"), pressers=owner_or_sender),
+    "grown_up": ButtonRule(refused_photos.age_is_wrong, one_of("grown_up", "", "mom", "dad")),
+    "drawing": ButtonRule(refused_photos.drawing_wanted, one_of("drawing", "use"), pressers=owner_or_sender),
+    "adult": ButtonRule(refused_photos.adult_stated, is_statement, pressers=who_may_state),
     "age": ButtonRule(requests.wish_chosen, is_wish("age")),
     "mix": ButtonRule(requests.wish_chosen, is_wish("mix")),
     "sex": ButtonRule(requests.wish_chosen, is_wish("sex")),

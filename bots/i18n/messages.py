@@ -286,6 +286,23 @@ EN: dict[str, str] = {
     "refused_under_age": (
         "This person looks under age to me, and I only take photos of grown-ups as parents. I have deleted the photo."
     ),
+    "ask_adult": (
+        "From this photo I cannot tell whether this person is an adult, and only adults can be parents here. "
+        "Please tell me; until then I will not use the photo."
+    ),
+    "ask_adult_face": (
+        "I cannot tell whether face {number} on this photo is that of an adult, and only adults can be parents here. "
+        "Please tell me; until then I will not use the photo."
+    ),
+    "ask_adult_named": (
+        "{name}, from your profile photo I cannot tell whether you are an adult, and only adults can be parents here. "
+        "Please tell me; until then I will not use the photo."
+    ),
+    "adult_me": "I am an adult",
+    "adult_other": "The person in this photo is an adult",
+    "adult_no": "No, not an adult",
+    "adult_noted": "Thank you. I will use this photo.",
+    "adult_denied": "All right, I have deleted this photo. A photo of an adult is welcome.",
     "age_is_wrong": "That is wrong",
     "another_photo_please": (
         "Sorry! Faces can deceive me. Please send another photo of the same person: from the front, in good light."

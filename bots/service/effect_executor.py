@@ -172,9 +172,9 @@ class EffectExecutor:
     def _do(self, unit: UnitOfWork, effect: Effect) -> Event | None:
         """Execute one effect; some produce an event."""
         match effect:
-            case QueueEncode(photo_id, reply_to, drawings):
+            case QueueEncode(photo_id, reply_to, drawings, adult):
                 self._quotas.looked_at(unit, self._actor.platform, self._actor.user)
-                wish = {"drawings": True} if drawings else None
+                wish = {name: True for name, holds in (("drawings", drawings), ("adult", adult)) if holds}
                 self._add_job(unit, "encode", reply_to, photo_id=photo_id, wish=wish)
             case QueueDrawing():
                 return self._queue_drawing(unit, effect)

@@ -11,6 +11,7 @@ from childface.cli import files
 from childface.cli.options import read_wish, with_looks
 from childface.cli.output import CliError, progress
 from childface.cli.render import (
+    Adult,
     Age,
     AgeGroup,
     Code,
@@ -24,6 +25,7 @@ from childface.cli.render import (
     Seed,
     SexOption,
     answer,
+    checked,
     marks,
     open_pipeline,
     years_of,
@@ -66,6 +68,7 @@ def card(
     mom_face: Face = None,
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the card goes: PNG or JPEG.")] = Path("card.png"),
+    adult: Adult = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
@@ -78,7 +81,7 @@ def card(
     years = years_of(age, age_group)
     wish = read_wish(code, age=years, sex=sex, mix=mix, seed=seed, size=ON_CARD, genes=genes, looks=looks)
     pipeline = open_pipeline(ctx)
-    parents = files.both(pipeline, sources, (mom_face, dad_face), refine)
+    parents = [checked(ctx, one, adult) for one in files.both(pipeline, sources, (mom_face, dad_face), refine)]
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     faces = [_face(pipeline, parent) for parent in parents]

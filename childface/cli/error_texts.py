@@ -24,12 +24,26 @@ SENTENCES: Mapping[str, str] = {
     "face_too_small": "the face is too small: {pixels} pixels wide, {needed} are needed",
     "face_turned": "the head is turned too far away from the camera; take a photo from the front",
     "under_age": "this person looks under age (about {age:g} years); parents are {youngest:g} or older",
+    "age_uncertain": "this person may be under age (about {age:g} years); somebody has to state that they are an adult",
     "setting_error": "{name} is {value}; allowed: {allowed}",
     "latent_mismatch": "this latent was made by {found}; needed: {expected}. Encode the photo again",
     "missing_weights": "{name} is missing or damaged ({path}); run: childface weights fetch",
     "credentials_fault": "pictures cannot be signed: {reason}",
     "cancelled": "cancelled",
 }
+
+
+WARNINGS: Mapping[str, str] = {
+    "may_be_underage": "this person may be under age; if they are an adult, --adult says so",
+    "looks_underage": "this person looks under age, and only adults should be parents",
+}
+"""Warnings that need more words than their names."""
+
+
+def warning_text(warning: str) -> str:
+    """A warning of `--json`, such as `mom: dark`, as a person reads it."""
+    who, colon, code = warning.rpartition(": ")
+    return who + colon + WARNINGS.get(code, code.replace("_", " "))
 
 
 def sentence(code: str, facts: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +62,8 @@ class ParentFile:
     facts: dict[str, Any] = field(default_factory=dict)
     crop: Pixels | None = None
     """The aligned face (256×256×3) of a photo."""
+    age: tuple[float, float] | None = None
+    """The estimated age of a photo's face and its standard error, in years."""
 
 
 def read(path: Path) -> InputFile:
@@ -162,7 +164,22 @@ def person(
         with show(f"Refining {photos[0].path.name}") as report:
             latent = pipeline.refine(found.crop, latent, progress=report, averaged=len(photos) > 1)
     facts = {"sex": found.sex, "sex_confidence": round(found.sex_confidence, 3), "age": round(found.age, 1)}
-    return ParentFile(latent, dict(found.timings_ms), list(found.warnings), facts, found.crop)
+    return ParentFile(
+        latent, dict(found.timings_ms), list(found.warnings), facts, found.crop, (found.age, found.age_error)
+    )
+
+
+def with_age_warning(parent: ParentFile, youngest: float, *, adult: bool) -> ParentFile:
+    """The parent with a warning if the face looks, or may be, younger than `youngest`; `adult`: stated to be one."""
+    from core.face.minimum_age import verdict
+
+    if parent.age is None:
+        return parent
+    found = verdict(*parent.age, youngest=youngest)
+    if found == "accept" or (found == "ask" and adult):
+        return parent
+    warning = "looks_underage" if found == "refuse" else "may_be_underage"
+    return replace(parent, warnings=[*parent.warnings, warning])
 
 
 def write(

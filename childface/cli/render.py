@@ -10,6 +10,7 @@ import typer
 
 from childface.cli import files
 from childface.cli.context import Environment
+from childface.cli.error_texts import warning_text
 from childface.cli.options import read_wish, with_looks
 from childface.cli.output import CliError, note, progress, say, say_json
 from childface.files import write_whole
@@ -40,6 +41,7 @@ Face = Annotated[int | None, typer.Option(metavar="N", min=1, help="Which face, 
 NoNsfwCheck = Annotated[
     bool, typer.Option("--no-nsfw-check", help="Take any photo. For research on pictures that you answer for.")
 ]
+Adult = Annotated[bool, typer.Option("--adult", help="State that who looks as if they might be under age is an adult.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -68,6 +70,7 @@ def make(
     dad_face: Face = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: PNG or JPEG.")] = Path("child.png"),
     no_nsfw_check: NoNsfwCheck = False,
+    adult: Adult = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
@@ -80,7 +83,7 @@ def make(
         code, age=years_of(age, age_group), sex=sex, mix=mix, seed=seed, size=size, genes=genes, looks=looks
     )
     pipeline = open_pipeline(ctx, no_nsfw_check)
-    parents = files.both(pipeline, photos, (mom_face, dad_face), refine)
+    parents = [checked(ctx, one, adult) for one in files.both(pipeline, photos, (mom_face, dad_face), refine)]
     with progress("Drawing the child") as report:
         child = pipeline.make(parents[0].latent, parents[1].latent, wish, progress=report)
     files.write(out, child.image, kind, **marks(ctx))
@@ -111,6 +114,7 @@ def grow(
         files.GrowthKind | None, typer.Option("--format", help="What to write, whatever the file's name says.")
     ] = None,
     no_nsfw_check: NoNsfwCheck = False,
+    adult: Adult = False,
     as_json: Json = False,
     *,
     looks: dict[str, float],
@@ -125,7 +129,7 @@ def grow(
     for age in years:
         replace(wish, age=age)  # refuses other ages before anything is loaded
     pipeline = open_pipeline(ctx, no_nsfw_check)
-    parents = files.both(pipeline, photos, (mom_face, dad_face), refine)
+    parents = [checked(ctx, one, adult) for one in files.both(pipeline, photos, (mom_face, dad_face), refine)]
     couple = (parents[0].latent, parents[1].latent)
     with progress("Drawing the child at each age") as report:
         if written == "gif" or written == "mp4":
@@ -147,6 +151,7 @@ def encode(
     face: Face = None,
     refine: Annotated[bool, typer.Option("--refine", help="Optimise it: slower, more alike.")] = False,
     no_nsfw_check: NoNsfwCheck = False,
+    adult: Adult = False,
     as_json: Json = False,
 ) -> None:
     """Turn a photo, or several of one person, into a latent: the numbers that the generator draws a face from."""
@@ -157,6 +162,7 @@ def encode(
         parent = files.parent(pipeline, sources[0], face, refine)
     else:
         parent = files.person(pipeline, sources, face, refine)
+    parent = checked(ctx, parent, adult)
     write_whole(out, parent.latent.to_bytes())
     facts: dict[str, Any] = {"latent": str(out), **parent.facts}
     facts |= {"generator": parent.latent.generator, "encoder": parent.latent.encoder}
@@ -212,6 +218,12 @@ def open_pipeline(ctx: typer.Context, no_nsfw_check: bool = False) -> Any:
         return environment.load_pipeline(settings)
 
 
+def checked(ctx: typer.Context, parent: files.ParentFile, adult: bool) -> files.ParentFile:
+    """The parent with a warning where the face may not be an adult's, unless `adult` states that it is."""
+    environment: Environment = ctx.obj
+    return files.with_age_warning(parent, environment.read_settings().youngest_parent, adult=adult)
+
+
 def marks(ctx: typer.Context) -> dict[str, Any]:
     """How the settings want pictures marked, besides what every file says about itself."""
     environment: Environment = ctx.obj
@@ -230,5 +242,5 @@ def answer(out: Path, facts: dict[str, Any], as_json: bool) -> None:
         say_json(facts)
         return
     for warning in facts.get("warnings", ()):
-        note(f"note: {warning.replace('_', ' ')}")
+        note(f"note: {warning_text(warning)}")
     say(str(out))

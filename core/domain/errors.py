@@ -15,7 +15,8 @@
     │   │   ├── SeveralFaces         carries the boxes, so that a chat can ask which
     │   │   ├── FaceTooSmall
     │   │   ├── FaceTurned
-    │   │   └── UnderAge             a parent who looks like a child
+    │   │   ├── UnderAge             a parent who looks like a child
+    │   │   └── AgeUncertain         a parent who may be an adult: somebody has to state it
     │   ├── SettingError             an age, mix, size … outside its range
     │   └── LatentMismatch           a latent made by another generator or encoder
     ├── MissingWeights               set-up has not been run, or a file was changed
@@ -144,6 +145,13 @@ class UnderAge(FaceError):
 
     def __init__(self, *, age: float, margin: float, youngest: float) -> None:
         super().__init__(age=round(age, 1), margin=round(margin, 1), youngest=youngest)
+
+
+class AgeUncertain(FaceError):
+    """A face that does not show whether this is an adult: it can be used once somebody has stated that it is."""
+
+    def __init__(self, *, age: float, youngest: float) -> None:
+        super().__init__(age=round(age, 1), youngest=youngest)
 
 
 class SettingError(InputError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from core.domain.errors import UnderAge
+from core.domain.errors import AgeUncertain, UnderAge
 from core.face.age_estimator import AgeEstimate
 
 Verdict = Literal["refuse", "ask", "accept"]
@@ -51,10 +51,16 @@ def verdict(age: float, error: float, *, youngest: float) -> Verdict:
     return "accept" if is_sure and age >= youngest + ACCEPT_ABOVE else "ask"
 
 
-def require_adult(age: float, error: float, *, youngest: float) -> None:
-    """Raise UnderAge when a face estimated at `age` years (± `error`) is to be refused.
+def require_adult(age: float, error: float, *, youngest: float, stated: bool = False) -> None:
+    """Let a face estimated at `age` years (± `error`) pass, or raise UnderAge or AgeUncertain.
 
-    >>> require_adult(17.0, 3.0, youngest=18.0)
+    `stated`: somebody has stated that this is an adult. That settles a doubt; it does not overrule a refusal.
+
+    >>> require_adult(31.0, 3.0, youngest=18.0)
+    >>> require_adult(17.0, 3.0, youngest=18.0, stated=True)
     """
-    if verdict(age, error, youngest=youngest) == "refuse":
+    found = verdict(age, error, youngest=youngest)
+    if found == "refuse":
         raise UnderAge(age=age, margin=REFUSE_BELOW, youngest=youngest)
+    if found == "ask" and not stated:
+        raise AgeUncertain(age=age, youngest=youngest)

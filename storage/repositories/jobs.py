@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 
 from storage.errors import NotFound
 from storage.models import JobRow, ResultRow, UserRow
@@ -296,6 +296,8 @@ class Jobs:
         return and_(JobRow.delivered_at.is_(None), free)
 
     def _end(self, job_id: str, state: JobState, condition: ColumnElement[bool], **values: Any) -> bool:
+        """What was said about a photo so that it could be looked at is forgotten once that is done."""
+        values["wish"] = case((JobRow.kind == "encode", literal({}, JobRow.wish.type)), else_=JobRow.wish)
         return self._change(job_id, condition, state=state, finished_at=self._db.now(), claimed_until=None, **values)
 
     def _change(self, job_id: str, condition: ColumnElement[bool], **values: Any) -> bool:

@@ -59,7 +59,7 @@ def _make(context: TaskContext, job: Job, reporter: Reporter) -> bool:
 
 
 def _fast(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]:
-    """The parents' best latents, encoding those that have none."""
+    """The parents' best latents, encoding those that have none: of photos about which nothing is left to be asked."""
     latents = []
     keep_crop: bool | None = None
     for i, photo in enumerate(_photos(context, job)):
@@ -68,7 +68,7 @@ def _fast(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]:
         if latent is None:
             if keep_crop is None:
                 keep_crop = wants_refinement(context, job)
-            latent = parents.encode(context, photo, keep_crop=keep_crop, drawings=True)
+            latent = parents.encode(context, photo, keep_crop=keep_crop, drawings=True, adult=True)
         latents.append(latent)
     return latents
 
@@ -82,7 +82,7 @@ def _refined(context: TaskContext, job: Job, reporter: Reporter) -> list[Latent]
         instrumentation.looked_up("refined", latent)
         if latent is None:
             start = parents.cached(context, photo, "fast") or parents.encode(
-                context, photo, keep_crop=True, drawings=True
+                context, photo, keep_crop=True, drawings=True, adult=True
             )
             photo = _photo(context, photo.id)
             latent = parents.refine(context, photo, start, progress, reporter.cancelled)

@@ -23,8 +23,9 @@ def _encode(context: TaskContext, job: Job, reporter: Reporter) -> bool:
     found = None if photo.sex is None else parents.cached(context, photo, "fast")
     instrumentation.looked_up("fast", found)
     if found is None:
-        drawings = bool(job.wish.get("drawings"))
-        parents.encode(context, photo, keep_crop=wants_refinement(context, job), drawings=drawings)
+        keep_crop = wants_refinement(context, job)
+        drawings, adult = (bool(job.wish.get(name)) for name in ("drawings", "adult"))
+        parents.encode(context, photo, keep_crop=keep_crop, drawings=drawings, adult=adult)
     with context.store.unit() as unit:
         finished = unit.jobs.finish(job.id, facts_of(unit, photo.id))
         if finished:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from core.domain.errors import InputError, NotAPhoto, SeveralFaces
+from core.domain.errors import AgeUncertain, InputError, NotAPhoto, SeveralFaces
 from core.face.minimum_age import require_adult
 from storage.records import Photo, Quality
 from storage.unit_of_work import UnitOfWork
@@ -40,13 +40,16 @@ def best_cached(context: TaskContext, photo: Photo) -> Latent | None:
     return found
 
 
-def encode(context: TaskContext, photo: Photo, *, keep_crop: bool, drawings: bool = False) -> Latent:
+def encode(
+    context: TaskContext, photo: Photo, *, keep_crop: bool, drawings: bool = False, adult: bool = False
+) -> Latent:
     """Encode a photo and, in one transaction, store its latent and let the photo go.
 
     With `keep_crop` the aligned face of 256 pixels takes the photo's place until it is refined (unless the same photo
-    was refined before). A photo that cannot be used is deleted at once; one with several faces waits for a choice, and
-    so does a drawing where it may be used all the same (`drawings`: it shall be).
-    Raises PhotoGone, UnderAge, and what `Pipeline.encode` raises.
+    was refined before). A photo that cannot be used is deleted at once. One with several faces waits for a choice, a
+    drawing for its sender's wish where it may be used (`drawings`: it shall be), and the photo of a person who may be
+    underage for the statement that they are an adult (`adult`: it was made).
+    Raises PhotoGone, UnderAge, AgeUncertain, and what `Pipeline.encode` raises.
     """
     keep_crop = keep_crop and cached(context, photo, "refined") is None
     with context.store.read_only() as unit:
@@ -55,14 +58,16 @@ def encode(context: TaskContext, photo: Photo, *, keep_crop: bool, drawings: boo
     face = None if photo.kind == "crop" else photo.face
     try:
         parent = context.pipeline().encode(data, face=face, drawings=drawings)
-        require_adult(parent.age, parent.age_error, youngest=context.config.youngest_parent)
+        # A latent is only stored once nothing more has to be stated, so nobody is asked twice about the same one.
+        stated = adult or cached(context, photo, "fast") is not None
+        require_adult(parent.age, parent.age_error, youngest=context.config.youngest_parent, stated=stated)
     except NotAPhoto as answer:
         if not context.config.drawings:
             _forget(context, photo)
             raise
         raise NotAPhoto(score=answer.score, limit=answer.limit, anyway=True) from answer
     except InputError as answer:
-        if not isinstance(answer, SeveralFaces):
+        if not isinstance(answer, SeveralFaces | AgeUncertain):
             _forget(context, photo)
         raise
     instrumentation.staged(parent.timings_ms)

@@ -297,6 +297,7 @@ ANSWERS: dict[str, Callable[[Turn, Question, str], bool]] = {
     "privacy": _answer_nothing,
     "grown_up": _answer_nothing,
     "drawing": _answer_nothing,
+    "adult": _answer_nothing,
     "better": _answer_nothing,
     "restart": _answer_nothing,
     "genes": _as_typed("genes", genes_command, lambda text: says_reset(text) or read_genes(text) is not None),

@@ -24,7 +24,6 @@ from bots.conversation.events import (
     NewPhoto,
     PhotoEncoded,
     PhotoNotTaken,
-    PhotoRefused,
     PhotoSplit,
     PhotosReceived,
     Role,
@@ -138,7 +137,7 @@ def _leave_couple(turn: Turn) -> None:
     waste = tuple(photo.photo_id for photo in turn.state.photos if photo.status != "ready")
     if waste:
         turn.do(ForgetPhotos(waste))
-    turn.close_question("who", "whose", "face", "grown_up", "drawing")
+    turn.close_question("who", "whose", "face", "grown_up", "drawing", "adult")
     if turn.state.child is not None:  # what was wished before there was a child is meant for the one to come
         turn.change(genes={}, looks={})
     turn.change(mom=None, dad=None, unassigned=(), awaiting_role=None, child=None, waiting=None, names=())
@@ -148,7 +147,7 @@ def forget_round(turn: Turn) -> None:
     """Drop every photo of the round, the ones already encoded as well."""
     if turn.state.photos:
         turn.do(ForgetPhotos(tuple(photo.photo_id for photo in turn.state.photos)))
-    turn.close_question("who", "whose", "face", "grown_up", "drawing", "permission")
+    turn.close_question("who", "whose", "face", "grown_up", "drawing", "adult", "permission")
     turn.change(
         mom=None,
         dad=None,
@@ -220,55 +219,11 @@ def photo_encoded(turn: Turn, event: PhotoEncoded) -> None:
     follow_up(turn)
 
 
-def photo_refused(turn: Turn, event: PhotoRefused) -> None:
-    """Several faces: ask which. Anything else: say why, and the photo is out of the round."""
-    photo = turn.state.photo(event.photo_id)
-    if photo is None:
-        return
-    turn.reply_to = photo.message_id
-    if event.code == "several_faces":
-        _ask_which_face(turn, photo, [tuple(box) for box in event.facts["boxes"]])
-        return
-    if event.code == "not_a_photo" and event.facts.get("anyway") and photo.name is None:
-        _offer_drawing(turn, photo)
-        return
-    role = _role_of(turn.state, photo)
-    turn.state = turn.state.without_photo(event.photo_id)
-    turn.do(ForgetPhotos((event.photo_id,)))
-    if event.code == "under_age":
-        wrong = Button("age_is_wrong", "grown_up", role or "")
-        turn.ask("grown_up", "refused_under_age", ((wrong,),), photo_id=photo.photo_id, **event.facts)
-    elif photo.name is not None:
-        turn.say("couple_photo_unusable", name=photo.name)
-    else:
-        turn.say(f"refused_{event.code}", **event.facts, job_id=event.job_id)
-    follow_up(turn)
-
-
-def _role_of(state: State, photo: ParentPhoto) -> Role | None:
+def role_of(state: State, photo: ParentPhoto) -> Role | None:
+    """Which parent this photo of the round is; None for one without a role yet."""
     if photo == state.mom:
         return "mom"
     return "dad" if photo == state.dad else None
-
-
-def _offer_drawing(turn: Turn, photo: ParentPhoto) -> None:
-    """No photograph, it seems. It stays until its sender wants it used all the same, or sends another picture."""
-    turn.state = turn.state.with_photo(replace(photo, status="choosing"))
-    rows = ((Button("use_anyway", "drawing", "use"),),)
-    turn.ask("drawing", "refused_not_a_photo", rows, photo_id=photo.photo_id)
-
-
-def drawing_wanted(turn: Turn, event: ButtonPressed) -> None:
-    """The drawing is meant to be a parent."""
-    question = next(q for q in turn.state.questions if q.question_id == event.question_id)
-    photo = turn.state.photo(question.photo_id or "")
-    turn.change(questions=tuple(q for q in turn.state.questions if q.question_id != event.question_id))
-    if photo is None:
-        turn.toast("stale_button")
-        return
-    turn.state = turn.state.with_photo(replace(photo, status="checking"))
-    turn.do(CloseQuestion("drawing_taken"))
-    turn.do(QueueEncode(photo.photo_id, photo.message_id, drawings=True))
 
 
 def _leave_drawing(turn: Turn) -> None:
@@ -276,24 +231,20 @@ def _leave_drawing(turn: Turn) -> None:
     question = turn.open_question("drawing")
     photo = None if question is None else turn.state.photo(question.photo_id or "")
     turn.close_question("drawing")
-    if photo is None:
-        return
-    role = _role_of(turn.state, photo)
+    if photo is not None:
+        drop_photo(turn, photo)
+
+
+def drop_photo(turn: Turn, photo: ParentPhoto) -> None:
+    """Delete a photo of the round; the next one takes its place."""
+    role = role_of(turn.state, photo)
     turn.state = turn.state.without_photo(photo.photo_id)
     turn.do(ForgetPhotos((photo.photo_id,)))
     if role is not None:
         turn.change(awaiting_role=role)
 
 
-def age_is_wrong(turn: Turn, event: ButtonPressed) -> None:
-    """An adult was judged underage: offer another photo instead of arguing."""
-    turn.change(questions=tuple(q for q in turn.state.questions if q.question_id != event.question_id))
-    turn.do(CloseQuestion("another_photo_please"))
-    if event.value in ("mom", "dad") and getattr(turn.state, event.value) is None:
-        turn.change(awaiting_role=event.value)
-
-
-def _ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:
+def ask_which_face(turn: Turn, photo: ParentPhoto, boxes: list[tuple[int, ...]]) -> None:
     """Show the faces with numbers, from left to right as the boxes come. A couple on one photo may be both parents."""
     turn.state = turn.state.with_photo(replace(photo, status="choosing", faces=len(boxes)))
     taken = _chosen_before(turn.state, photo)

@@ -107,7 +107,8 @@ FORGED = [
     ("consent", "no"), ("set", "refine"), ("set", "age"), ("language", "ar"), ("age", "9"), ("mix", "0"),
     ("sex", "boy"), ("who", "0"), ("whose", "new"), ("couple", "yes"), ("grown_up", ""), ("trait", "reset"),
     ("gene", "eyes_mom"), ("look", "smile"), ("strength", "smile_0"), ("permission", "yes"), ("face", "2"),
-    ("face", "99"), ("face", "zz"), ("face", "-1"), ("face", ""), ("older", ""), ("poll", ""), ("nonsense", "yes"),
+    ("face", "99"), ("face", "zz"), ("face", "-1"), ("face", ""), ("adult", "me"), ("adult", "no"),
+    ("older", ""), ("poll", ""), ("nonsense", "yes"),
 ]  # fmt: skip
 
 
@@ -264,3 +265,29 @@ def test_the_command_that_asks_still_works(attacked: tuple[ConversationService, 
     assert "deleted" in [line.key for line in dialogue.press(ANNA, yes).lines]
     with store.read_only() as unit:
         assert unit.users.find("telegram", "1") is None
+
+
+def test_only_its_sender_says_i_am_an_adult_and_a_stranger_says_nothing() -> None:
+    """Ben's photo in Anna's round: both may speak of the person on it, only Ben of himself."""
+    story = Story(group=True)
+    photo = story.photo("mom", sender="ben")
+    story.refused(photo, "age_uncertain", age=20.5, youngest=18.0)
+    asked, [question] = story.state, story.state.questions
+    for value, allowed in (("me", {"ben"}), ("other", {OWNER, "ben"}), ("no", {OWNER, "ben"})):
+        for sender in (OWNER, "ben", "carl"):
+            story.state = asked
+            story.hear(ButtonPressed("adult", value, question_id=question.question_id), sender=sender)
+            assert (story.keys != ["not_your_button"]) is (sender in allowed)
+            assert (story.state.questions == asked.questions) is (sender not in allowed)
+
+
+def test_a_statement_about_one_photo_is_none_about_another() -> None:
+    story = Story()
+    first, second = story.album()
+    story.refused(first, "age_uncertain", age=20.5, youngest=18.0)
+    [question] = story.state.questions
+    story.hear(ButtonPressed("adult", "me", question_id=question.question_id))
+    story.refused(second, "age_uncertain", age=20.5, youngest=18.0)
+    story.hear(ButtonPressed("adult", "me", question_id=question.question_id))
+    assert story.keys == ["stale_button"]
+    assert {photo.photo_id: photo.status for photo in story.state.photos} == {first: "checking", second: "choosing"}

@@ -18,7 +18,15 @@ from bots.conversation.effects import (
     Say,
     SplitPhoto,
 )
-from bots.conversation.events import DataDeleted, DrawingFailed, NewPhoto, OtherMessage, PhotosReceived, TextSaid
+from bots.conversation.events import (
+    ButtonPressed,
+    DataDeleted,
+    DrawingFailed,
+    NewPhoto,
+    OtherMessage,
+    PhotosReceived,
+    TextSaid,
+)
 from bots.conversation.state import State, state_from_json
 from bots.conversation.turn import Preferences
 from tests.support.chats.story import OWNER, Story
@@ -845,6 +853,127 @@ def test_a_second_press_on_that_is_wrong_is_stale() -> None:
     story.steps = asked
     story.press("age_is_wrong")
     assert story.keys == ["stale_button"]
+
+
+# Parents who may be adults
+
+
+UNSURE = {"age": 20.5, "youngest": 18.0}
+
+
+@pytest.mark.parametrize("value", ["me", "other"])
+def test_a_parent_who_may_be_an_adult_is_used_once_somebody_states_it(value: str) -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "age_uncertain", **UNSURE)
+    assert story.keys == ["ask_adult"]
+    assert story.deeds(ForgetPhotos) == []
+    story.press("adult", value)
+    assert story.deeds(CloseQuestion) == [CloseQuestion("adult_noted")]
+    assert story.deeds(QueueEncode) == [QueueEncode(photo, "m1", drawings=True, adult=True)]
+    assert story.state.questions == ()
+    story.encoded(photo)
+    assert story.state.mom is not None and story.state.mom.status == "ready"
+
+
+def test_no_deletes_the_photo_at_once_and_another_takes_its_place() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    asked = story.refused(photo, "age_uncertain", **UNSURE)
+    story.press("adult", "no")
+    assert story.deeds(CloseQuestion) == [CloseQuestion("adult_denied")]
+    assert story.deeds(ForgetPhotos) == [ForgetPhotos((photo,))]
+    assert story.state.photos == ()
+    story.steps = asked
+    story.press("adult", "me")
+    assert story.keys == ["stale_button"]
+    assert story.deeds(QueueEncode) == []
+    another = story.photo()
+    assert story.state.mom is not None and story.state.mom.photo_id == another
+
+
+def test_each_photo_has_its_own_statement() -> None:
+    story = Story()
+    mom, dad = story.album()
+    first = story.refused(mom, "age_uncertain", **UNSURE)
+    story.refused(dad, "age_uncertain", **UNSURE)
+    story.press("adult", "other")
+    assert story.deeds(QueueEncode) == [QueueEncode(dad, "m2", drawings=True, adult=True)]
+    story.encoded(dad, "male")
+    assert story.jobs == {}
+    story.steps = first
+    story.press("adult", "me")
+    story.encoded(mom, "female")
+    assert story.last_drawing.child.mom == mom
+
+
+def test_a_couple_is_drawn_when_the_photo_it_waited_for_is_denied() -> None:
+    story = Story()
+    mom = story.photo("mom")
+    story.encoded(mom, "female")
+    dad, spare = story.photo("dad"), story.photo()
+    story.refused(spare, "age_uncertain", **UNSURE)
+    asked = story.steps
+    story.encoded(dad, "male")
+    assert story.jobs == {}
+    story.steps = asked
+    story.press("adult", "no")
+    assert (story.last_drawing.child.mom, story.last_drawing.child.dad) == (mom, dad)
+
+
+def test_a_statement_does_not_help_who_is_refused() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "age_uncertain", **UNSURE)
+    story.press("adult", "me")
+    story.refused(photo, "under_age", **UNDER_AGE)
+    assert story.keys == ["refused_under_age"]
+    assert story.state.photos == ()
+
+
+@pytest.mark.parametrize("words", ["yes", "I am an adult", "no"])
+def test_words_are_no_statement(words: str) -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "age_uncertain", **UNSURE)
+    story.say(words)
+    assert story.deeds(QueueEncode) == story.deeds(ForgetPhotos) == []
+    assert [question.photo_id for question in story.state.questions] == [photo]
+
+
+def test_the_question_says_which_of_several_faces_is_meant() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "several_faces", boxes=[[0, 0, 9, 9], [9, 0, 18, 9]])
+    story.press("face", "1")
+    story.refused(photo, "age_uncertain", **UNSURE)
+    [say] = story.deeds(Say)
+    assert (say.key, say.params["number"]) == ("ask_adult_face", 2)
+
+
+def test_of_a_couple_each_answers_for_themselves() -> None:
+    story = Story(group=True)
+    photo = NewPhoto("p1", "x", "ben", None, "dad", name="Ben")
+    story.hear(PhotosReceived((photo,)))
+    asked = story.refused("p1", "age_uncertain", **UNSURE)
+    [say] = story.deeds(Say)
+    assert (say.key, [button.value for row in say.buttons for button in row]) == ("ask_adult_named", ["me", "no"])
+    story.press("adult", "me")
+    assert story.keys == ["not_your_button"]
+    story.hear(ButtonPressed("adult", "other", question_id=say.question_id), sender="ben")
+    assert story.keys == ["stale_button"]
+    story.steps = asked
+    story.press("adult", "me", sender="ben")
+    assert story.deeds(QueueEncode) == [QueueEncode("p1", None, drawings=True, adult=True)]
+
+
+def test_whoever_begins_anew_leaves_no_open_statement_behind() -> None:
+    story = Story()
+    photo = story.photo("mom")
+    story.refused(photo, "age_uncertain", **UNSURE)
+    story.command("/cancel")
+    assert ForgetPhotos((photo,)) in story.steps
+    assert story.state.questions == ()
 
 
 # Drawings

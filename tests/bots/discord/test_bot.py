@@ -139,6 +139,16 @@ class TestOnePerson:
         await anna.uses("dad", photo=b"dad 1")
         await anna.sees_pictures(1)
 
+    async def test_a_person_who_may_be_an_adult_is_drawn_after_a_statement(self, discord_api: Discord) -> None:
+        anna = discord_api.person(1)
+        await anna.uses("mom", photo=b"youth 1")
+        question = await anna.sees("I cannot tell whether this person is an adult")
+        assert question.labels == ["I am an adult", "The person in this photo is an adult", "No, not an adult"]
+        await anna.presses("I am an adult")
+        await anna.sees("I will use this photo")
+        await anna.uses("dad", photo=b"dad 1")
+        await anna.sees_pictures(1)
+
     async def test_deleting_asks_and_then_deletes_everything(self, discord_api: Discord, store: Store) -> None:
         anna, ben = discord_api.person(1, CHANNEL), discord_api.person(2, CHANNEL)
         await first_child(anna)

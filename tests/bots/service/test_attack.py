@@ -28,7 +28,7 @@ places = st.sampled_from([*GROUPS, "", ""])
 """In which chat; "" is the private one."""
 anything = st.integers(0, 10_000)
 roles = st.sampled_from(["mom", "dad", None])
-motifs = st.sampled_from(["mom", "dad", "someone", "crowd:2", "crowd:3", "nobody"])
+motifs = st.sampled_from(["mom", "dad", "someone", "crowd:2", "crowd:3", "nobody", "youth"])
 ACTIONS = [*BUTTONS, "nonsense"]
 VALUES = [
     "yes",
@@ -49,7 +49,7 @@ VALUES = [
     "ar",
     "reset",
 ]
-VALUES += ["eyes_mom", "eyes", "smile", "smile_4", "girl", "-1"]
+VALUES += ["me", "other", "eyes_mom", "eyes", "smile", "smile_4", "girl", "-1"]
 COMMANDS = [
     ("age", "9"), ("sex", "boy"), ("mix", "20"), ("settings", ""), ("language", ""), ("language", "de"),
     ("cancel", ""), ("child", ""), ("sibling", ""), ("grow", ""), ("genes", ""), ("look", ""), ("mom", ""),

@@ -186,6 +186,27 @@ class TestOnePerson:
         await anna.sends_photo(b"mom 1")
         await anna.sees_pictures(1)
 
+    async def test_a_person_who_may_be_an_adult_is_drawn_after_a_statement(self, api: BotApi) -> None:
+        anna = api.person(1)
+        sent = await anna.sends_photo(b"youth 1", "/mom")
+        question = await anna.sees("I cannot tell whether this person is an adult")
+        assert question.labels == ["I am an adult", "The person in this photo is an adult", "No, not an adult"]
+        assert question.reply_to == sent["message_id"]
+        await anna.presses("The person in this photo is an adult")
+        await anna.sees("I will use this photo")
+        await anna.sends_photo(b"dad 1")
+        await anna.sees_pictures(1)
+
+    async def test_a_person_who_is_no_adult_is_not_drawn(self, api: BotApi) -> None:
+        anna = api.person(1)
+        await anna.sends_photo(b"youth 1", "/mom")
+        await anna.sees("I cannot tell whether this person is an adult")
+        await anna.presses("No, not an adult")
+        await anna.sees("I have deleted this photo")
+        await anna.sends_photo(b"mom 1")
+        await anna.sends_photo(b"dad 1")
+        await anna.sees_pictures(1)
+
     async def test_a_couple_on_one_photo_is_enough(self, api: BotApi) -> None:
         anna = api.person(1)
         await anna.sends_photo(b"crowd:2 of people")

@@ -283,6 +283,38 @@ def test_an_indecent_photo_is_refused_with_its_score_and_a_way_for_research(term
     terminal.run("make", "mom.jpg", "dad.jpg").refuses(2, "mom.jpg", "0.97", "--no-nsfw-check")
 
 
+COMMANDS = [
+    ("make", "mom.jpg", "dad.jpg"), ("grow", "mom.jpg", "dad.jpg"), ("card", "mom.jpg", "dad.jpg"),
+    ("encode", "mom.jpg"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
+def test_a_parent_who_may_be_underage_is_warned_about_until_somebody_states_otherwise(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    terminal.pipeline.parent_age = (20.0, 3.0)
+    run = terminal.run(*command)
+    assert run.code == 0 and "--adult" in run.err
+    assert terminal.run(*command, "--json").json["warnings"][0].endswith("may_be_underage")
+    assert terminal.run(*command, "--json", "--adult").json["warnings"] == []
+
+
+def test_a_parent_who_looks_underage_is_warned_about_whatever_is_stated(terminal: Terminal) -> None:
+    terminal.pipeline.parent_age = (9.0, 1.0)
+    run = terminal.run("make", "mom.jpg", "dad.jpg", "--adult")
+    assert run.code == 0 and "note: dad: this person looks under age" in run.err
+    terminal.change(youngest_parent=0.0)
+    assert "under age" not in terminal.run("make", "mom.jpg", "dad.jpg").err
+
+
+def test_a_latent_tells_no_age_and_is_not_warned_about(terminal: Terminal) -> None:
+    terminal.pipeline.parent_age = (20.0, 3.0)
+    assert terminal.run("encode", "mom.jpg", "-o", "mom.npz").code == 0
+    run = terminal.run("make", "mom.npz", "dad.jpg", "--json")
+    assert run.json["warnings"] == ["dad: may_be_underage"]
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_pictures_on_disk_bear_the_mark_in_the_corner_unless_it_is_switched_off(
     terminal: Terminal, wanted: bool

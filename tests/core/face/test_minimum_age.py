@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.domain.errors import UnderAge
+from core.domain.errors import AgeUncertain, UnderAge
 from core.face.age_estimator import AgeEstimate
 from core.face.minimum_age import ACCEPT_ABOVE, REFUSE_BELOW, combine, require_adult, verdict
 
@@ -28,11 +28,18 @@ def test_a_deployment_may_take_everybody() -> None:
     assert verdict(2.0, 1.0, youngest=0.0) == "accept"
 
 
-def test_only_a_refusal_is_an_error() -> None:
+@pytest.mark.parametrize("stated", [False, True])
+def test_no_statement_overrules_a_refusal(stated: bool) -> None:
     with pytest.raises(UnderAge) as told:
-        require_adult(9.0, 2.0, youngest=18.0)
+        require_adult(9.0, 2.0, youngest=18.0, stated=stated)
     assert told.value.facts()["youngest"] == 18.0
-    require_adult(17.0, 2.0, youngest=18.0)
+
+
+def test_a_statement_settles_a_doubt() -> None:
+    with pytest.raises(AgeUncertain) as told:
+        require_adult(17.04, 2.0, youngest=18.0)
+    assert told.value.facts() == {"age": 17.0, "youngest": 18.0}
+    require_adult(17.04, 2.0, youngest=18.0, stated=True)
 
 
 def test_a_second_opinion_changes_no_age_but_may_raise_a_doubt() -> None:

@@ -3,7 +3,8 @@
 b"mom …"      a woman              b"text …"        not a picture
 b"dad …"      a man                b"nobody …"      no face
 b"someone …"  cannot tell          b"crowd:3 …"     three faces, until one is chosen
-b"baby …"     underage            b"unsafe …"      NSFW            b""      empty
+b"baby …"     underage             b"youth …"      perhaps not an adult, until that is stated
+b"unsafe …"   NSFW                 b""             empty
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ class FakeWorker:
             if kind in refusals:
                 unit.jobs.fail(job.id, refusals[kind], {})
                 unit.photos.forget_data(photo.id)
+            elif kind == "youth" and not job.wish.get("adult"):
+                unit.jobs.fail(job.id, "age_uncertain", {"age": 20.5, "youngest": 18.0})
             elif kind == "crowd" and photo.face is None:
                 boxes = [[i * 40, 10, i * 40 + 30, 40] for i in range(int(count))]
                 unit.jobs.fail(job.id, "several_faces", {"boxes": boxes})

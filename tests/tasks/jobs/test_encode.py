@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import NotAPhoto, SeveralFaces, UnsafePhoto
+from storage.records import User
 from tasks.jobs.child import make_child
 from tasks.jobs.encode import encode_photo
 from tests.support.fake_pipeline import NOT_A_FACE, photo_of
@@ -141,30 +142,72 @@ def test_nothing_is_kept_of_a_drawing_where_it_may_not_be_used(bench: Bench) -> 
     assert (bench.blobs(), bench.photo(photo.id).kind) == (0, "gone")
 
 
+REFUSED, ASKED, TAKEN = "under_age", "age_uncertain", None
+
+
 @pytest.mark.parametrize(
-    ("age", "error", "refused"),
+    ("age", "error", "first", "stated"),
     [
-        (1.0, 1.0, True),
-        (11.0, 3.0, True),
-        (15.5, 3.0, True),
-        (16.5, 3.0, False),
-        (17.0, 0.1, False),
-        (13.0, 0.1, True),
-        (40.0, 9.0, False),
+        (1.0, 1.0, REFUSED, REFUSED),
+        (13.0, 0.1, REFUSED, REFUSED),
+        (15.5, 9.0, REFUSED, REFUSED),
+        (16.5, 3.0, ASKED, TAKEN),
+        (24.0, 0.1, ASKED, TAKEN),
+        (40.0, 30.0, ASKED, TAKEN),
+        (40.0, 9.0, TAKEN, TAKEN),
     ],
 )
-def test_a_parent_who_is_clearly_under_age_is_refused_and_nothing_is_kept(
-    bench: Bench, age: float, error: float, refused: bool
+def test_a_statement_helps_who_may_be_an_adult_and_nobody_who_is_clearly_underage(
+    bench: Bench, age: float, error: float, first: str | None, stated: str | None
 ) -> None:
-    user = bench.user()
-    photo = bench.add_photo(user, photo_of("dad"))
+    user = bench.user(refine=False)
     bench.pipeline.parent_age = (age, error)
-    job = bench.add_job("encode", user, photo_id=photo.id)
+    for number, wish, expected in ((1, {}, first), (2, {"adult": True}, stated)):
+        photo = bench.add_photo(user, photo_of(f"dad {number}"))
+        before = bench.blobs()
+        job = bench.add_job("encode", user, photo_id=photo.id, wish=wish)
+        encode_photo(bench.context, job.id)
+        assert bench.job(job).error_code == expected
+        assert bench.photo(photo.id).kind == ("original" if expected == ASKED else "gone")
+        # What is refused leaves nothing; a photo that was taken leaves its latent, one that is asked about itself.
+        assert bench.blobs() == (before - 1 if expected == REFUSED else before)
 
+
+def test_nobody_is_asked_twice_about_the_same_latent(bench: Bench) -> None:
+    anna, ben = bench.user("1"), bench.user("2")
+    bench.pipeline.parent_age = (20.0, 3.0)
+
+    def answer(user: User, **wish: bool) -> str | None:
+        job = bench.add_job("encode", user, photo_id=bench.add_photo(user, photo_of("dad")).id, wish=wish)
+        encode_photo(bench.context, job.id)
+        return bench.job(job).error_code
+
+    assert answer(anna) == "age_uncertain"
+    assert answer(anna, adult=True) is None
+    assert answer(anna) is None
+    assert answer(ben) == "age_uncertain"
+    bench.pipeline.encoder_version = "fake-encoder@2"  # the latent counts no more, nor does what was said about it
+    assert answer(anna) == "age_uncertain"
+
+
+def test_the_statement_does_not_outlive_its_job(bench: Bench) -> None:
+    user = bench.user()
+    bench.pipeline.parent_age = (20.0, 3.0)
+    job = bench.add_job("encode", user, photo_id=bench.add_photo(user, photo_of("dad")).id, wish={"adult": True})
     encode_photo(bench.context, job.id)
+    assert (bench.job(job).state, bench.job(job).wish) == ("done", {})
 
-    assert bench.job(job).error_code == ("under_age" if refused else None)
-    assert bench.blobs() == (0 if refused else 1)
+
+def test_a_latent_that_was_lost_is_made_again_without_another_question(bench: Bench) -> None:
+    """Only photos about which nothing is left to be asked become parents."""
+    user = bench.user()
+    mom, dad = (bench.add_photo(user, photo_of(who)) for who in ("mom", "dad"))
+    bench.pipeline.parent_age = (20.0, 3.0)
+    wish = {"age": 6.0, "mix": 50.0, "sex": "girl", "seed": 1}
+    job = bench.add_job("child", user, mom_photo_id=mom.id, dad_photo_id=dad.id, wish=wish)
+    make_child(bench.context, job.id)
+    assert bench.job(job).state == "done"
+    assert bench.job(job).wish == wish
 
 
 def test_a_deployment_may_take_everybody_as_a_parent(bench: Bench) -> None:
