@@ -90,7 +90,7 @@ class QuotaUses:
 
     def _fresh_secret(self) -> bytes:
         """There is none yet, or none that can be opened any more."""
-        self._db.insert_sealed(SecretRow, secret_name(KEY_NAME), secrets.token_bytes(32), name=SECRET)
+        self._db.insert_sealed(SecretRow, secret_name(KEY_NAME), secrets.token_bytes(32), name=KEY_NAME)
         made = self._secret()  # this one, or that of somebody who was quicker by a moment
         if made is None:
             self._db.change(delete(SecretRow).where(SecretRow.name == KEY_NAME))
