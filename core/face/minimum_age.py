@@ -9,10 +9,13 @@ docs/safety.md has its table.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from core.domain.errors import AgeUncertain, UnderAge
-from core.face.age_estimator import AgeEstimate
+
+if TYPE_CHECKING:  # imports torch, which a worker must not load before it forks
+    from core.face.age_estimator import AgeEstimate
 
 Verdict = Literal["refuse", "ask", "accept"]
 
@@ -30,11 +33,12 @@ def combine(first: AgeEstimate, second: AgeEstimate) -> AgeEstimate:
     On faces that trained nothing the first is the surer at every age, and their mean is no better than it; but a youth
     whom it takes for an adult is seldom one to both.
 
+    >>> from core.face.age_estimator import AgeEstimate
     >>> combine(AgeEstimate(30.0, 4.0, 0.5), AgeEstimate(24.0, 6.0, 0.5)).error
     5.0
     """
     doubt = math.hypot(first.error, (first.age - second.age) / 2)
-    return AgeEstimate(age=first.age, error=doubt, male=(first.male + second.male) / 2)
+    return replace(first, error=doubt, male=(first.male + second.male) / 2)
 
 
 def verdict(age: float, error: float, *, youngest: float) -> Verdict:

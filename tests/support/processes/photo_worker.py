@@ -1,4 +1,4 @@
-"""Run by test_photo_fence.py: a real Celery worker that opens photos in helpers which do what a file tells them to."""
+"""Run by test_photo_sandbox.py: a real Celery worker whose sandbox workers do what a file tells them to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.workers.worker import run_worker
 from tests.support.fake_pipeline import FakePipeline
 from tests.support.processes.worker_process import open_store, task_config
 
-BAD_HELPER = Path(__file__).parents[2] / "core" / "bad_helper.py"
+BAD_SANDBOX_WORKER = Path(__file__).parents[1] / "photos" / "bad_sandbox_worker.py"
 
 
 class OpensPhotos(FakePipeline):
@@ -23,7 +23,7 @@ class OpensPhotos(FakePipeline):
 
     def __init__(self) -> None:
         super().__init__()
-        self._processes = PhotoProcesses(1, seconds=3.0, program=(sys.executable, "-I", str(BAD_HELPER)))
+        self._processes = PhotoProcesses(1, seconds=3.0, program=(sys.executable, "-I", str(BAD_SANDBOX_WORKER)))
 
     def encode(self, photo: bytes, *, face: int | None = None, drawings: bool = False) -> Parent:
         opened = self._processes.open(photo)

@@ -24,9 +24,9 @@ from tasks.workers.worker import run_worker
 
 settings = Settings(_env_file=None, broker_url="redis://localhost")
 config = childface.bootstrap.task_config(settings)
-workshop = childface.bootstrap.workshop(settings, config, lambda settings: 1 / 0)
-register(create_celery(config), workshop)
-Housekeeping(workshop, waited_too_long=timedelta(1), process_forks=True)
+context = childface.bootstrap.task_context(settings, config, lambda settings: 1 / 0)
+register(create_celery(config), context)
+Housekeeping(context, waited_too_long=timedelta(1), process_forks=True)
 share_cores(processes())
 print(*[name for name in ("torch", "core.pipeline", "core.modeling.generator", "openvino") if name in sys.modules])
 """
