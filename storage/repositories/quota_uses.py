@@ -25,7 +25,7 @@ UseKind = Literal["drawing", "photo"]
 KEPT: dict[UseKind, timedelta] = {"drawing": timedelta(days=1), "photo": timedelta(hours=1)}
 """How far back quotas look."""
 
-SECRET = "quotas"
+KEY_NAME = "quotas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,18 @@ class QuotaUses:
         return self._db.change(delete(QuotaUseRow).where(or_(*over)))
 
     def _secret(self) -> bytes | None:
-        row = self._db.row(select(SecretRow).where(SecretRow.name == SECRET))
+        row = self._db.row(select(SecretRow).where(SecretRow.name == KEY_NAME))
         try:
-            return None if row is None else self._db.blobs.unseal(secret_name(SECRET), row.sealed)
+            return None if row is None else self._db.blobs.unseal(secret_name(KEY_NAME), row.sealed)
         except (WrongKey, BlobDamaged):
             return None
 
     def _fresh_secret(self) -> bytes:
         """There is none yet, or none that can be opened any more."""
-        self._db.insert_sealed(SecretRow, secret_name(SECRET), secrets.token_bytes(32), name=SECRET)
+        self._db.insert_sealed(SecretRow, secret_name(KEY_NAME), secrets.token_bytes(32), name=KEY_NAME)
         made = self._secret()  # this one, or that of somebody who was quicker by a moment
         if made is None:
-            self._db.change(delete(SecretRow).where(SecretRow.name == SECRET))
+            self._db.change(delete(SecretRow).where(SecretRow.name == KEY_NAME))
             return self._fresh_secret()
         return made
 
