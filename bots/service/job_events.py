@@ -19,6 +19,9 @@ from storage.errors import NotFound
 from storage.records import Job
 from storage.unit_of_work import UnitOfWork
 
+GONE = ""
+"""The id of a photo whose row was deleted: no conversation knows it, so nothing is said of it."""
+
 
 def outcome(job: Job) -> Event:
     """A finished job as an event of the conversation."""
@@ -26,14 +29,17 @@ def outcome(job: Job) -> Event:
 
 
 def _photo_outcome(job: Job) -> Event:
-    assert job.photo_id is not None
-    if job.state != "done":
+    # A job outlives its photo where somebody else's photo was used and its owner deleted their data meanwhile.
+    photo_id = job.photo_id or GONE
+    if job.state != "done" or photo_id == GONE:
         # Cancelled by the task means that the photo was deleted under it.
-        code = "photo_gone" if job.state == "cancelled" else job.error_code or "internal_error"
-        return PhotoRefused(job.photo_id, code, job.error_facts, job.id)
+        gone = photo_id == GONE or job.state == "cancelled"
+        return PhotoRefused(
+            photo_id, "photo_gone" if gone else job.error_code or "internal_error", job.error_facts, job.id
+        )
     found = job.result
     return PhotoEncoded(
-        job.photo_id,
+        photo_id,
         sex=str(found.get("sex")),
         confidence=float(found.get("sex_confidence") or 0.0),
         age=float(found.get("estimated_age") or 0.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from storage.errors import PhotoGone
 from storage.records import Job
 from storage.unit_of_work import UnitOfWork
 from tasks.context import TaskContext
@@ -16,7 +17,8 @@ def encode_photo(context: TaskContext, job_id: str) -> RetryAfter | None:
 
 
 def _encode(context: TaskContext, job: Job, reporter: Reporter) -> bool:
-    assert job.photo_id is not None
+    if job.photo_id is None:
+        raise PhotoGone(photo_id="")  # its owner deleted their data while the job was waiting
     with context.store.read_only() as unit:
         photo = unit.photos.get(job.photo_id)
     reporter.stage("encoding", 0.0, 0.9)

@@ -92,7 +92,8 @@ class FakeWorker:
             self._draw(job)
 
     def _encode(self, job: Job) -> None:
-        assert job.photo_id is not None
+        if job.photo_id is None:
+            raise PhotoGone(photo_id="")
         with self.store.unit() as unit:
             photo = unit.photos.get(job.photo_id)
             if photo.kind == "gone":  # another photo took its place meanwhile

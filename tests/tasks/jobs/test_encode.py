@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bots.conversation.events import PhotoRefused
+from bots.service.job_events import GONE, outcome
 from core.domain.errors import NotAPhoto, SeveralFaces, UnsafePhoto
+from storage.deletion import delete_user
 from storage.records import User
 from tasks.jobs.child import make_child
 from tasks.jobs.encode import encode_photo
@@ -102,6 +105,19 @@ def test_a_deleted_photo_cancels_its_job(bench: Bench) -> None:
     encode_photo(bench.context, job.id)
 
     assert bench.job(job).error_code == "photo_gone"
+
+
+def test_a_job_that_outlives_its_photo_ends_and_says_that_the_photo_is_gone(bench: Bench) -> None:
+    """Somebody used another person's photo, and that person deleted their data while the job was waiting."""
+    asks, owns = bench.user("1"), bench.user("2")
+    job = bench.add_job("encode", asks, photo_id=bench.add_photo(owns, photo_of("mom")).id)
+    delete_user(bench.store, owns.id)
+    assert bench.job(job).photo_id is None
+
+    encode_photo(bench.context, job.id)
+
+    assert (bench.job(job).state, bench.job(job).error_code) == ("failed", "photo_gone")
+    assert outcome(bench.job(job)) == PhotoRefused(GONE, "photo_gone", bench.job(job).error_facts, job.id)
 
 
 def test_an_indecent_photo_is_an_answer_and_nothing_of_it_is_kept(bench: Bench) -> None:
