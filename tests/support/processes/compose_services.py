@@ -180,6 +180,8 @@ class Process:
 
     def _here(self, text: str) -> str:
         """The same for this machine."""
+        if text == sys.executable:
+            return text  # wherever the checkout is, also below /tmp
         folders = {
             "/run/secrets": self._folder("secrets"),
             "/etc/childface": self._folder("configs"),
