@@ -93,7 +93,7 @@ async def test_presses_survive_kill_9_of_the_embedded_bot(bot: Bot, api: BotApi)
         await person.sees_pictures(1)
     await everything_is_settled(people)
     assert [len(person.pictures) for person in people] == [1] * len(people)
-    # A known defect: after a kill, the buttons of one answered question may stay. Nothing is lost by it, and should be 0.
+    # A known defect: after a kill, the buttons of one answered question may stay. It should be 0.
     assert sum(open_questions(person) for person in people) <= 1, api.transcript()
 
 
